@@ -1,0 +1,52 @@
+/* Hash maps that hold pointers, by open addressing with linear probing and backward-shift deletion.
+ *
+ * Two kinds: idmap, whose keys are 32-byte identifiers that live inside the values at a fixed
+ * offset; and u64map, from nonzero integers to pointers. Both are seeded, grow at 3/4 load, own
+ * nothing that they point to, and allocate nothing while empty. Their slot order is never observable:
+ * there is no iteration, so that no hash order can reach behaviour. Keep a list beside a map to
+ * iterate. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct idmap {
+    void **slots;
+    uint32_t count;
+    uint32_t mask; /* capacity - 1, or 0 while empty */
+    uint32_t key_offset;
+    uint64_t seed;
+};
+
+void idmap_init(struct idmap *map, size_t key_offset, uint64_t seed);
+void idmap_deinit(struct idmap *map);
+void *idmap_get(const struct idmap *map, const uint8_t id[32]);
+/* The key must not be present. */
+void idmap_put(struct idmap *map, void *value);
+/* Returns the value taken out, or NULL. */
+void *idmap_remove(struct idmap *map, const uint8_t id[32]);
+/* Bytes allocated. */
+size_t idmap_bytes(const struct idmap *map);
+
+struct u64map_slot {
+    uint64_t key;
+    void *value;
+};
+
+struct u64map {
+    struct u64map_slot *slots;
+    uint32_t count;
+    uint32_t mask;
+    uint64_t seed;
+};
+
+void u64map_init(struct u64map *map, uint64_t seed);
+void u64map_deinit(struct u64map *map);
+void *u64map_get(const struct u64map *map, uint64_t key);
+/* key != 0 and not present. */
+void u64map_put(struct u64map *map, uint64_t key, void *value);
+void *u64map_remove(struct u64map *map, uint64_t key);
+size_t u64map_bytes(const struct u64map *map);
+
+#endif

@@ -1,0 +1,539 @@
+/* The door of the VibeNet protocol core: events in, actions out.
+ *
+ * The core is sans-IO. It owns no socket, no clock, no thread and no entropy. A driver (the
+ * simulator, a TCP loop, a test, a fuzzer) does
+ *
+ *     vn_node_step(node, &event);                                     one or many times, then
+ *     while (vn_node_next_action(node, &action)) perform(&action);    drains once, then
+ *     arm one timer for vn_node_deadline(node).
+ *
+ * A node is a pure function of its configuration and the sequence of events and drains; see
+ * vn_node_hash. The core never calls the driver (on_trace hears and may not call back), and the
+ * driver never calls vn_node_step from inside a trace.
+ *
+ * Ownership: what an event points to is borrowed for the call. What an action carries is given
+ * away, one reference each: whoever performs it calls vn_slice_unref, or vn_action_release for all.
+ *
+ * Units: *_ns are nanoseconds on a monotonic clock whose zero is the driver's choice; wall_ns are
+ * nanoseconds since 1970 UTC; sizes are bytes. */
+#ifndef VN_NODE_H
+#define VN_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define VN_API __attribute__((visibility("default")))
+#else
+#define VN_API
+#endif
+
+/* The version of this header's structures and of struct vn_api. Raised on any change that an
+ * already compiled driver would notice. */
+#define VN_API_VERSION 1u
+
+#define VN_NEVER UINT64_MAX /* a deadline that never comes */
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+/* A reference-counted run of bytes, immutable once shared. refs equals the number of pointers held.
+ * Only the thread that drives the nodes touches refs. memo is a cache of pure functions of the
+ * bytes, kept by the core build that memo_by names; drivers set both to zero and leave them. */
+struct vn_buf {
+    uint32_t refs;
+    uint32_t len;
+    uint32_t memo;
+    uint32_t reserved;
+    const void *memo_by;
+    void (*release)(struct vn_buf *buf); /* called when refs reaches 0 */
+    uint8_t data[];
+};
+
+/* A window on a buffer: len bytes from off. buf may be NULL when len is 0. */
+struct vn_slice {
+    struct vn_buf *buf;
+    uint32_t off;
+    uint32_t len;
+};
+
+/* A new buffer of len bytes (uninitialised) with one reference. Aborts when memory is out: callers
+ * bound len first. */
+VN_API struct vn_buf *vn_buf_new(uint32_t len);
+
+static inline struct vn_buf *vn_buf_ref(struct vn_buf *buf)
+{
+    buf->refs++;
+    return buf;
+}
+
+static inline void vn_buf_unref(struct vn_buf *buf)
+{
+    if (buf && --buf->refs == 0)
+        buf->release(buf);
+}
+
+static inline const uint8_t *vn_slice_data(struct vn_slice s)
+{
+    return s.buf ? s.buf->data + s.off : NULL;
+}
+
+static inline struct vn_slice vn_slice_ref(struct vn_slice s)
+{
+    if (s.buf)
+        s.buf->refs++;
+    return s;
+}
+
+static inline void vn_slice_unref(struct vn_slice s)
+{
+    vn_buf_unref(s.buf);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+enum vn_family { VN_AF_NONE = 0, VN_AF_IPV4 = 4, VN_AF_IPV6 = 6 };
+
+/* An IP address and a TCP port. IPv4 uses the first four bytes of ip, the rest must be zero, so
+ * that two equal addresses are equal bytes. ip is in network order, port in host order. */
+struct vn_addr {
+    uint8_t family; /* enum vn_family */
+    uint8_t zero;
+    uint16_t port;
+    uint8_t ip[16];
+};
+
+/* ---- vocabulary ----------------------------------------------------------------------------- */
+
+enum vn_peer_state {
+    VN_PEER_DISCONNECTED, /* known, no link */
+    VN_PEER_CONNECTING,   /* a dial is under way */
+    VN_PEER_CONNECTED,    /* the link is up, the handshake is not complete */
+    VN_PEER_READY,        /* the handshake is complete */
+    VN_PEER_FAILED,       /* given up after repeated failures; tried again only rarely */
+    VN_PEER_BANNED,
+    VN_PEER_STATES
+};
+
+/* Why a link ended, in LINK_DOWN (from the driver) and in CLOSE (from the core). */
+enum vn_why {
+    VN_WHY_NONE,
+    VN_WHY_REMOTE_CLOSED, /* end of stream */
+    VN_WHY_RESET,         /* the transport failed under an open link */
+    VN_WHY_REFUSED,       /* the dial was answered with a refusal */
+    VN_WHY_UNREACHABLE,   /* the dial was not answered, or there is no route */
+    VN_WHY_LOCAL_CLOSED,  /* answers a CLOSE action */
+    VN_WHY_SHUTDOWN,      /* we stop, or no longer need the link */
+    VN_WHY_PROTOCOL,      /* the peer broke the protocol */
+    VN_WHY_VERSION,       /* incompatible versions */
+    VN_WHY_TOO_MANY,      /* no free inbound slot */
+    VN_WHY_DUPLICATE,     /* a second connection to the same node, or to ourselves */
+    VN_WHY_TIMEOUT,       /* a handshake, an answer or any message did not come in time */
+    VN_WHY_STALLED,       /* the peer does not read what we send */
+    VN_WHY_BANNED,
+    VN_WHY_COUNT
+};
+
+/* What a link is for. Each class has its own quota. */
+enum vn_link_class { VN_CLASS_PEER = 1, VN_CLASS_FEELER = 2, VN_CLASS_LOOKUP = 3 };
+
+/* Status of STORED, LOADED, RESOLVED and REPLY. */
+enum vn_status {
+    VN_OK = 0,
+    VN_ERR_IO,       /* the disk or the resolver failed */
+    VN_ERR_ARGUMENT, /* the command does not make sense */
+    VN_ERR_STATE,    /* not now */
+    VN_ERR_LIMIT,    /* a bound is reached */
+    VN_ERR_INVALID,  /* a submitted object breaks a rule; REPLY's text names it */
+    VN_ERR_UNKNOWN   /* no such thing */
+};
+
+/* The bytewise name of an enumerator above, lower case with dashes; "?" out of range. */
+VN_API const char *vn_peer_state_name(uint32_t state);
+VN_API const char *vn_why_name(uint32_t why);
+VN_API const char *vn_status_name(uint32_t status);
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+/* Commands are plain data, so that a captured run can be replayed. Each is answered by one REPLY
+ * with the event's token. */
+enum vn_command_kind {
+    VN_CMD_MINE = 1,       /* mine `number` blocks now (1..1000) on the best chain */
+    VN_CMD_MINE_INTERVAL,  /* mine by itself with a mean of `number` ns between blocks; 0 stops */
+    VN_CMD_SUBMIT_TX,      /* data: a transaction in wire encoding (without the message kind) */
+    VN_CMD_CONNECT,        /* dial addr now */
+    VN_CMD_DISCONNECT,     /* close the links with addr (port 0: any port) */
+    VN_CMD_BAN,            /* ban addr's ban key for `number` ns (0: the configured time) */
+    VN_CMD_UNBAN,          /* lift the ban of addr's ban key */
+    VN_CMD_ADD_PEER,       /* put addr into the address list as a seed */
+    VN_CMD_SHUTDOWN,       /* Disconnect(Shutdown) to all, dial no more, accept no more */
+    VN_CMD_COUNT
+};
+
+struct vn_command {
+    uint32_t kind;
+    uint32_t reserved;
+    uint64_t number;
+    struct vn_addr addr;
+    struct vn_slice data;
+};
+
+/* ---- events: from the driver to the core ---------------------------------------------------- */
+
+enum vn_event_kind {
+    VN_EV_START = 1, /* the first event, once */
+    VN_EV_LINK_UP,   /* a dialled link connected, or a link was accepted */
+    VN_EV_LINK_DOWN, /* exactly one for each link, failed dials included */
+    VN_EV_BYTES,     /* bytes arrived in order */
+    VN_EV_SENT,      /* `bytes` of earlier SENDs left the window: it is refunded */
+    VN_EV_TIMER,     /* the deadline came; an early one is harmless */
+    VN_EV_CLOCK,     /* the wall clock reads wall_ns at now_ns */
+    VN_EV_STORED,    /* the batch `token` is durable, or failed */
+    VN_EV_LOADED,    /* answers LOAD `token` */
+    VN_EV_RESOLVED,  /* answers RESOLVE `token` */
+    VN_EV_COMMAND,   /* from the user of the node */
+    VN_EV_COUNT
+    /* 32.. are reserved for DATAGRAM and LISTEN */
+};
+
+struct vn_event {
+    uint32_t size; /* sizeof(struct vn_event) of the driver's build */
+    uint32_t kind;
+    uint64_t now_ns;
+    union {
+        struct {
+            uint64_t link;         /* odd: the core's DIAL; even: accepted, the driver's choice,
+                                      never reused */
+            struct vn_addr local;  /* our end */
+            struct vn_addr remote; /* their end */
+            uint32_t window;       /* bytes that may be SENT and not refunded, >= 1 */
+        } link_up;
+        struct {
+            uint64_t link;
+            uint32_t why; /* enum vn_why */
+        } link_down;
+        struct {
+            uint64_t link;
+            struct vn_slice data;
+        } bytes;
+        struct {
+            uint64_t link;
+            uint64_t bytes;
+        } sent;
+        struct {
+            uint64_t wall_ns;
+        } clock;
+        struct {
+            uint64_t token;
+            uint32_t status; /* enum vn_status */
+        } stored;
+        struct {
+            uint64_t token;
+            uint32_t status;
+            uint32_t count;
+            const struct vn_slice *slices; /* in the order asked for; may be fewer */
+        } loaded;
+        struct {
+            uint64_t token;
+            uint32_t status;
+            uint32_t count;
+            const struct vn_addr *addrs;
+        } resolved;
+        struct {
+            uint64_t token;
+            const struct vn_command *command;
+        } command;
+    } u;
+};
+
+/* ---- actions: from the core to the driver --------------------------------------------------- */
+
+enum vn_action_kind {
+    VN_ACT_DIAL = 1,   /* open `link` to `remote`; answered by LINK_UP or LINK_DOWN */
+    VN_ACT_SEND,       /* write count slices in order */
+    VN_ACT_CLOSE,      /* write out what was SENT, then close; answered by LINK_DOWN */
+    VN_ACT_READ_STOP,  /* take no more bytes from this link until READ_START */
+    VN_ACT_READ_START,
+    VN_ACT_STORE,      /* one atomic batch; answered by STORED */
+    VN_ACT_LOAD,       /* sees all earlier STOREs; answered by LOADED */
+    VN_ACT_RESOLVE,    /* a host name to addresses; answered by RESOLVED */
+    VN_ACT_REPLY,      /* answers COMMAND `token` */
+    VN_ACT_COUNT
+    /* 32.. are reserved for LISTEN and DATAGRAM */
+};
+
+#define VN_SEND_SLICES 64u  /* the most slices in one SEND */
+
+/* One change of a STORE batch. The store keeps, per op, a table from key to value. */
+enum vn_store_op {
+    VN_STORE_BLOCK = 1, /* number: height, key: hash (32 bytes), value: wire encoding. This block is
+                           the best chain's at that height, replacing what was there; all blocks
+                           above it are forgotten. */
+    VN_STORE_ADDR,      /* key: an encoded address, value: its record; an empty value deletes it */
+    VN_STORE_BAN        /* key: a ban key, number: wall ns of its end; 0 deletes it */
+};
+
+struct vn_store_item {
+    uint32_t op; /* enum vn_store_op */
+    uint32_t key_len;
+    uint64_t number;
+    uint8_t key[40];
+    struct vn_slice value;
+};
+
+enum vn_load_op {
+    VN_LOAD_BLOCKS = 1, /* best-chain blocks of heights from..to, ascending, without gaps */
+    VN_LOAD_ADDRS,      /* all address records, ordered by key; from is the number to skip */
+    VN_LOAD_BANS        /* all bans: be64 end, then the key; ordered by key; from: to skip */
+};
+
+struct vn_action {
+    uint32_t size; /* set by the core */
+    uint32_t kind;
+    uint64_t link; /* DIAL, SEND, CLOSE, READ_* */
+    union {
+        struct {
+            struct vn_addr remote;
+            struct vn_addr local; /* VN_AF_NONE: any */
+            uint32_t link_class;  /* enum vn_link_class */
+            uint32_t flags;       /* 0; reserved for simultaneous open */
+        } dial;
+        struct {
+            uint32_t count;
+            uint32_t bytes; /* the sum of the slices' lengths */
+            struct vn_slice slices[VN_SEND_SLICES];
+        } send;
+        struct {
+            uint32_t why; /* enum vn_why */
+        } close;
+        struct {
+            uint64_t token;
+            uint32_t count;
+            const struct vn_store_item *items; /* valid until the next call on this node; the
+                                                  values' references are given away */
+        } store;
+        struct {
+            uint64_t token;
+            uint32_t op; /* enum vn_load_op */
+            uint64_t from, to;
+            uint64_t max_bytes; /* stop before the sum exceeds this, but give at least one */
+        } load;
+        struct {
+            uint64_t token;
+            const char *name; /* valid until the next call on this node */
+        } resolve;
+        struct {
+            uint64_t token;
+            uint32_t status; /* enum vn_status */
+            char text[108];  /* NUL-terminated; empty or a reason */
+        } reply;
+    } u;
+};
+
+/* Drops every reference that the action carries. For drivers that do not perform it. */
+VN_API void vn_action_release(struct vn_action *action);
+
+/* ---- traces: what happened, for recorders, logs and checkers -------------------------------- */
+
+enum vn_trace_kind {
+    VN_TR_PEER_STATE, /* link, addr; a: from, b: to (enum vn_peer_state), c: enum vn_why */
+    VN_TR_MSG_IN,     /* link; a: message kind, b: frame bytes */
+    VN_TR_MSG_OUT,    /* link; a: message kind, b: frame bytes; as it leaves in a SEND */
+    VN_TR_BLOCK_NEW,  /* hash; link (0: own); a: height, b: transactions. Valid and stored in the
+                         index, on whatever branch */
+    VN_TR_BLOCK_BAD,  /* hash; link; a: height; text: the rule, e.g. "B5-tx-root" */
+    VN_TR_BLOCK_ORPHAN, /* hash; link; a: height */
+    VN_TR_MINED,      /* hash; a: height, b: transactions */
+    VN_TR_TIP,        /* hash; a: height, b: depth of the reorganisation (0: extended) */
+    VN_TR_TX_NEW,     /* hash: id; link (0: own) */
+    VN_TR_TX_BAD,     /* hash: id; link; text: the rule */
+    VN_TR_SCORE,      /* link, addr; a: the new score, b: points (both int64), text: the reason;
+                         c: 1 when it is evidence of misbehaviour, 0 when it may be bad weather */
+    VN_TR_BAN,        /* link, addr; a: wall ns of its end */
+    VN_TR_UNBAN,      /* addr */
+    VN_TR_DISCONNECT, /* link, addr; a: Disconnect reason, b: 1 sent, 0 received; text: why */
+    VN_TR_SYNC,       /* link; text: what the synchroniser does; a, b: heights */
+    VN_TR_KINDS
+};
+
+struct vn_trace {
+    uint32_t kind;
+    uint32_t size;
+    uint64_t now_ns;
+    uint64_t link;
+    uint64_t a, b, c;
+    const struct vn_addr *addr; /* or NULL */
+    const uint8_t *hash;        /* 32 bytes, or NULL */
+    const char *text;           /* or NULL */
+};
+
+/* The name of a trace kind ("peer-state") and of a message kind ("NewBlock"); "?" out of range. */
+VN_API const char *vn_trace_name(uint32_t kind);
+VN_API const char *vn_message_name(uint32_t kind);
+
+/* ---- configuration -------------------------------------------------------------------------- */
+
+enum vn_ban_by {
+    VN_BAN_BY_AUTO, /* by node id for 127.0.0.1 and ::1, by IP address otherwise */
+    VN_BAN_BY_IP,
+    VN_BAN_BY_ID
+};
+
+struct vn_shared;
+
+/* vn_config_init fills in the defaults given in brackets; sources are PROTOCOL-0.1 section 6 unless
+ * said otherwise. */
+struct vn_config {
+    uint32_t size;     /* sizeof(struct vn_config) of the driver's build */
+    uint32_t ban_by;   /* enum vn_ban_by [auto] */
+    uint8_t seed[32];  /* all dice of the node come from it [zeros] */
+    char node_id[64];  /* NUL-terminated UTF-8, not empty [must be set] */
+    char version[32];  /* NUL-terminated [0.1.0] */
+    struct vn_addr listen;           /* announced in handshakes [127.0.0.1:8765] */
+    const struct vn_addr *seeds;     /* copied; never given up [none] */
+    uint32_t seed_count;
+    uint32_t max_outbound;           /* 0..10000 [8] */
+    uint32_t max_inbound;            /* 0..10000 [32] */
+    uint32_t known_peers;            /* bound of the address list, 1..1000000 [1000] */
+    uint64_t genesis_timestamp;      /* s since 1970 [1744067299] */
+    uint64_t difficulty;             /* d0 >= 1 [100] */
+    uint64_t connect_timeout_ns;     /* of a dial [10 s] */
+    uint64_t handshake_timeout_ns;   /* [10 s] */
+    uint64_t ping_after_ns;          /* silence before a Ping [30 s] */
+    uint64_t idle_timeout_ns;        /* silence before Timeout [60 s] */
+    uint64_t response_timeout_ns;    /* [30 s] */
+    uint64_t stall_timeout_ns;       /* output blocked [30 s] */
+    uint64_t backoff_base_ns;        /* after n failures base << min(n-1, 5), plus up to a quarter
+                                        [2 s] */
+    uint32_t give_up_after;          /* failures in a row [5] */
+    uint32_t probe_retries;          /* sync requests in all before another peer [3] */
+    uint64_t retry_failed_ns;        /* between tries of a peer that was given up [64 s] */
+    uint64_t feeler_interval_ns;     /* mean time between feelers, 0: none [60 s] */
+    uint64_t sync_interval_ns;       /* [60 s] */
+    uint64_t ban_ns;                 /* [3600 s] */
+    uint64_t mine_interval_ns;       /* mean; 0: do not mine [0] */
+    uint32_t mine_max_txs;           /* transactions in a mined block, 0..10000 [1000] */
+    uint32_t mempool_max;            /* [10000] */
+    uint32_t mempool_per_sender;     /* [100] */
+    uint32_t orphans_max;            /* [100] */
+    uint64_t orphan_bytes_max;       /* [10 MiB] */
+    uint64_t outbox_soft;            /* bytes per link: above it transactions are shed [1 MiB] */
+    uint64_t outbox_hard;            /* bytes per link: above it the link ends [24 MiB] */
+    uint32_t cached_blocks;          /* bodies of that many newest heights stay in memory [1024] */
+    uint32_t reserved;
+    struct vn_shared *shared;        /* cache shared by nodes of one process, or NULL */
+    void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */
+    void *trace_ctx;
+    uint64_t trace_mask;             /* 1 << enum vn_trace_kind of what on_trace hears [all] */
+};
+
+VN_API void vn_config_init(struct vn_config *config);
+
+/* Returns true if the configuration makes sense; else writes one line to why (NUL-terminated within
+ * size) that names the field, what is allowed and what it is. */
+VN_API bool vn_config_check(const struct vn_config *config, char *why, size_t size);
+
+/* ---- the node ------------------------------------------------------------------------------- */
+
+/* A cache of pure functions of bytes (validated blocks) and a pool of small objects, for the nodes
+ * of one thread. Invisible to behaviour: a node with its own makes the same actions. It must
+ * outlive its nodes. */
+VN_API struct vn_shared *vn_shared_new(void);
+VN_API void vn_shared_free(struct vn_shared *shared);
+
+struct vn_node;
+
+/* NULL if vn_config_check fails. The node keeps no pointer into config but shared, on_trace and
+ * trace_ctx. */
+VN_API struct vn_node *vn_node_new(const struct vn_config *config);
+VN_API void vn_node_free(struct vn_node *node);
+
+/* Feeds one event. now_ns must not decrease; if it does, the latest one counts. Events that make no
+ * sense (an unknown link, an odd accepted id, an unknown kind) are ignored. */
+VN_API void vn_node_step(struct vn_node *node, const struct vn_event *event);
+
+/* Takes the next action; false when there is none. *action is overwritten. */
+VN_API bool vn_node_next_action(struct vn_node *node, struct vn_action *action);
+
+/* When the node wants a TIMER, or VN_NEVER. */
+VN_API uint64_t vn_node_deadline(const struct vn_node *node);
+
+/* The trace hash: XXH3-64 chained over the canonical little-endian fields of every event and
+ * action so far. Equal on every compiler and machine for equal runs. */
+VN_API uint64_t vn_node_hash(const struct vn_node *node);
+
+/* ---- looking in ----------------------------------------------------------------------------- */
+
+struct vn_info {
+    uint32_t size;
+    uint32_t outbound, inbound; /* ready links by direction */
+    uint32_t connecting;        /* dials and handshakes under way */
+    uint32_t known;             /* address list */
+    uint32_t banned;
+    uint32_t mempool;
+    uint32_t orphans;
+    uint64_t height;
+    uint8_t tip[32];
+    uint64_t total_difficulty_lo, total_difficulty_hi;
+    uint64_t wall_ns;
+    uint64_t hash; /* vn_node_hash */
+};
+
+struct vn_peer_info {
+    uint32_t size;
+    uint32_t state;      /* enum vn_peer_state */
+    uint64_t link;       /* 0 when there is none; odd: outbound */
+    uint32_t link_class; /* enum vn_link_class, 0 without a link */
+    int32_t score;       /* -1000..1000 */
+    struct vn_addr addr;   /* the link's remote end, or the known address */
+    struct vn_addr listen; /* where it says it listens; VN_AF_NONE if unknown */
+    char node_id[72];      /* the first bytes of its id, cut at 64, NUL-terminated */
+    char version[32];
+    uint64_t rtt_ns; /* of the last answered Ping or handshake; 0: unknown */
+    uint64_t bytes_in, bytes_out;
+    uint64_t msgs_in, msgs_out;
+    uint64_t last_seen_ns; /* now_ns of its last message; 0: never */
+    uint64_t up_ns;        /* now_ns of LINK_UP; 0: not up */
+    uint64_t best_height;  /* the highest height it showed us */
+    uint64_t outbox_bytes;
+    uint32_t failures;     /* in a row */
+    uint32_t reserved;
+};
+
+/* Copies, never pointers. vn_node_peer: links in the order of their creation, then known addresses
+ * without a link; false past the end. vn_node_block_hash: the best chain's hash at a height.
+ * vn_node_has_tx: 1 pooled, 2 in a block, 0 unknown. The caller sets out->size. */
+VN_API void vn_node_info(const struct vn_node *node, struct vn_info *out);
+VN_API bool vn_node_peer(const struct vn_node *node, uint32_t index, struct vn_peer_info *out);
+VN_API bool vn_node_block_hash(const struct vn_node *node, uint64_t height, uint8_t hash[32]);
+VN_API uint32_t vn_node_has_tx(const struct vn_node *node, const uint8_t id[32]);
+
+/* ---- several builds in one process ---------------------------------------------------------- */
+
+/* Every function above, for drivers that dlopen a build of the core. */
+struct vn_api {
+    uint32_t size;
+    uint32_t version;  /* VN_API_VERSION of the build */
+    const char *build; /* e.g. "0.1.0 gcc-12.2" */
+    struct vn_buf *(*buf_new)(uint32_t len);
+    void (*action_release)(struct vn_action *action);
+    void (*config_init)(struct vn_config *config);
+    bool (*config_check)(const struct vn_config *config, char *why, size_t size);
+    struct vn_shared *(*shared_new)(void);
+    void (*shared_free)(struct vn_shared *shared);
+    struct vn_node *(*node_new)(const struct vn_config *config);
+    void (*node_free)(struct vn_node *node);
+    void (*node_step)(struct vn_node *node, const struct vn_event *event);
+    bool (*node_next_action)(struct vn_node *node, struct vn_action *action);
+    uint64_t (*node_deadline)(const struct vn_node *node);
+    uint64_t (*node_hash)(const struct vn_node *node);
+    void (*node_info)(const struct vn_node *node, struct vn_info *out);
+    bool (*node_peer)(const struct vn_node *node, uint32_t index, struct vn_peer_info *out);
+    bool (*node_block_hash)(const struct vn_node *node, uint64_t height, uint8_t hash[32]);
+    uint32_t (*node_has_tx)(const struct vn_node *node, const uint8_t id[32]);
+};
+
+/* The table of this build, or NULL if it does not speak `version`. */
+VN_API const struct vn_api *vn_api(uint32_t version);
+
+#endif

@@ -1,0 +1,37 @@
+/* The event queue: a radix heap over 64-bit times (Ahuja, Mehlhorn, Orlin, Tarjan 1990), monotone: no
+ * event is put before the time of the last one taken. Events of one time come out by (destination,
+ * source, the source's own sequence), a total order that no global counter decides. */
+#ifndef SIM_QUEUE_H
+#define SIM_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 32 bytes. What `kind` and `arg` mean is the caller's. */
+struct sim_event {
+    uint64_t t_ns;
+    uint32_t dst;
+    uint32_t src;
+    uint64_t seq; /* unique per src */
+    uint32_t kind;
+    uint32_t arg;
+};
+
+struct sim_queue;
+
+struct sim_queue *sim_queue_new(void);
+void sim_queue_free(struct sim_queue *q);
+
+/* event->t_ns >= the time of the last event taken. */
+void sim_queue_put(struct sim_queue *q, const struct sim_event *event);
+
+/* Takes the least event whose time is at most limit_ns; false if there is none. */
+bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *out);
+
+/* The time of the least event, or UINT64_MAX. */
+uint64_t sim_queue_next_ns(struct sim_queue *q);
+size_t sim_queue_count(const struct sim_queue *q);
+size_t sim_queue_bytes(const struct sim_queue *q);
+
+#endif
