@@ -1,0 +1,100 @@
+/* The scenario engine: loads one Lua file into a sandbox, runs it in a world, judges its checks.
+ *
+ * engine_load reads and compiles the file and evaluates its top level (the `scenario { }` table and
+ * `function run`), which may not touch a network. engine_run makes a fresh world and a fresh Lua state
+ * each time it is called, so that a run can be repeated in one process (--verify).
+ *
+ * Errors of the scenario (syntax, unknown option, a limit hit) are one line "FILE:LINE: what, and what
+ * would be right" in the result's reason with outcome ENGINE_BAD_SCENARIO. */
+#ifndef SCENARIOS_ENGINE_H
+#define SCENARIOS_ENGINE_H
+
+#include "core/node.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+struct engine;
+
+struct engine_param {
+    const char *key;
+    const char *value; /* as typed; becomes a number, a boolean or a string as the default's type says */
+};
+
+struct engine_about {
+    char name[64];
+    char about[240];
+    double duration_s;
+};
+
+/* NULL with a line in why. sha256 of the file's bytes is in engine_sha256. */
+struct engine *engine_load(const char *path, char *why, size_t size);
+void engine_free(struct engine *engine);
+const struct engine_about *engine_about(const struct engine *engine);
+const char *engine_sha256(const struct engine *engine); /* 64 hex digits */
+
+/* Checks the given parameters against the scenario's `params` (unknown name: error with a suggestion;
+ * a value of the wrong type) and writes all of them, defaults included, as canonical JSON (sorted keys,
+ * no spaces). False with a line in why. */
+bool engine_params(const struct engine *engine, const struct engine_param *params, size_t count,
+                   char *json, size_t json_size, char *why, size_t size);
+
+struct engine_observer {
+    void *ctx;
+    /* A node or a scripted peer exists. role: "node", "miner" or "peer". */
+    void (*on_node)(void *ctx, uint32_t host, const char *role, const char *version);
+    void (*on_trace)(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,
+                     uint32_t peer_host /* of trace->addr, or UINT32_MAX */);
+    uint64_t trace_mask; /* what the observer wants to hear; the engine adds its own needs */
+    /* A fault or a step of the scenario, in words: "partition", "heal", "kill" ... */
+    void (*on_step)(void *ctx, uint64_t t_ns, const char *kind, int64_t host, const char *detail);
+    /* kind: "check", "always", "eventually", "sometimes", "invariant". detail may be NULL. */
+    void (*on_check)(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,
+                     const char *detail);
+    void (*on_metric)(void *ctx, const char *name, int64_t host, double value);
+    void (*on_log)(void *ctx, uint64_t t_ns, const char *text);
+    void (*on_event)(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
+                     uint64_t hash);
+    /* Called at least every 50,000 events and at each step of simulated time that the engine takes. */
+    void (*on_progress)(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t events, uint64_t messages,
+                        uint32_t nodes, uint64_t tip_height);
+};
+
+struct engine_options {
+    uint64_t seed;
+    const struct engine_param *params;
+    size_t param_count;
+    uint64_t until_ns;                   /* 0: the scenario's duration */
+    uint64_t memory_max;                 /* bytes a network may be estimated at [half of the machine's] */
+    uint64_t lua_memory_max;             /* [256 MiB] */
+    uint64_t lua_steps_max;              /* VM instructions between two waits [200 million] */
+    const volatile sig_atomic_t *interrupt; /* becomes nonzero: stop soon */
+    struct engine_observer observer;
+};
+
+void engine_options_init(struct engine_options *options);
+
+enum engine_outcome {
+    ENGINE_PASS = 0,         /* all checks hold */
+    ENGINE_FAIL = 1,         /* a check failed */
+    ENGINE_BAD_SCENARIO = 2, /* the scenario is wrong or hit a limit */
+    ENGINE_INTERRUPTED = 130
+};
+
+struct engine_result {
+    enum engine_outcome outcome;
+    char reason[512]; /* one line; empty on pass */
+    uint64_t sim_ns, events, messages, bytes, trace_hash;
+    uint32_t nodes, peers;         /* nodes; scripted peers */
+    uint32_t checks, checks_failed;
+    uint64_t tip_height;           /* the highest of the honest nodes */
+    uint32_t tips;                 /* different tips among the honest nodes alive */
+};
+
+/* The vibesim exit status is the outcome. Before it returns, final heights and tips can be read in
+ * on_final (host, height, tip), called once per node in order. */
+void engine_run(struct engine *engine, const struct engine_options *options,
+                void (*on_final)(void *ctx, uint32_t host, uint64_t height, const uint8_t tip[32]),
+                void *final_ctx, struct engine_result *result);
+
+#endif

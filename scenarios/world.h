@@ -1,0 +1,52 @@
+/* A world that scenarios run in: a small table of functions, so that the same Lua file can run on the
+ * simulated network (world_sim.c) and, later, on real sockets. What a world cannot do has a NULL entry:
+ * the engine answers with a skip and its reason, never with a silent pass. */
+#ifndef SCENARIOS_WORLD_H
+#define SCENARIOS_WORLD_H
+
+#include "core/node.h"
+#include "transport-sim/sim.h"
+
+struct world_stats {
+    uint64_t events, messages, bytes;
+    uint64_t links;
+    size_t memory;
+};
+
+struct world {
+    const char *name; /* "sim" */
+    void *self;
+    uint64_t (*now_ns)(void *self);
+    void (*run_until)(void *self, uint64_t t_ns);
+    void (*stop)(void *self);
+    uint32_t (*spawn)(void *self, const struct vn_config *config, const struct sim_host_params *params,
+                      char *why, size_t size);
+    void (*kill)(void *self, uint32_t host);
+    void (*start)(void *self, uint32_t host, bool lose_disk);
+    bool (*alive)(void *self, uint32_t host);
+    uint64_t (*command)(void *self, uint32_t host, const struct vn_command *command);
+    const struct vn_node *(*node)(void *self, uint32_t host); /* to look into; NULL while dead */
+    struct vn_addr (*addr)(void *self, uint32_t host);
+    uint32_t (*host_of)(void *self, const struct vn_addr *addr);
+    void (*links_default)(void *self, const struct sim_link_params *params);
+    void (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                          const struct sim_link_params *params);
+    uint32_t (*cut)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                    bool one_way);
+    void (*heal)(void *self, uint32_t cut);
+    uint32_t (*reset_links)(void *self, uint32_t a, uint32_t b);
+    uint32_t (*peer_add)(void *self, const struct sim_peer_ops *ops,
+                         const struct sim_host_params *params);
+    uint64_t (*peer_dial)(void *self, uint32_t host, const struct vn_addr *remote);
+    bool (*peer_send)(void *self, uint32_t host, uint64_t link, struct vn_slice data);
+    bool (*peer_close)(void *self, uint32_t host, uint64_t link);
+    void (*stats)(void *self, struct world_stats *out);
+    uint64_t (*trace_hash)(void *self);
+    void (*free)(void *self);
+};
+
+/* The simulated world. Only the seed and the observer of config need be set by the caller after
+ * sim_config_init. */
+void world_sim_init(struct world *world, const struct sim_config *config);
+
+#endif
