@@ -4,15 +4,16 @@
  * The happy path copies nothing: a frame that lies whole in one slice comes out as a window on it,
  * and adjacent windows of one buffer are joined again. Only a frame whose pieces lie in different
  * buffers is assembled in a buffer of its own, which grows with what has arrived: never above
- * 2 x received + 64 KiB. An unfinished frame is kept as a window only where the frame will be at least
- * half of the buffer, else its bytes are copied, so that a small frame never pins a large read. Failure modes: a length above the limit, which is decided on the prefix
- * alone and is final. */
+ * 2 x received + 64 KiB. An unfinished frame is kept as a window only where the frame will be at
+ * least half of the buffer, else its bytes are copied, so that a small frame never pins a large
+ * read. Failure modes: a length above the limit, which is decided on the prefix alone and is final.
+ */
 #ifndef WIRE_FRAME_H
 #define WIRE_FRAME_H
 
 #include "core/node.h"
 
-#define FRAME_HEADER 4u
+#define FRAME_HEADER      4u
 #define FRAME_PAYLOAD_MAX 10485760u
 
 enum frame_result {

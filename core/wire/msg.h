@@ -1,8 +1,8 @@
-/* The ten messages of protocol 0.1 (PROTOCOL-0.1 section 3), decoded into views that borrow from the
- * payload: nothing is copied, nothing is allocated.
+/* The ten messages of protocol 0.1 (PROTOCOL-0.1 section 3), decoded into views that borrow from
+ * the payload: nothing is copied, nothing is allocated.
  *
- * Decoding is as strict as bincode 1.3 (section 2) and accepts trailing bytes; `used` tells how many
- * bytes the message took, so that a relay can leave the rest out. */
+ * Decoding is as strict as bincode 1.3 (section 2) and accepts trailing bytes; `used` tells how
+ * many bytes the message took, so that a relay can leave the rest out. */
 #ifndef WIRE_MSG_H
 #define WIRE_MSG_H
 
@@ -36,10 +36,10 @@ enum disconnect_reason {
 enum tx_status { TX_PENDING, TX_INCLUDED, TX_CONFIRMED, TX_FAILED, TX_STATUSES };
 #define TX_ERRORS 6u
 
-#define HEIGHT_NEWEST UINT64_MAX /* RequestBlock: the newest block */
+#define HEIGHT_NEWEST    UINT64_MAX /* RequestBlock: the newest block */
 #define RANGE_BLOCKS_MAX 100u
-#define BLOCK_SIZE_MIN 224u
-#define TX_SIZE_MIN 157u
+#define BLOCK_SIZE_MIN   224u
+#define TX_SIZE_MIN      157u
 
 /* A string or byte list: len bytes at data. */
 struct bytes_view {
