@@ -352,6 +352,7 @@ enum vn_trace_kind {
     VN_TR_BAN,        /* link, addr; a: wall ns of its end */
     VN_TR_UNBAN,      /* addr */
     VN_TR_DISCONNECT, /* link, addr; a: Disconnect reason, b: 1 sent, 0 received; text: why */
+    VN_TR_VIOLATION,  /* link, addr; text: what the peer did against the protocol */
     VN_TR_SYNC,       /* link; text: what the synchroniser does; a, b: heights */
     VN_TR_KINDS
 };
