@@ -17,9 +17,8 @@
 #include "core/base/map.h"
 #include "core/chain/rules.h"
 
-/* One valid block, shared. view's pointers lead into body or, once the body is dropped, into the
- * record's own copy of the fixed fields: hash, prev_hash, height, timestamp, poh_seq and
- * total_difficulty are always readable, tx_ids and raw only while the body is there. */
+/* One valid block, shared. Everything but the body is always readable; whether the body is depends
+ * on what other nodes of the cache keep: ask chain_body, which knows what this node keeps. */
 struct block_record {
     uint32_t refs;
     uint32_t body_users;
@@ -49,9 +48,8 @@ void chain_free(struct chain *chain);
 
 enum chain_result {
     CHAIN_ACCEPTED, /* valid and new; in the index */
-    CHAIN_KNOWN,    /* in the index already (or an orphan already) */
-    CHAIN_ORPHAN,   /* parent unknown; kept among the orphans, or dropped when its own bounds say so
-                     */
+    CHAIN_KNOWN,    /* in the index or an orphan already, in these bytes or, as valid, in others */
+    CHAIN_ORPHAN,   /* parent unknown; kept among the orphans, or dropped when its bounds say so */
     CHAIN_AHEAD,    /* B3's upper bound; dropped */
     CHAIN_INVALID   /* rule tells which */
 };
