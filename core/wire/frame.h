@@ -24,9 +24,11 @@ enum frame_result {
 
 /* At most 40 bytes; all zero is a fresh framer. */
 struct framer {
-    struct vn_slice part;  /* the frame so far (with header): a window, or a window on `part.buf`
-                              as assembly buffer */
+    struct vn_slice part;  /* the unfinished frame so far, with its header: a window of a pushed
+                              buffer, or of an assembly buffer */
     struct vn_slice input; /* the rest of the last pushed slice; borrowed during a push..next run */
+    uint32_t mode;         /* frame.c's */
+    uint32_t reserved;
 };
 
 void framer_deinit(struct framer *f);
@@ -36,7 +38,7 @@ void framer_deinit(struct framer *f);
 void framer_push(struct framer *f, struct vn_slice data);
 enum frame_result framer_next(struct framer *f, struct vn_slice *payload);
 
-/* Bytes held for an unfinished frame (allocated). */
+/* Bytes held for an unfinished frame: all of the buffer that it lies in. */
 size_t framer_bytes(const struct framer *f);
 
 #endif
