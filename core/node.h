@@ -181,7 +181,7 @@ struct vn_command {
 /* ---- events: from the driver to the core ---------------------------------------------------- */
 
 enum vn_event_kind {
-    VN_EV_START = 1, /* the first event, once */
+    VN_EV_START = 1, /* the first event but for CLOCK, once */
     VN_EV_LINK_UP,   /* a dialled link connected, or a link was accepted */
     VN_EV_LINK_DOWN, /* exactly one for each link, failed dials included */
     VN_EV_BYTES,     /* bytes arrived in order */
@@ -283,8 +283,9 @@ struct vn_store_item {
 
 enum vn_load_op {
     VN_LOAD_BLOCKS = 1, /* best-chain blocks of heights from..to, ascending, without gaps */
-    VN_LOAD_ADDRS,      /* all address records, ordered by key; from is the number to skip */
-    VN_LOAD_BANS        /* all bans: be64 end, then the key; ordered by key; from: to skip */
+    VN_LOAD_ADDRS,      /* address records, each its key then its value, ordered by key; from is the
+                           number to skip */
+    VN_LOAD_BANS        /* bans, each be64 end then its key; ordered by key; from: number to skip */
 };
 
 struct vn_action {
@@ -395,7 +396,7 @@ struct vn_config {
     uint32_t seed_count;
     uint32_t max_outbound;           /* 0..10000 [8] */
     uint32_t max_inbound;            /* 0..10000 [32] */
-    uint32_t known_peers;            /* bound of the address list, 1..1000000 [1000] */
+    uint32_t known_peers;            /* bound of the address list, 1..100000 [1000] */
     uint64_t genesis_timestamp;      /* s since 1970 [1744067299] */
     uint64_t difficulty;             /* d0 >= 1 [100] */
     uint64_t connect_timeout_ns;     /* of a dial [10 s] */
