@@ -103,12 +103,14 @@ static inline uint32_t adopt(struct chain *chain, const uint8_t hash[32])
     return accepted;
 }
 
+/* The result of the block itself; what it disconnected is not valid any more. */
 static inline struct chain_added feed_adopting(struct chain *chain, const struct tree *tree,
                                                uint32_t i)
 {
     struct chain_added added = feed(chain, tree, i);
     if (added.result == CHAIN_ACCEPTED)
         adopt(chain, tree_hash(tree, i));
+    added.disconnected = NULL;
     return added;
 }
 
