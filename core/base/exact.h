@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* Natural logarithm, error below 4 ulp; x <= 0 gives -HUGE (-1e308), NaN gives NaN. */
+/* Natural logarithm, error below 4 ulp; x <= 0 gives -1e308, NaN and infinity give themselves. */
 double exact_log(double x);
 
 /* e^x, error below 4 ulp; overflow gives the largest finite double, underflow 0. */
@@ -21,7 +21,8 @@ double exact_pow(double x, double y);
 /* The standard normal quantile (Wichura 1988, AS 241, PPND16); p in (0, 1), clamped. */
 double exact_normal_quantile(double p);
 
-/* Seconds to nanoseconds, rounded half to even; negative and NaN give 0, beyond range UINT64_MAX. */
+/* Seconds to nanoseconds: the exact product, rounded once, half to even; negative and NaN give 0,
+ * beyond range UINT64_MAX. */
 uint64_t exact_ns_from_seconds(double seconds);
 
 #endif

@@ -2,9 +2,9 @@
  *
  * Two kinds: idmap, whose keys are 32-byte identifiers that live inside the values at a fixed
  * offset; and u64map, from nonzero integers to pointers. Both are seeded, grow at 3/4 load, own
- * nothing that they point to, and allocate nothing while empty. Their slot order is never observable:
- * there is no iteration, so that no hash order can reach behaviour. Keep a list beside a map to
- * iterate. */
+ * nothing that they point to, and allocate nothing while empty. Their slot order is never
+ * observable: there is no iteration, so that no hash order can reach behaviour. Keep a list beside
+ * a map to iterate. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 

@@ -1,5 +1,5 @@
-/* Allocation that does not fail: the core bounds every size before it asks, so running out of memory
- * is not an event a peer can cause, and the process ends (as Bitcoin Core does). */
+/* Allocation that does not fail: the core bounds every size before it asks, so running out of
+ * memory is not an event a peer can cause, and the process ends (as Bitcoin Core does). */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 

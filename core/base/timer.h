@@ -1,5 +1,5 @@
-/* One heap of timers for a node: a binary heap of intrusive entries, ordered by (at_ns, the order of
- * arming), so that equal deadlines fire in a fixed order. */
+/* One heap of timers for a node: a binary heap of intrusive entries, ordered by (at_ns, the order
+ * of arming), so that equal deadlines fire in a fixed order. */
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
 

@@ -7,16 +7,13 @@
 
 void sha256(uint8_t out[32], const void *data, size_t len);
 
-/* SHA-256 of a || b. */
+/* SHA-256 of a || b. out may be a or b. */
 void sha256_pair(uint8_t out[32], const uint8_t a[32], const uint8_t b[32]);
 
-/* In parts. */
+/* In parts: init, update any number of times, final. Fixed size, no heap: it may be copied to go on
+ * twice from one prefix, and needs no release. */
 struct sha256 {
-    uint32_t state[8];
-    uint64_t total;
-    uint8_t block[64];
-    uint32_t filled;
-    uint32_t reserved;
+    uint64_t opaque[14];
 };
 
 void sha256_init(struct sha256 *s);

@@ -4,15 +4,16 @@
  * The happy path copies nothing: a frame that lies whole in one slice comes out as a window on it,
  * and adjacent windows of one buffer are joined again. Only a frame whose pieces lie in different
  * buffers is assembled in a buffer of its own, which grows with what has arrived: never above
- * 2 x received + 64 KiB. An unfinished frame is kept as a window only where the frame will be at least
- * half of the buffer, else its bytes are copied, so that a small frame never pins a large read. Failure modes: a length above the limit, which is decided on the prefix
- * alone and is final. */
+ * 2 x received + 64 KiB. An unfinished frame is kept as a window only where the frame will be at
+ * least half of the buffer, else its bytes are copied, so that a small frame never pins a large
+ * read. Failure modes: a length above the limit, which is decided on the prefix alone and is final.
+ */
 #ifndef WIRE_FRAME_H
 #define WIRE_FRAME_H
 
 #include "core/node.h"
 
-#define FRAME_HEADER 4u
+#define FRAME_HEADER      4u
 #define FRAME_PAYLOAD_MAX 10485760u
 
 enum frame_result {
@@ -23,9 +24,11 @@ enum frame_result {
 
 /* At most 40 bytes; all zero is a fresh framer. */
 struct framer {
-    struct vn_slice part;  /* the frame so far (with header): a window, or a window on `part.buf`
-                              as assembly buffer */
+    struct vn_slice part;  /* the unfinished frame so far, with its header: a window of a pushed
+                              buffer, or of an assembly buffer */
     struct vn_slice input; /* the rest of the last pushed slice; borrowed during a push..next run */
+    uint32_t mode;         /* frame.c's */
+    uint32_t reserved;
 };
 
 void framer_deinit(struct framer *f);
@@ -35,7 +38,7 @@ void framer_deinit(struct framer *f);
 void framer_push(struct framer *f, struct vn_slice data);
 enum frame_result framer_next(struct framer *f, struct vn_slice *payload);
 
-/* Bytes held for an unfinished frame (allocated). */
+/* Bytes held for an unfinished frame: all of the buffer that it lies in. */
 size_t framer_bytes(const struct framer *f);
 
 #endif

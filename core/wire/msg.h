@@ -1,8 +1,8 @@
-/* The ten messages of protocol 0.1 (PROTOCOL-0.1 section 3), decoded into views that borrow from the
- * payload: nothing is copied, nothing is allocated.
+/* The ten messages of protocol 0.1 (PROTOCOL-0.1 section 3), decoded into views that borrow from
+ * the payload: nothing is copied, nothing is allocated.
  *
- * Decoding is as strict as bincode 1.3 (section 2) and accepts trailing bytes; `used` tells how many
- * bytes the message took, so that a relay can leave the rest out. */
+ * Decoding is as strict as bincode 1.3 (section 2) and accepts trailing bytes; `used` tells how
+ * many bytes the message took, so that a relay can leave the rest out. */
 #ifndef WIRE_MSG_H
 #define WIRE_MSG_H
 
@@ -36,15 +36,20 @@ enum disconnect_reason {
 enum tx_status { TX_PENDING, TX_INCLUDED, TX_CONFIRMED, TX_FAILED, TX_STATUSES };
 #define TX_ERRORS 6u
 
-#define HEIGHT_NEWEST UINT64_MAX /* RequestBlock: the newest block */
+#define HEIGHT_NEWEST    UINT64_MAX /* RequestBlock: the newest block */
 #define RANGE_BLOCKS_MAX 100u
-#define BLOCK_SIZE_MIN 224u
-#define TX_SIZE_MIN 157u
+#define BLOCK_SIZE_MIN   224u
+#define TX_SIZE_MIN      157u
 
 /* A string or byte list: len bytes at data. */
 struct bytes_view {
     const uint8_t *data;
     uint64_t len;
+};
+
+struct handshake_view {
+    struct bytes_view version, node_id; /* UTF-8 */
+    struct vn_addr listen;
 };
 
 struct block_view {
@@ -81,10 +86,7 @@ struct msg {
     uint32_t kind; /* enum msg_kind */
     uint32_t used; /* payload bytes that the message took */
     union {
-        struct {
-            struct bytes_view version, node_id;
-            struct vn_addr listen;
-        } handshake;
+        struct handshake_view handshake;
         struct block_view block; /* NEW_BLOCK */
         struct tx_view tx;       /* NEW_TRANSACTION */
         struct {
@@ -124,9 +126,12 @@ void msg_encode(const struct msg *msg, uint8_t *out);
  * FRAME_PAYLOAD_MAX. */
 struct vn_buf *msg_frame(const struct msg *msg);
 
-/* One block or transaction (without the message kind); on failure r->ok is false. */
+/* One body without the message kind; on failure r->ok is false and *out must not be read. The
+ * writers write the fields and do not look at `raw`. */
+void wire_read_handshake(struct reader *r, struct handshake_view *out);
 void wire_read_block(struct reader *r, struct block_view *out);
 void wire_read_tx(struct reader *r, struct tx_view *out);
+void wire_write_handshake(struct writer *w, const struct handshake_view *handshake);
 void wire_write_block(struct writer *w, const struct block_view *block);
 void wire_write_tx(struct writer *w, const struct tx_view *tx);
 
