@@ -417,12 +417,12 @@ struct vn_config {
     uint32_t mine_max_txs;           /* transactions in a mined block, 0..10000 [1000] */
     uint32_t mempool_max;            /* [10000] */
     uint32_t mempool_per_sender;     /* [100] */
+    uint64_t mempool_bytes_max;      /* [64 MiB] */
     uint32_t orphans_max;            /* [100] */
+    uint32_t cached_blocks;          /* bodies of that many newest heights stay in memory [1024] */
     uint64_t orphan_bytes_max;       /* [10 MiB] */
     uint64_t outbox_soft;            /* bytes per link: above it transactions are shed [1 MiB] */
     uint64_t outbox_hard;            /* bytes per link: above it the link ends [24 MiB] */
-    uint32_t cached_blocks;          /* bodies of that many newest heights stay in memory [1024] */
-    uint32_t reserved;
     struct vn_shared *shared;        /* cache shared by nodes of one process, or NULL */
     void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */
     void *trace_ctx;

@@ -19,7 +19,10 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
     const struct chain_params params = {cfg->genesis_timestamp, cfg->difficulty};
     const struct chain_limits limits = {cfg->cached_blocks, cfg->orphans_max, cfg->orphan_bytes_max};
     g->chain = chain_new(&params, &limits, rng_u64(&salt), cache);
-    const struct mempool_limits pool = {cfg->mempool_max, cfg->mempool_per_sender, net->slot_count};
+    const struct mempool_limits pool = {.max = cfg->mempool_max,
+                                        .bytes_max = cfg->mempool_bytes_max,
+                                        .per_sender = cfg->mempool_per_sender,
+                                        .slots = net->slot_count};
     g->pool = mempool_new(&pool, rng_u64(&salt));
     seen_init(&g->seen, net->slot_count);
     sync_init(&g->sync);

@@ -10,6 +10,9 @@
  * lock out the rest; beyond that an accepted link is closed at once. */
 #define INBOUND_RESERVE 16u
 
+/* Links beyond that many have no slot: what they sent is not remembered link by link. */
+#define SLOTS_MAX 20000u
+
 /* What one identity per known peer and some strangers need. */
 #define SCORES_PER_KNOWN_PEER 4u
 
@@ -61,6 +64,8 @@ void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *po
             entry->self = true;
     }
     net->slot_count = cfg->max_inbound + cfg->max_outbound + INBOUND_RESERVE;
+    if (net->slot_count > SLOTS_MAX)
+        net->slot_count = SLOTS_MAX;
     net->slots = mem_new((net->slot_count + 63) / 64, sizeof *net->slots);
     sha256(net->id_hash, cfg->node_id, strlen(cfg->node_id));
     net->hello = hello_new(cfg);

@@ -36,7 +36,10 @@ void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
 {
     bool was = rep->banned_until_ns != 0;
     rep->banned_until_ns = until_ns;
-    net->bans += (until_ns != 0) - was;
+    if (was)
+        net->bans--;
+    if (until_ns != 0)
+        net->bans++;
     net_store(net, VN_STORE_BAN, rep->key, sizeof rep->key, until_ns, (struct vn_slice){0});
     if (until_ns == 0) {
         net_trace(net, &(struct vn_trace){.kind = VN_TR_UNBAN});
@@ -138,7 +141,7 @@ static void timed_out(struct net *net, struct peer *peer, enum vn_why why)
 
 uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
 {
-    struct peer *peer = (struct peer *)((char *)timer - offsetof(struct peer, timer));
+    struct peer *peer = (struct peer *)(void *)((char *)timer - offsetof(struct peer, timer));
     const struct vn_config *cfg = &net->cfg;
     *out = peer;
     uint32_t due = 0;
