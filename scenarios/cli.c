@@ -1,0 +1,105 @@
+/* vibesim's commands: finds the one that is asked for; --help and --version. */
+#include "scenarios/cli.h"
+
+#include "scenarios/cli_args.h"
+#include "scenarios/cli_list.h"
+#include "scenarios/cli_run.h"
+#include "scenarios/cli_term.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "vibesim simulates networks of VibeNet nodes, deterministically, from scenarios in Lua.\n"
+    "\n"
+    "Usage:\n"
+    "  vibesim run FILE.lua [options]     runs a scenario and judges its checks\n"
+    "  vibesim list [FOLDER] [--json]     shows the scenarios of a folder (default: scenarios)\n"
+    "  vibesim --help | --version         vibesim run --help tells all options\n"
+    "\n"
+    "Examples:\n"
+    "  vibesim list\n"
+    "  vibesim run scenarios/partition-heal.lua\n"
+    "  vibesim run scenarios/partition-heal.lua --seed 7 --db heal.db --record messages\n"
+    "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
+    "\n"
+    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad scenario,\n"
+    "3 the run was not deterministic (--verify), 130 interrupted.\n";
+
+static const char help_run[] =
+    "Usage: vibesim run FILE.lua [options]\n"
+    "\n"
+    "  --seed N           the seed of all dice, 0 to 18446744073709551615 [1]\n"
+    "  --param NAME=VALUE a parameter of the scenario; may be given several times\n"
+    "  --until SECONDS    ends the run at that simulated time [the scenario's duration]\n"
+    "  --db FILE          where to record the run; a VibeNet file gets one more run [run.db]\n"
+    "  --record LEVEL     none: no file; summary: nodes, checks, metrics, blocks and their\n"
+    "                     arrivals, faults; messages: and every message received;\n"
+    "                     events: and everything that nodes tell [summary]\n"
+    "  --verify           runs twice and compares every event\n"
+    "  --json             the result as one JSON object on standard output\n"
+    "  --quiet            the verdict and what failed, nothing else\n"
+    "\n"
+    "Equal scenario, parameters and seed give an equal run, on any machine: compare the trace\n"
+    "hashes. Colours can be turned off with NO_COLOR=1.\n"
+    "\n"
+    "Examples:\n"
+    "  vibesim run scenarios/partition-heal.lua --seed 7\n"
+    "  vibesim run scenarios/partition-heal.lua --param nodes=100 --verify\n"
+    "  vibesim run scenarios/partition-heal.lua --json --record none | jq .trace_hash\n";
+
+static const char help_list[] =
+    "Usage: vibesim list [FOLDER] [--json]\n"
+    "\n"
+    "Shows the scenarios (*.lua) of a folder with what they are about. Without FOLDER: scenarios/ "
+    "of\n"
+    "the current folder, or the one that vibesim was built or installed with.\n";
+
+static int show(const char *text)
+{
+    fputs(text, stdout);
+    return term_stdout_ok() ? CLI_OK : CLI_BAD;
+}
+
+static int command_run(int argc, char **argv)
+{
+    struct args_run args;
+    int status = CLI_BAD;
+    if (args_run_parse(&args, argc, argv))
+        status = args.help ? show(help_run) : cli_run(&args);
+    args_run_free(&args);
+    return status;
+}
+
+static int command_list(int argc, char **argv)
+{
+    struct args_list args;
+    if (!args_list_parse(&args, argc, argv))
+        return CLI_BAD;
+    return args.help ? show(help_list) : cli_list(&args);
+}
+
+int cli_main(int argc, char **argv)
+{
+    static const char *const commands[] = {"run", "list", "--help", "--version", NULL};
+    if (argc < 2) {
+        term_error("say what to do: vibesim run FILE.lua, vibesim list, or vibesim --help");
+        return CLI_BAD;
+    }
+    const char *command = argv[1];
+    if (strcmp(command, "run") == 0)
+        return command_run(argc - 2, argv + 2);
+    if (strcmp(command, "list") == 0)
+        return command_list(argc - 2, argv + 2);
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
+        strcmp(command, "help") == 0)
+        return show(help);
+    if (strcmp(command, "--version") == 0)
+        return show("vibesim " VIBESIM_BUILD "\n");
+    size_t len = strlen(command);
+    if (len > 4 && strcmp(command + len - 4, ".lua") == 0)
+        term_error("'%s' is no command: did you mean vibesim run %s?", command, command);
+    else
+        args_unknown("command", command, commands);
+    return CLI_BAD;
+}

@@ -1,0 +1,40 @@
+/* The arguments of vibesim's commands. Each parser tells one line on stderr for the first thing
+ * that is wrong, with what would be right, and returns false. */
+#ifndef SCENARIOS_CLI_ARGS_H
+#define SCENARIOS_CLI_ARGS_H
+
+#include "scenarios/engine.h"
+#include "store/recorder.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct args_run {
+    const char *file; /* all text is argv's */
+    uint64_t seed;
+    struct engine_param *params; /* the keys are copies */
+    size_t param_count;
+    const char *until; /* as typed, or NULL */
+    uint64_t until_ns; /* 0: not given */
+    const char *db;
+    enum record_level record;
+    bool verify, json, quiet, help;
+};
+
+struct args_list {
+    const char *folder; /* or NULL */
+    bool json, help;
+};
+
+/* argv holds what stands behind the command's name. */
+bool args_run_parse(struct args_run *args, int argc, char **argv);
+void args_run_free(struct args_run *args);
+bool args_list_parse(struct args_list *args, int argc, char **argv);
+
+const char *args_record_name(enum record_level level);
+
+/* Tells that `given` is not one of the names (NULL-terminated), with the nearest one. */
+void args_unknown(const char *what, const char *given, const char *const *names);
+
+#endif

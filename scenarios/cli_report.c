@@ -1,0 +1,297 @@
+/* What a run tells a person; see cli_report.h. cli_json.c has the words for programs. */
+#include "scenarios/cli_report.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a person reads to the end; the record has the rest. */
+#define STEPS_MAX   60u
+#define LINES_MAX   40u
+#define NAME_COLUMN 36
+
+const char *report_verdict_name(enum cli_verdict verdict)
+{
+    static const char *const names[] = {"pass", "fail", "error", "interrupted"};
+    return names[verdict];
+}
+
+void report_init(struct report *r, const struct args_run *args, const struct engine_about *about,
+                 struct progress *progress)
+{
+    memset(r, 0, sizeof *r);
+    r->args = args;
+    r->about = about;
+    r->progress = progress;
+    r->human = !args->json && !args->quiet;
+    term_style_init(&r->style, stdout);
+}
+
+void report_deinit(struct report *r)
+{
+    for (size_t i = 0; i < r->check_count; i++) {
+        free(r->checks[i].name);
+        free(r->checks[i].kind);
+        free(r->checks[i].detail);
+    }
+    for (size_t i = 0; i < r->metric_count; i++)
+        free(r->metrics[i].name);
+    free(r->checks);
+    free(r->metrics);
+}
+
+/* Room for one more element behind `count`, growing at powers of two. */
+static void *with_room(void *array, size_t count, size_t size)
+{
+    if (count && (count & (count - 1)))
+        return array;
+    void *grown = realloc(array, (count ? 2 * count : 1) * size);
+    if (!grown)
+        abort();
+    return grown;
+}
+
+/* Cleaned, so that no text of a scenario can move the cursor or end a line. */
+static char *keep(const char *text)
+{
+    if (!text)
+        return NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    if (!copy)
+        abort();
+    term_clean(copy, size, text);
+    return copy;
+}
+
+void report_begin(struct report *r, const char *params)
+{
+    if (!r->human)
+        return;
+    char name[128], about[512];
+    term_clean(name, sizeof name, r->about->name);
+    term_clean(about, sizeof about, r->about->about);
+    printf("%s%s%s %s seed %" PRIu64 "%s%s\n", term_colour(&r->style, TERM_BOLD), name,
+           term_colour(&r->style, TERM_PLAIN), r->style.dot, r->args->seed,
+           strcmp(params, "{}") == 0 ? "" : ", ", strcmp(params, "{}") == 0 ? "" : params);
+    if (about[0])
+        printf("%s\n", about);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void print_at(const struct report *r, uint64_t t_ns, const char *what, int64_t host,
+                     const char *text)
+{
+    char t[32], clean[400], kind[64];
+    term_seconds(t, t_ns);
+    term_clean(clean, sizeof clean, text ? text : "");
+    term_clean(kind, sizeof kind, what);
+    progress_clear(r->progress);
+    printf("  %s%10s s%s  ", term_colour(&r->style, TERM_DIM), t,
+           term_colour(&r->style, TERM_PLAIN));
+    if (kind[0])
+        printf("%-10s ", kind);
+    if (host >= 0)
+        printf("node %" PRId64 "%s", host, clean[0] ? ": " : "");
+    printf("%s\n", clean);
+    fflush(stdout);
+}
+
+void report_step(struct report *r, uint64_t t_ns, const char *kind, int64_t host,
+                 const char *detail)
+{
+    if (!r->human || r->steps_shown > STEPS_MAX)
+        return;
+    if (r->steps_shown++ < STEPS_MAX)
+        print_at(r, t_ns, kind, host, detail);
+    else
+        printf("  %13s%s\n", "", "... more steps are in the record (table event)");
+}
+
+void report_log(struct report *r, uint64_t t_ns, const char *text)
+{
+    if (r->human)
+        print_at(r, t_ns, "", -1, text);
+}
+
+void report_story(struct report *r, uint64_t t_ns, const char *text)
+{
+    struct report_story *s = &r->story[r->story_count++ % REPORT_STORY];
+    s->t_ns = t_ns;
+    term_clean(s->text, sizeof s->text, text);
+}
+
+void report_check(struct report *r, uint64_t t_ns, const char *name, const char *kind, bool ok,
+                  const char *detail)
+{
+    r->checks = with_room(r->checks, r->check_count, sizeof *r->checks);
+    struct report_check *c = &r->checks[r->check_count++];
+    c->name = keep(name ? name : "");
+    c->kind = keep(kind ? kind : "");
+    c->detail = keep(detail);
+    c->t_ns = t_ns;
+    c->ok = ok;
+}
+
+void report_metric(struct report *r, const char *name, int64_t host, double value)
+{
+    r->metrics = with_room(r->metrics, r->metric_count, sizeof *r->metrics);
+    struct report_metric *m = &r->metrics[r->metric_count++];
+    m->name = keep(name ? name : "");
+    m->host = host;
+    m->value = value;
+}
+
+static void print_check(const struct report *r, const struct report_check *c)
+{
+    char t[32];
+    term_seconds(t, c->t_ns);
+    const char *plain = term_colour(&r->style, TERM_PLAIN);
+    if (c->ok)
+        printf("  %s%s%s  %s\n", term_colour(&r->style, TERM_GREEN), r->style.ok, plain, c->name);
+    else
+        printf("  %s%s%s  %s, at %s s%s%s\n", term_colour(&r->style, TERM_RED), r->style.failed,
+               plain, c->name, t, c->detail ? ": " : "", c->detail ? c->detail : "");
+}
+
+/* Those that hold (or failed), and how many there were. */
+static size_t print_checks(const struct report *r, bool ok)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->check_count; i++)
+        if (r->checks[i].ok == ok && n++ < LINES_MAX)
+            print_check(r, &r->checks[i]);
+    if (n > LINES_MAX)
+        printf("  ... and %zu more that %s\n", n - LINES_MAX, ok ? "hold" : "failed");
+    return n;
+}
+
+static void print_metrics(const struct report *r)
+{
+    size_t shown = 0;
+    if (r->metric_count)
+        printf("\n");
+    for (size_t i = 0; i < r->metric_count && shown < LINES_MAX; i++, shown++) {
+        const struct report_metric *m = &r->metrics[i];
+        char name[96];
+        if (m->host >= 0)
+            snprintf(name, sizeof name, "%s (node %" PRId64 ")", m->name, m->host);
+        else
+            snprintf(name, sizeof name, "%s", m->name);
+        printf("  %-*s %.10g\n", NAME_COLUMN, name, m->value);
+    }
+    if (shown < r->metric_count)
+        printf("  ... and %zu more metrics (table metric)\n", r->metric_count - shown);
+}
+
+static void print_size(uint64_t bytes)
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    double v = (double)bytes;
+    int u = 0;
+    for (; v >= 1000.0 && u < 4; u++)
+        v /= 1000.0;
+    printf("%.*f %s", u ? 1 : 0, v, units[u]);
+}
+
+static void print_totals(const struct report *r, const struct report_end *end)
+{
+    const struct engine_result *result = end->result;
+    char sim[32], wall[32], events[32], rate[32], messages[32];
+    term_seconds(sim, result->sim_ns);
+    term_seconds(wall, end->wall_ms * 1000000u);
+    term_number(events, result->events);
+    term_number(rate, result->events * 1000u / (end->wall_ms ? end->wall_ms : 1));
+    term_number(messages, result->messages);
+    printf("\n  time    %s s simulated in %s s\n", sim, wall);
+    printf("  events  %s (%s a second), %s messages, ", events, rate, messages);
+    print_size(result->bytes);
+    printf("\n  tip     height %" PRIu64 ", ", result->tip_height);
+    if (result->tips == 1)
+        printf("one tip");
+    else
+        printf("%u different tips", result->tips);
+    printf(" among %u node%s", result->nodes, result->nodes == 1 ? "" : "s");
+    if (result->peers)
+        printf(" (and %u scripted peer%s)", result->peers, result->peers == 1 ? "" : "s");
+    printf("\n  trace   %016" PRIx64 "\n", result->trace_hash);
+    if (end->run_id)
+        printf("  record  %s, run %" PRId64 "\n", r->args->db, end->run_id);
+}
+
+static void print_story(const struct report *r)
+{
+    uint64_t n = r->story_count < REPORT_STORY ? r->story_count : REPORT_STORY;
+    if (!n)
+        return;
+    printf("\n  The last %" PRIu64 " events that matter:\n", n);
+    for (uint64_t i = r->story_count - n; i < r->story_count; i++) {
+        const struct report_story *s = &r->story[i % REPORT_STORY];
+        print_at(r, s->t_ns, "", -1, s->text);
+    }
+}
+
+static void print_command(const struct report *r)
+{
+    char word[1024];
+    term_quote(word, sizeof word, r->args->file);
+    printf("\n  Again: vibesim run %s --seed %" PRIu64, word, r->args->seed);
+    for (size_t i = 0; i < r->args->param_count; i++) {
+        char both[1024];
+        snprintf(both, sizeof both, "%s=%s", r->args->params[i].key, r->args->params[i].value);
+        term_quote(word, sizeof word, both);
+        printf(" --param %s", word);
+    }
+    if (r->args->until)
+        printf(" --until %s", r->args->until);
+    if (r->args->verify)
+        printf(" --verify");
+    printf("\n");
+}
+
+static void print_verdict(const struct report *r, const struct report_end *end, size_t failed)
+{
+    bool pass = end->verdict == VERDICT_PASS;
+    static const char *const words[] = {"PASS", "FAIL", "ERROR", "INTERRUPTED"};
+    char reason[640], name[128];
+    term_clean(name, sizeof name, r->about->name);
+    term_clean(reason, sizeof reason, end->reason ? end->reason : "");
+    if (r->human)
+        printf("\n");
+    printf("%s%s%s  %s seed %" PRIu64 " trace %016" PRIx64 ", ",
+           term_colour(&r->style, pass ? TERM_GREEN : TERM_RED), words[end->verdict],
+           term_colour(&r->style, TERM_PLAIN), name, r->args->seed, end->result->trace_hash);
+    if (failed)
+        printf("%zu of %zu checks failed\n", failed, r->check_count);
+    else if (end->verdict == VERDICT_FAIL || end->verdict == VERDICT_ERROR)
+        printf("%s\n", reason);
+    else
+        printf("%zu check%s%s\n", r->check_count, r->check_count == 1 ? "" : "s",
+               pass ? (r->check_count == 1 ? " holds" : " hold") : " so far");
+}
+
+void report_end(struct report *r, const struct report_end *end)
+{
+    progress_clear(r->progress);
+    if (r->human && (r->steps_shown || r->check_count))
+        printf("\n");
+    if (r->human)
+        print_checks(r, true);
+    size_t failed = print_checks(r, false);
+    bool again = end->verdict == VERDICT_FAIL || end->verdict == VERDICT_ERROR;
+    if (r->human) {
+        print_metrics(r);
+        print_totals(r, end);
+        if (again)
+            print_story(r);
+    }
+    if (end->verified == VERIFY_EQUAL) {
+        char events[32];
+        term_number(events, end->result->events);
+        printf("%sverified: two runs, %s events, same hash\n", r->human ? "\n  " : "", events);
+    }
+    if (again)
+        print_command(r);
+    print_verdict(r, end, failed);
+}

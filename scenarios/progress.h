@@ -1,0 +1,34 @@
+/* How far a run is, for a person who waits: on a terminal one line on stderr, rewritten at most ten
+ * times a second; elsewhere a plain line at most every five seconds. It reads the clock and changes
+ * nothing. */
+#ifndef SCENARIOS_PROGRESS_H
+#define SCENARIOS_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct progress {
+    FILE *out; /* NULL: tells nothing */
+    bool tty;
+    bool shown; /* a line stands on the terminal */
+    uint64_t began_ms, next_ms;
+    const char *label; /* in front of the line, or "" */
+};
+
+struct progress_now {
+    uint64_t sim_ns, end_ns, events, messages, tip_height;
+    uint32_t nodes;
+};
+
+void progress_init(struct progress *p, FILE *out, const char *label);
+void progress_update(struct progress *p, const struct progress_now *now);
+
+/* Takes the line off the terminal, before anything else is printed and at the end. */
+void progress_clear(struct progress *p);
+
+/* The line's text without its ends, for elapsed_ms of real time. */
+void progress_line(char *out, size_t size, const char *label, const struct progress_now *now,
+                   uint64_t elapsed_ms);
+
+#endif

@@ -1,0 +1,265 @@
+/* Opens a record file without ever harming another one; see recorder_schema.h.
+ *
+ * Happy path: the file is new (created here, exclusively) or carries our application_id at byte 68
+ * of its header (https://www.sqlite.org/fileformat2.html, section 1.3). Anything else is refused
+ * before SQLite touches it, since SQLite may create -wal and -shm files beside what it merely
+ * reads. The mark and the tables are committed in one transaction while the file is still in
+ * rollback mode, so that no file of ours is ever without its mark in the main file. */
+#include "store/recorder_schema.h"
+
+#include "core/base/bytes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SQLITE_HEADER 100
+
+static const char ddl[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS run("
+    " id INTEGER PRIMARY KEY, scenario TEXT NOT NULL, scenario_sha256 TEXT, seed TEXT NOT NULL,"
+    " params TEXT, world TEXT, build TEXT, started_utc TEXT NOT NULL, wall_ms INTEGER,"
+    " sim_ns INTEGER, events INTEGER, messages INTEGER, bytes INTEGER, trace_hash TEXT,"
+    " verdict TEXT NOT NULL, reason TEXT);"
+    "CREATE TABLE IF NOT EXISTS node("
+    " run_id INTEGER NOT NULL REFERENCES run(id), no INTEGER NOT NULL, role TEXT, region TEXT,"
+    " version TEXT, final_height INTEGER, final_tip TEXT, PRIMARY KEY(run_id, no)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS event("
+    " run_id INTEGER NOT NULL REFERENCES run(id), seq INTEGER NOT NULL, t_ns INTEGER NOT NULL,"
+    " node INTEGER, kind TEXT NOT NULL, peer INTEGER, link INTEGER, msg TEXT, bytes INTEGER,"
+    " detail TEXT, PRIMARY KEY(run_id, seq)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS check_result("
+    " run_id INTEGER NOT NULL REFERENCES run(id), name TEXT NOT NULL, kind TEXT NOT NULL,"
+    " ok INTEGER NOT NULL, t_ns INTEGER NOT NULL, detail TEXT);"
+    "CREATE TABLE IF NOT EXISTS metric("
+    " run_id INTEGER NOT NULL REFERENCES run(id), name TEXT NOT NULL, node INTEGER, value REAL);"
+    "CREATE TABLE IF NOT EXISTS block("
+    " run_id INTEGER NOT NULL REFERENCES run(id), hash TEXT NOT NULL, height INTEGER NOT NULL,"
+    " parent TEXT, miner INTEGER, mined_ns INTEGER NOT NULL, PRIMARY KEY(run_id, hash))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS arrival("
+    " run_id INTEGER NOT NULL REFERENCES run(id), block_hash TEXT NOT NULL, node INTEGER NOT NULL,"
+    " t_ns INTEGER NOT NULL, PRIMARY KEY(run_id, block_hash, node)) WITHOUT ROWID;"
+    "PRAGMA application_id = 1449747022;"
+    "PRAGMA user_version = 1;"
+    "COMMIT;";
+
+static_assert(SCHEMA_APPLICATION_ID == 1449747022u && SCHEMA_VERSION == 1, "as in the DDL");
+
+void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why_size)
+{
+    /* The system's own reason is lost on most ways through SQLite: the failed operation tells
+     * enough. */
+    int detail = db ? sqlite3_extended_errcode(db) : rc;
+    int kind = rc & 0xff;
+    if (kind == SQLITE_FULL)
+        snprintf(why, why_size,
+                 "%s: no room for the record (the disk is full): free some space or use another "
+                 "file (--db)",
+                 path);
+    else if (detail == SQLITE_IOERR_WRITE || detail == SQLITE_IOERR_SHMSIZE)
+        snprintf(why, why_size,
+                 "%s: no room for the record (the disk takes no more: full, a size limit, or "
+                 "failing): free some space or use another file (--db)",
+                 path);
+    else if (kind == SQLITE_BUSY || kind == SQLITE_LOCKED)
+        snprintf(why, why_size,
+                 "%s: locked by another process: wait for it or use another file (--db)", path);
+    else if (kind == SQLITE_READONLY || kind == SQLITE_CANTOPEN || kind == SQLITE_PERM)
+        snprintf(why, why_size,
+                 "%s: the file or its folder cannot be written: change the permissions or use "
+                 "another file (--db)",
+                 path);
+    else if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB)
+        snprintf(why, why_size,
+                 "%s: the database is damaged: move it away or use another file (--db)", path);
+    else
+        snprintf(why, why_size, "%s: %s (SQLite %d): use another file (--db)", path,
+                 db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), detail);
+}
+
+/* Creates the file, so that the system itself says what is wrong with the place. */
+static bool claim_new(const char *path, char *why, uint32_t why_size)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    const char *slash = strrchr(path, '/');
+    int dir_len = slash ? (int)(slash - path) : 1;
+    const char *dir = slash ? path : ".";
+    if (errno == ENOENT && slash)
+        snprintf(why, why_size,
+                 "%s: there is no folder %.*s: make it (mkdir -p) or use another "
+                 "file (--db)",
+                 path, dir_len, dir);
+    else if (errno == EACCES || errno == EROFS || errno == EPERM)
+        snprintf(why, why_size,
+                 "%s: cannot be created (%s): use a folder that you may write to "
+                 "(--db)",
+                 path, strerror(errno));
+    else if (errno == ENOSPC || errno == EDQUOT)
+        snprintf(why, why_size,
+                 "%s: no room for the record (the disk is full): free some space or "
+                 "use another file (--db)",
+                 path);
+    else
+        snprintf(why, why_size, "%s: cannot be created (%s): use another file (--db)", path,
+                 strerror(errno));
+    return false;
+}
+
+/* The first bytes of a file that exists. */
+static bool check_header(const char *path, const uint8_t *head, size_t len, char *why,
+                         uint32_t why_size)
+{
+    if (len < SQLITE_HEADER || memcmp(head, "SQLite format 3", 16) != 0) {
+        snprintf(why, why_size,
+                 "%s: not an SQLite database, left as it is: use another file (--db)", path);
+        return false;
+    }
+    if (get_be32(head + 68) != SCHEMA_APPLICATION_ID) {
+        snprintf(why, why_size,
+                 "%s: a database of another program, left as it is: use another file (--db)", path);
+        return false;
+    }
+    uint32_t version = get_be32(head + 60);
+    if (version != SCHEMA_VERSION) {
+        snprintf(
+            why, why_size,
+            "%s: written by %s VibeNet (schema %u, this one writes %d): use another file (--db)",
+            path, version > SCHEMA_VERSION ? "a newer" : "an older", version, SCHEMA_VERSION);
+        return false;
+    }
+    return true;
+}
+
+static bool claim_old(const char *path, struct schema_file *file, char *why, uint32_t why_size)
+{
+    /* Non-blocking, so that a pipe with nobody at its other end does not hold us up. */
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        const char *what = errno == EISDIR ? "a folder" : strerror(errno);
+        snprintf(why, why_size, "%s: %s: %s", path, what,
+                 errno == EISDIR ? "name a file in it (--db)"
+                                 : "change its permissions or use another file (--db)");
+        return false;
+    }
+    struct stat st;
+    uint8_t head[SQLITE_HEADER];
+    ssize_t len = -1;
+    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (regular)
+        len = read(fd, head, sizeof head);
+    close(fd);
+    if (!regular) {
+        snprintf(why, why_size, "%s: not a regular file: use another file (--db)", path);
+        return false;
+    }
+    if (len < 0) {
+        snprintf(why, why_size, "%s: cannot be read (%s): use another file (--db)", path,
+                 strerror(errno));
+        return false;
+    }
+    file->was_empty = len == 0;
+    return file->was_empty || check_header(path, head, (size_t)len, why, why_size);
+}
+
+bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_t why_size)
+{
+    struct stat st;
+    memset(file, 0, sizeof *file);
+    if (!*path) {
+        snprintf(why, why_size, "the name of the record is empty: name a file (--db)");
+        return false;
+    }
+    if (stat(path, &st) == 0)
+        return claim_old(path, file, why, why_size);
+    file->created = claim_new(path, why, why_size);
+    return file->created;
+}
+
+static void remove_companion(const char *path, const char *suffix)
+{
+    size_t size = strlen(path) + strlen(suffix) + 1;
+    char *name = malloc(size);
+    if (!name)
+        return;
+    snprintf(name, size, "%s%s", path, suffix);
+    unlink(name);
+    free(name);
+}
+
+void schema_unclaim(const char *path, const struct schema_file *file)
+{
+    if (!file->created)
+        return;
+    remove_companion(path, "-wal");
+    remove_companion(path, "-shm");
+    remove_companion(path, "-journal");
+    unlink(path);
+}
+
+/* One of our tables and all of its columns, so that a missing one is told at once. */
+static int check_tables(sqlite3 *db)
+{
+    static const char *const queries[] = {
+        ("SELECT id, scenario, scenario_sha256, seed, params, world, build, started_utc, wall_ms, "
+         "sim_ns, events, messages, bytes, trace_hash, verdict, reason FROM run"),
+        "SELECT run_id, no, role, region, version, final_height, final_tip FROM node",
+        "SELECT run_id, seq, t_ns, node, kind, peer, link, msg, bytes, detail FROM event",
+        "SELECT run_id, name, kind, ok, t_ns, detail FROM check_result",
+        "SELECT run_id, name, node, value FROM metric",
+        "SELECT run_id, hash, height, parent, miner, mined_ns FROM block",
+        "SELECT run_id, block_hash, node, t_ns FROM arrival",
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        sqlite3_stmt *stmt;
+        int rc = sqlite3_prepare_v2(db, queries[i], -1, &stmt, NULL);
+        sqlite3_finalize(stmt);
+        if (rc == SQLITE_ERROR)
+            return SQLITE_CORRUPT; /* "no such table", "no such column" */
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    return SQLITE_OK;
+}
+
+sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why, uint32_t why_size)
+{
+    /* "./" keeps names that SQLite reads as more than a name, like ":memory:", plain. */
+    size_t size = strlen(path) + 3;
+    char *name = malloc(size);
+    if (!name) {
+        snprintf(why, why_size, "%s: out of memory", path);
+        return NULL;
+    }
+    snprintf(name, size, "%s%s", path[0] == '/' ? "" : "./", path);
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    free(name);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(db, 2000);
+    if (rc == SQLITE_OK)
+        rc = file->created || file->was_empty ? sqlite3_exec(db, ddl, NULL, NULL, NULL)
+                                              : check_tables(db);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db,
+                          "PRAGMA journal_mode = WAL;"
+                          "PRAGMA synchronous = NORMAL;"
+                          "PRAGMA wal_autocheckpoint = 4000;"
+                          "PRAGMA cache_size = -16384;",
+                          NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        return db;
+    schema_error(path, db, rc, why, why_size);
+    sqlite3_close(db);
+    return NULL;
+}

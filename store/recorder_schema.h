@@ -1,0 +1,36 @@
+/* What a VibeNet record is on disk: the mark that makes it ours, its tables, and the words for what
+ * can be wrong with a file. */
+#ifndef STORE_RECORDER_SCHEMA_H
+#define STORE_RECORDER_SCHEMA_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SCHEMA_APPLICATION_ID 0x5669624eu /* "VibN" */
+#define SCHEMA_VERSION        1
+
+/* How a file was found. */
+struct schema_file {
+    bool created;   /* it did not exist: this call made it (empty) */
+    bool was_empty; /* it existed with no byte in it */
+};
+
+/* Looks at the file before SQLite does, reading no more than its header, and creates an empty one
+ * where there is none. Returns false with one line in why if it cannot be ours; then nothing was
+ * changed or left behind. */
+bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_t why_size);
+
+/* Takes back what the claim made: removes a created file and SQLite's companions of it. A file that
+ * was there without a byte in it stays. */
+void schema_unclaim(const char *path, const struct schema_file *file);
+
+/* Opens a claimed file, makes its tables if it is new, checks them if not, and switches to WAL.
+ * NULL with a line in why. */
+sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why,
+                     uint32_t why_size);
+
+/* One line about a failed call: names the file, what is wrong and the way out. */
+void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why_size);
+
+#endif

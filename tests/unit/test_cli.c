@@ -1,0 +1,241 @@
+/* The vibesim program itself ($VN_BIN): what it says to bad input, and that bad input leaves no
+ * file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <sys/stat.h>
+
+#include "tests/unit/cli_child.h"
+
+static struct child c;
+
+static const char tiny[] = "scenario {\n"
+                           "  name = \"tiny\", about = \"Two nodes for a second.\", duration = 1,\n"
+                           "  params = { nodes = 2, loud = false, word = \"x\" },\n"
+                           "}\n"
+                           "function run(net, p)\n"
+                           "  net:spawn(p.nodes)\n"
+                           "  sleep(0.5)\n"
+                           "  check(true, \"time passes\")\n"
+                           "end\n";
+
+static int setup(void **state)
+{
+    (void)state;
+    if (child_init(&c) != 0)
+        return -1;
+    child_write(&c, "tiny.lua", tiny);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return child_deinit(&c);
+}
+
+/* Status 2, one line on stderr that holds `words`, nothing on stdout, no record. */
+static void refuses(const char *words, const char *const *args)
+{
+    child_run(&c, NULL, args);
+    if (c.status != 2 || child_lines(c.err) != 1 || !strstr(c.err, words) ||
+        strncmp(c.err, "vibesim: ", 9) != 0 || c.out[0])
+        fail_msg("expected status 2 and '%s', got status %d, stdout '%s', stderr '%s'", words,
+                 c.status, c.out, c.err);
+    assert_false(child_exists(&c, "run.db"));
+}
+
+#define REFUSES(words, ...) refuses(words, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_cli_refuses_bad_options_with_one_line(void **state)
+{
+    (void)state;
+    refuses("say what to do", (const char *const[]){NULL});
+    REFUSES("'rnu' is no command: did you mean run?", "rnu");
+    REFUSES("did you mean vibesim run tiny.lua?", "tiny.lua");
+    REFUSES("name a scenario", "run");
+    REFUSES("'--sed' is no option: did you mean --seed?", "run", "tiny.lua", "--sed", "1");
+    REFUSES("'--sed' is no option: did you mean --seed?", "run", "tiny.lua", "--sed=1");
+    REFUSES("'--colour' is no option: there are --seed --param", "run", "tiny.lua", "--colour");
+    REFUSES("'-s' is no option", "run", "tiny.lua", "-s", "1");
+    REFUSES("one scenario at a time", "run", "tiny.lua", "other.lua");
+    REFUSES("--verify: takes no value", "run", "tiny.lua", "--verify=yes");
+    REFUSES("'--nope\?\?[31m' is no option", "run", "tiny.lua", "--nope\n\033[31m");
+}
+
+static void test_cli_refuses_bad_values_with_one_line(void **state)
+{
+    (void)state;
+#define SEED(text) "--seed: '" text "' is not a whole number from 0 to 18446744073709551615"
+    REFUSES(SEED("abc"), "run", "tiny.lua", "--seed", "abc");
+    REFUSES(SEED(""), "run", "tiny.lua", "--seed", "");
+    REFUSES(SEED("-1"), "run", "tiny.lua", "--seed", "-1");
+    REFUSES(SEED("1.5"), "run", "tiny.lua", "--seed=1.5");
+    REFUSES(SEED("18446744073709551616"), "run", "tiny.lua", "--seed", "18446744073709551616");
+    REFUSES(SEED("99999999999999999999"), "run", "tiny.lua", "--seed", "99999999999999999999");
+    REFUSES("--seed: needs a value", "run", "tiny.lua", "--seed");
+    REFUSES("--seed: needs a value", "run", "tiny.lua", "--seed", "--json");
+    REFUSES("--param: 'nodes' has no value: write nodes=VALUE", "run", "tiny.lua", "--param",
+            "nodes");
+    REFUSES("--param: '=3' has no name", "run", "tiny.lua", "--param", "=3");
+    REFUSES("--param: 'nodes' is given twice", "run", "tiny.lua", "--param", "nodes=1", "--param",
+            "nodes=2");
+    REFUSES("--until: '-5' is not a time", "run", "tiny.lua", "--until", "-5");
+    REFUSES("--until: '0' is not a time", "run", "tiny.lua", "--until", "0");
+    REFUSES("--until: 'nan' is not a time", "run", "tiny.lua", "--until", "nan");
+    REFUSES("--until: '1.2.3' is not a time", "run", "tiny.lua", "--until", "1.2.3");
+    REFUSES("--until: '1e99' is not a time", "run", "tiny.lua", "--until", "1e99");
+    REFUSES("--record: 'all' is no level: use none, summary, messages or events", "run", "tiny.lua",
+            "--record", "all");
+    REFUSES("--db: the name of the file is empty", "run", "tiny.lua", "--db", "");
+}
+
+static void test_cli_refuses_bad_scenarios_with_one_line(void **state)
+{
+    (void)state;
+    child_write(&c, "broken.lua", "scenario { name = \"x\"\nfunction\n");
+    child_write(&c, "empty.lua", "");
+    REFUSES("missing.lua: there is no such file", "run", "missing.lua");
+    REFUSES(".: is a folder: vibesim list . shows", "run", ".");
+    REFUSES("broken.lua:", "run", "broken.lua");
+    REFUSES("empty.lua", "run", "empty.lua");
+    REFUSES("node", "run", "tiny.lua", "--param", "node=3");
+    REFUSES("nodes", "run", "tiny.lua", "--param", "nodes=many");
+}
+
+static void test_cli_refuses_records_that_are_not_its_own(void **state)
+{
+    (void)state;
+    char text[64];
+    child_write(&c, "notes.txt", "mine\n");
+    REFUSES("notes.txt: not an SQLite database", "run", "tiny.lua", "--db", "notes.txt");
+    child_slurp(&c, "notes.txt", text, sizeof text);
+    assert_string_equal(text, "mine\n");
+    REFUSES("no/run.db: there is no folder no", "run", "tiny.lua", "--db", "no/run.db");
+    REFUSES(".: a folder", "run", "tiny.lua", "--db", ".");
+}
+
+static void test_cli_list_refuses_what_it_cannot_list(void **state)
+{
+    (void)state;
+    REFUSES("list: nowhere:", "list", "nowhere");
+    REFUSES("'--jso' is no option: did you mean --json?", "list", "--jso");
+    REFUSES("one folder at a time", "list", ".", "..");
+}
+
+static void test_cli_helps_on_stdout(void **state)
+{
+    (void)state;
+    static const char *const calls[][3] = {
+        {"--help"}, {"run", "--help"}, {"list", "--help"}, {"run", "-h"}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        child_run(&c, NULL, calls[i]);
+        assert_int_equal(c.status, 0);
+        assert_string_equal(c.err, "");
+        assert_non_null(strstr(c.out, i == 2 ? "vibesim list" : "vibesim run"));
+    }
+    child_run(&c, NULL, (const char *const[]){"--version", NULL});
+    assert_int_equal(c.status, 0);
+    assert_int_equal(strncmp(c.out, "vibesim 0.", 10), 0);
+    assert_int_equal(child_lines(c.out), 1);
+}
+
+static json_t *json_out(void)
+{
+    json_error_t error;
+    json_t *o = json_loads(c.out, JSON_REJECT_DUPLICATES, &error);
+    if (!o)
+        fail_msg("status %d, stdout '%s', stderr '%s': %s", c.status, c.out, c.err, error.text);
+    return o;
+}
+
+static const char *text_in(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text ? text : "(none)";
+}
+
+static void test_cli_runs_a_scenario_and_records_it(void **state)
+{
+    (void)state;
+    child_run(&c, NULL, (const char *const[]){"run", "tiny.lua", "--json", "--verify", NULL});
+    json_t *o = json_out();
+    assert_string_equal(c.err, "");
+    assert_int_equal(c.status, 0);
+    assert_string_equal(text_in(o, "scenario"), "tiny");
+    assert_string_equal(text_in(o, "seed"), "1");
+    assert_string_equal(text_in(o, "verdict"), "pass");
+    assert_string_equal(text_in(o, "db"), "run.db");
+    assert_int_equal(strlen(text_in(o, "trace_hash")), 16);
+    assert_true(json_is_true(json_object_get(o, "verified")));
+    assert_int_equal(json_integer_value(json_object_get(o, "run_id")), 1);
+    assert_int_equal(json_integer_value(json_object_get(o, "nodes")), 2);
+    assert_true(json_integer_value(json_object_get(o, "events")) > 0);
+    json_decref(o);
+    assert_true(child_exists(&c, "run.db"));
+}
+
+static void test_cli_record_none_leaves_no_file(void **state)
+{
+    (void)state;
+    child_run(&c, NULL,
+              (const char *const[]){"run", "tiny.lua", "--quiet", "--record", "none", NULL});
+    assert_int_equal(c.status, 0);
+    assert_int_equal(child_lines(c.out), 1);
+    assert_false(child_exists(&c, "run.db"));
+}
+
+/* What is recorded must not change what happens. */
+static void test_cli_hash_does_not_depend_on_what_is_recorded(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"none", "summary", "messages", "events"};
+    char first[32] = "";
+    for (size_t i = 0; i < 4; i++) {
+        child_run(&c, NULL,
+                  (const char *const[]){"run", "tiny.lua", "--json", "--seed", "7", "--record",
+                                        levels[i], NULL});
+        json_t *o = json_out();
+        if (i == 0)
+            snprintf(first, sizeof first, "%s", text_in(o, "trace_hash"));
+        assert_string_equal(text_in(o, "trace_hash"), first);
+        json_decref(o);
+    }
+}
+
+static void test_cli_lists_scenarios_as_json(void **state)
+{
+    (void)state;
+    child_write(&c, "broken.lua", "scenario {");
+    child_run(&c, NULL, (const char *const[]){"list", ".", "--json", NULL});
+    assert_int_equal(c.status, 0);
+    json_t *list = json_out();
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_not_equal(text_in(json_array_get(list, 0), "error"), "(none)");
+    assert_string_equal(text_in(json_array_get(list, 1), "name"), "tiny");
+    assert_string_equal(text_in(json_array_get(list, 1), "about"), "Two nodes for a second.");
+    json_decref(list);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_cli_refuses_bad_options_with_one_line),
+        CASE(test_cli_refuses_bad_values_with_one_line),
+        CASE(test_cli_refuses_bad_scenarios_with_one_line),
+        CASE(test_cli_refuses_records_that_are_not_its_own),
+        CASE(test_cli_list_refuses_what_it_cannot_list),
+        CASE(test_cli_helps_on_stdout),
+        CASE(test_cli_runs_a_scenario_and_records_it),
+        CASE(test_cli_record_none_leaves_no_file),
+        CASE(test_cli_hash_does_not_depend_on_what_is_recorded),
+        CASE(test_cli_lists_scenarios_as_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
