@@ -385,11 +385,21 @@ static void test_run_interrupted_ends_with_130_and_a_valid_record(void **state)
     }
 }
 
-static int with_small_files(int argc, char **argv)
+static int with_files_of(rlim_t size, int argc, char **argv)
 {
-    struct rlimit limit = {1 << 20, 1 << 20};
+    struct rlimit limit = {size, size};
     signal(SIGXFSZ, SIG_DFL); /* whatever started the tests may ignore it */
     return setrlimit(RLIMIT_FSIZE, &limit) == 0 ? cli_main(argc, argv) : 97;
+}
+
+static int with_small_files(int argc, char **argv)
+{
+    return with_files_of(1 << 20, argc, argv);
+}
+
+static int with_tiny_files(int argc, char **argv)
+{
+    return with_files_of(8192, argc, argv);
 }
 
 static void test_run_whose_disk_fills_up_ends_with_2_and_a_valid_record(void **state)
@@ -402,6 +412,17 @@ static void test_run_whose_disk_fills_up_ends_with_2_and_a_valid_record(void **s
     assert_int_equal(child_lines(c.err), 1);
     assert_string_equal(query("PRAGMA integrity_check"), "ok");
     assert_string_not_equal(query("SELECT verdict FROM run"), "pass");
+}
+
+static void test_run_without_room_for_a_record_ends_with_2_and_no_file(void **state)
+{
+    (void)state;
+    const char *const args[] = {"run", "it.lua", NULL};
+    child_write(&c, "it.lua", "pass");
+    child_run(&c, with_tiny_files, args);
+    ended(2, "", "vibesim: run.db: no room for the record");
+    assert_int_equal(child_lines(c.err), 1);
+    assert_false(child_exists(&c, "run.db"));
 }
 
 static void test_verify_without_room_for_its_file_ends_with_2(void **state)
@@ -453,6 +474,7 @@ int main(void)
         CASE(test_json_is_one_object_and_nothing_else),
         CASE(test_run_interrupted_ends_with_130_and_a_valid_record),
         CASE(test_run_whose_disk_fills_up_ends_with_2_and_a_valid_record),
+        CASE(test_run_without_room_for_a_record_ends_with_2_and_no_file),
         CASE(test_verify_without_room_for_its_file_ends_with_2),
         CASE(test_run_tells_when_its_output_cannot_be_written),
     };
