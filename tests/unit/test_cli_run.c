@@ -300,7 +300,7 @@ static void test_run_that_is_wrong_at_once_leaves_no_record(void **state)
     RUN("early");
     ended(2, "", "vibesim: early:3: no such option\n");
     assert_int_equal(child_lines(c.err), 1);
-    assert_string_equal(c.out, "early - seed 1, {\"n\":2}\nAbout.\n\n");
+    assert_string_equal(c.out, "early - seed 1, n=2\nAbout.\n\n");
     assert_false(child_exists(&c, "run.db"));
     RUN("broken");
     ended(2, "", "vibesim: it.lua:1: broken\n");
