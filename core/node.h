@@ -181,7 +181,7 @@ struct vn_command {
 /* ---- events: from the driver to the core ---------------------------------------------------- */
 
 enum vn_event_kind {
-    VN_EV_START = 1, /* the first event, once */
+    VN_EV_START = 1, /* the first event but for CLOCK, once */
     VN_EV_LINK_UP,   /* a dialled link connected, or a link was accepted */
     VN_EV_LINK_DOWN, /* exactly one for each link, failed dials included */
     VN_EV_BYTES,     /* bytes arrived in order */
@@ -283,8 +283,9 @@ struct vn_store_item {
 
 enum vn_load_op {
     VN_LOAD_BLOCKS = 1, /* best-chain blocks of heights from..to, ascending, without gaps */
-    VN_LOAD_ADDRS,      /* all address records, ordered by key; from is the number to skip */
-    VN_LOAD_BANS        /* all bans: be64 end, then the key; ordered by key; from: to skip */
+    VN_LOAD_ADDRS,      /* address records, each its key then its value, ordered by key; from is the
+                           number to skip */
+    VN_LOAD_BANS        /* bans, each be64 end then its key; ordered by key; from: number to skip */
 };
 
 struct vn_action {
@@ -352,6 +353,7 @@ enum vn_trace_kind {
     VN_TR_BAN,        /* link, addr; a: wall ns of its end */
     VN_TR_UNBAN,      /* addr */
     VN_TR_DISCONNECT, /* link, addr; a: Disconnect reason, b: 1 sent, 0 received; text: why */
+    VN_TR_VIOLATION,  /* link, addr; text: what the peer did against the protocol */
     VN_TR_SYNC,       /* link; text: what the synchroniser does; a, b: heights */
     VN_TR_KINDS
 };
@@ -394,7 +396,7 @@ struct vn_config {
     uint32_t seed_count;
     uint32_t max_outbound;           /* 0..10000 [8] */
     uint32_t max_inbound;            /* 0..10000 [32] */
-    uint32_t known_peers;            /* bound of the address list, 1..1000000 [1000] */
+    uint32_t known_peers;            /* bound of the address list, 1..100000 [1000] */
     uint64_t genesis_timestamp;      /* s since 1970 [1744067299] */
     uint64_t difficulty;             /* d0 >= 1 [100] */
     uint64_t connect_timeout_ns;     /* of a dial [10 s] */
@@ -415,12 +417,12 @@ struct vn_config {
     uint32_t mine_max_txs;           /* transactions in a mined block, 0..10000 [1000] */
     uint32_t mempool_max;            /* [10000] */
     uint32_t mempool_per_sender;     /* [100] */
+    uint64_t mempool_bytes_max;      /* [64 MiB] */
     uint32_t orphans_max;            /* [100] */
+    uint32_t cached_blocks;          /* bodies of that many newest heights stay in memory [1024] */
     uint64_t orphan_bytes_max;       /* [10 MiB] */
     uint64_t outbox_soft;            /* bytes per link: above it transactions are shed [1 MiB] */
     uint64_t outbox_hard;            /* bytes per link: above it the link ends [24 MiB] */
-    uint32_t cached_blocks;          /* bodies of that many newest heights stay in memory [1024] */
-    uint32_t reserved;
     struct vn_shared *shared;        /* cache shared by nodes of one process, or NULL */
     void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */
     void *trace_ctx;

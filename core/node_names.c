@@ -71,6 +71,7 @@ const char *vn_trace_name(uint32_t kind)
         [VN_TR_BAN] = "ban",
         [VN_TR_UNBAN] = "unban",
         [VN_TR_DISCONNECT] = "disconnect",
+        [VN_TR_VIOLATION] = "violation",
         [VN_TR_SYNC] = "sync",
     };
     _Static_assert(sizeof names / sizeof *names == VN_TR_KINDS, "a trace has no name");

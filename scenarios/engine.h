@@ -1,11 +1,11 @@
 /* The scenario engine: loads one Lua file into a sandbox, runs it in a world, judges its checks.
  *
  * engine_load reads and compiles the file and evaluates its top level (the `scenario { }` table and
- * `function run`), which may not touch a network. engine_run makes a fresh world and a fresh Lua state
- * each time it is called, so that a run can be repeated in one process (--verify).
+ * `function run`), which may not touch a network. engine_run makes a fresh world and a fresh Lua
+ * state each time it is called, so that a run can be repeated in one process (--verify).
  *
- * Errors of the scenario (syntax, unknown option, a limit hit) are one line "FILE:LINE: what, and what
- * would be right" in the result's reason with outcome ENGINE_BAD_SCENARIO. */
+ * Errors of the scenario (syntax, unknown option, a limit hit) are one line "FILE:LINE: what, and
+ * what would be right" in the result's reason with outcome ENGINE_BAD_SCENARIO. */
 #ifndef SCENARIOS_ENGINE_H
 #define SCENARIOS_ENGINE_H
 
@@ -18,7 +18,8 @@ struct engine;
 
 struct engine_param {
     const char *key;
-    const char *value; /* as typed; becomes a number, a boolean or a string as the default's type says */
+    const char
+        *value; /* as typed; becomes a number, a boolean or a string as the default's type says */
 };
 
 struct engine_about {
@@ -33,9 +34,9 @@ void engine_free(struct engine *engine);
 const struct engine_about *engine_about(const struct engine *engine);
 const char *engine_sha256(const struct engine *engine); /* 64 hex digits */
 
-/* Checks the given parameters against the scenario's `params` (unknown name: error with a suggestion;
- * a value of the wrong type) and writes all of them, defaults included, as canonical JSON (sorted keys,
- * no spaces). False with a line in why. */
+/* Checks the given parameters against the scenario's `params` (unknown name: error with a
+ * suggestion; a value of the wrong type) and writes all of them, defaults included, as canonical
+ * JSON (sorted keys, no spaces). False with a line in why. */
 bool engine_params(const struct engine *engine, const struct engine_param *params, size_t count,
                    char *json, size_t json_size, char *why, size_t size);
 
@@ -55,19 +56,20 @@ struct engine_observer {
     void (*on_log)(void *ctx, uint64_t t_ns, const char *text);
     void (*on_event)(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
                      uint64_t hash);
-    /* Called at least every 50,000 events and at each step of simulated time that the engine takes. */
-    void (*on_progress)(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t events, uint64_t messages,
-                        uint32_t nodes, uint64_t tip_height);
+    /* Called at least every 50,000 events and at each step of simulated time that the engine takes.
+     */
+    void (*on_progress)(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t events,
+                        uint64_t messages, uint32_t nodes, uint64_t tip_height);
 };
 
 struct engine_options {
     uint64_t seed;
     const struct engine_param *params;
     size_t param_count;
-    uint64_t until_ns;                   /* 0: the scenario's duration */
-    uint64_t memory_max;                 /* bytes a network may be estimated at [half of the machine's] */
-    uint64_t lua_memory_max;             /* [256 MiB] */
-    uint64_t lua_steps_max;              /* VM instructions between two waits [200 million] */
+    uint64_t until_ns;       /* 0: the scenario's duration */
+    uint64_t memory_max;     /* bytes a network may be estimated at [half of the machine's] */
+    uint64_t lua_memory_max; /* [256 MiB] */
+    uint64_t lua_steps_max;  /* VM instructions between two waits [200 million] */
     const volatile sig_atomic_t *interrupt; /* becomes nonzero: stop soon */
     struct engine_observer observer;
 };
@@ -85,10 +87,10 @@ struct engine_result {
     enum engine_outcome outcome;
     char reason[512]; /* one line; empty on pass */
     uint64_t sim_ns, events, messages, bytes, trace_hash;
-    uint32_t nodes, peers;         /* nodes; scripted peers */
+    uint32_t nodes, peers; /* nodes; scripted peers */
     uint32_t checks, checks_failed;
-    uint64_t tip_height;           /* the highest of the honest nodes */
-    uint32_t tips;                 /* different tips among the honest nodes alive */
+    uint64_t tip_height; /* the highest of the honest nodes */
+    uint32_t tips;       /* different tips among the honest nodes alive */
 };
 
 /* The vibesim exit status is the outcome. Before it returns, final heights and tips can be read in

@@ -1,6 +1,6 @@
-/* A world that scenarios run in: a small table of functions, so that the same Lua file can run on the
- * simulated network (world_sim.c) and, later, on real sockets. What a world cannot do has a NULL entry:
- * the engine answers with a skip and its reason, never with a silent pass. */
+/* A world that scenarios run in: a small table of functions, so that the same Lua file can run on
+ * the simulated network (world_sim.c) and, later, on real sockets. What a world cannot do has a
+ * NULL entry: the engine answers with a skip and its reason, never with a silent pass. */
 #ifndef SCENARIOS_WORLD_H
 #define SCENARIOS_WORLD_H
 
@@ -19,8 +19,8 @@ struct world {
     uint64_t (*now_ns)(void *self);
     void (*run_until)(void *self, uint64_t t_ns);
     void (*stop)(void *self);
-    uint32_t (*spawn)(void *self, const struct vn_config *config, const struct sim_host_params *params,
-                      char *why, size_t size);
+    uint32_t (*spawn)(void *self, const struct vn_config *config,
+                      const struct sim_host_params *params, char *why, size_t size);
     void (*kill)(void *self, uint32_t host);
     void (*start)(void *self, uint32_t host, bool lose_disk);
     bool (*alive)(void *self, uint32_t host);
@@ -29,8 +29,8 @@ struct world {
     struct vn_addr (*addr)(void *self, uint32_t host);
     uint32_t (*host_of)(void *self, const struct vn_addr *addr);
     void (*links_default)(void *self, const struct sim_link_params *params);
-    void (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                          const struct sim_link_params *params);
+    void (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
+                          uint32_t nb, const struct sim_link_params *params);
     uint32_t (*cut)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                     bool one_way);
     void (*heal)(void *self, uint32_t cut);

@@ -29,11 +29,12 @@ enum rule {
     RULES
 };
 
-#define BLOCK_TXS_MAX 10000u
+#define BLOCK_TXS_MAX     10000u
 #define CLOCK_AHEAD_MAX_S 7200u
-#define TX_AGE_MAX_S 3600u
+#define TX_AGE_MAX_S      3600u
 
-/* "ok", "B1-height", "B3-timestamp-ahead", "T2-not-pending" ..., as the golden vectors spell them. */
+/* "ok", "B1-height", "B3-timestamp-ahead", "T2-not-pending" ..., as the golden vectors spell them.
+ */
 const char *rule_name(enum rule rule);
 
 struct chain_params {
@@ -51,7 +52,8 @@ struct parent_view {
 /* T(d) = floor((2^256 - 1) / d), big-endian; d >= 1. */
 void rule_target(uint8_t out[32], uint64_t difficulty);
 
-/* R(ids) of `count` ids of 32 bytes. Allocates nothing above 32 x 15 bytes of stack. */
+/* R(ids) of `count` ids of 32 bytes, count <= BLOCK_TXS_MAX. Allocates nothing above 32 x 15 bytes
+ * of stack. */
 void rule_tx_root(uint8_t out[32], const uint8_t *ids, uint64_t count);
 
 /* B8's text hash. */
@@ -62,6 +64,13 @@ void rule_poh_hash(uint8_t out[32], const uint8_t prev_hash[32]);
 
 /* T1's formula. */
 void rule_tx_id(uint8_t out[32], const struct tx_view *tx);
+
+/* The parent that a block without one implies: what of a valid parent follows from the block's
+ * height alone by induction from the genesis (poh_seq counts heights, total_difficulty is d0 times
+ * their number). height >= 1. A block that fails against it fails whatever its parent will be; only
+ * B1, B2 and B3 remain open. hash is the block's prev_hash. */
+struct parent_view rule_implied_parent(const struct block_view *block,
+                                       const struct chain_params *params);
 
 /* The part of B4, B5 and B8 that depends on the block's own bytes alone, so that its verdict can be
  * cached with the bytes: RULE_OK, or the first of B4, B5, B8 that fails. */

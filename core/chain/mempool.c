@@ -1,0 +1,329 @@
+/* The pool: one entry per known transaction, in a map by id and in one of two lists, pooled or
+ * taken, between which blocks move it.
+ *
+ * The happy path: a transaction is added, a block takes it, and it is forgotten when it is too old
+ * to be valid again. Failure modes: a full pool refuses newcomers; the list of the taken forgets
+ * its first when it is full, so that a reorganisation deeper than that loses transactions, as an
+ * expired one does. Entries never exceed 3 x max: pooled and taken ones max each, and those that a
+ * reorganisation puts back above max. */
+#include "core/chain/mempool.h"
+
+#include "core/base/mem.h"
+#include "core/chain/keep.h"
+
+#include <assert.h>
+
+#define SENDER_OFFSET 32u /* of a transaction's encoding (PROTOCOL-0.1 section 3) */
+
+struct entry {
+    uint8_t id[32];
+    struct vn_slice raw; /* empty if only the id is known */
+    uint64_t timestamp;  /* its own, or without bytes the block's */
+    struct entry *before, *after;
+    uint32_t blocks; /* of the best chain that hold it; 0: pooled */
+    uint32_t reserved;
+    uint64_t seen[]; /* a bit per slot */
+};
+
+struct entry_list {
+    struct entry *first, *last;
+    uint64_t bytes; /* of encodings */
+    uint32_t count;
+};
+
+struct sender {
+    uint8_t id[32];
+    uint32_t pooled;
+};
+
+struct mempool {
+    struct mempool_limits limits;
+    struct idmap by_id;
+    struct idmap by_sender; /* of senders with pooled transactions */
+    struct entry_list pooled, taken;
+    uint64_t oldest; /* no entry's timestamp is below */
+};
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed)
+{
+    struct mempool *pool = mem_new(1, sizeof *pool);
+    pool->limits = *limits;
+    if (pool->limits.bytes_max == 0)
+        pool->limits.bytes_max = MEMPOOL_BYTES_MAX;
+    idmap_init(&pool->by_id, offsetof(struct entry, id), seed);
+    idmap_init(&pool->by_sender, offsetof(struct sender, id), seed ^ 1);
+    pool->oldest = UINT64_MAX;
+    return pool;
+}
+
+static size_t entry_size(const struct mempool *pool)
+{
+    return sizeof(struct entry) + ((size_t)pool->limits.slots + 63) / 64 * sizeof(uint64_t);
+}
+
+static void list_append(struct entry_list *list, struct entry *entry)
+{
+    entry->before = list->last;
+    entry->after = NULL;
+    if (list->last)
+        list->last->after = entry;
+    else
+        list->first = entry;
+    list->last = entry;
+    list->count++;
+    list->bytes += entry->raw.len;
+}
+
+static void list_prepend(struct entry_list *list, struct entry *entry)
+{
+    entry->before = NULL;
+    entry->after = list->first;
+    if (list->first)
+        list->first->before = entry;
+    else
+        list->last = entry;
+    list->first = entry;
+    list->count++;
+    list->bytes += entry->raw.len;
+}
+
+static void list_remove(struct entry_list *list, struct entry *entry)
+{
+    if (entry->before)
+        entry->before->after = entry->after;
+    else
+        list->first = entry->after;
+    if (entry->after)
+        entry->after->before = entry->before;
+    else
+        list->last = entry->before;
+    list->count--;
+    list->bytes -= entry->raw.len;
+}
+
+/* ---- senders -------------------------------------------------------------------------------- */
+
+static const uint8_t *sender_of(const struct entry *entry)
+{
+    return vn_slice_data(entry->raw) + SENDER_OFFSET;
+}
+
+static void sender_gain(struct mempool *pool, const uint8_t id[32])
+{
+    struct sender *sender = idmap_get(&pool->by_sender, id);
+    if (!sender) {
+        sender = mem_new(1, sizeof *sender);
+        memcpy(sender->id, id, HASH_SIZE);
+        idmap_put(&pool->by_sender, sender);
+    }
+    sender->pooled++;
+}
+
+static void sender_lose(struct mempool *pool, const uint8_t id[32])
+{
+    struct sender *sender = idmap_get(&pool->by_sender, id);
+    assert(sender && sender->pooled > 0);
+    if (--sender->pooled > 0)
+        return;
+    idmap_remove(&pool->by_sender, id);
+    mem_free(sender);
+}
+
+/* ---- entries -------------------------------------------------------------------------------- */
+
+/* raw is given away. */
+static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struct vn_slice raw,
+                               uint64_t timestamp)
+{
+    struct entry *entry = mem_new(1, entry_size(pool));
+    memcpy(entry->id, id, HASH_SIZE);
+    entry->raw = raw;
+    entry->timestamp = timestamp;
+    idmap_put(&pool->by_id, entry);
+    if (timestamp < pool->oldest)
+        pool->oldest = timestamp;
+    return entry;
+}
+
+static void entry_drop(struct mempool *pool, struct entry *entry)
+{
+    if (entry->blocks > 0) {
+        list_remove(&pool->taken, entry);
+    } else {
+        list_remove(&pool->pooled, entry);
+        sender_lose(pool, sender_of(entry));
+    }
+    idmap_remove(&pool->by_id, entry->id);
+    vn_slice_unref(entry->raw);
+    mem_free(entry);
+}
+
+void mempool_free(struct mempool *pool)
+{
+    if (!pool)
+        return;
+    while (pool->pooled.first)
+        entry_drop(pool, pool->pooled.first);
+    while (pool->taken.first)
+        entry_drop(pool, pool->taken.first);
+    idmap_deinit(&pool->by_id);
+    idmap_deinit(&pool->by_sender);
+    mem_free(pool);
+}
+
+enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx, struct vn_slice raw)
+{
+    assert(raw.len == tx->raw.len && vn_slice_data(raw) == tx->raw.data);
+    if (idmap_get(&pool->by_id, tx->tx_id))
+        return MEMPOOL_KNOWN;
+    if (pool->pooled.count >= pool->limits.max || raw.len > pool->limits.bytes_max ||
+        pool->pooled.bytes > pool->limits.bytes_max - raw.len)
+        return MEMPOOL_FULL;
+    const struct sender *sender = idmap_get(&pool->by_sender, tx->sender);
+    if ((sender ? sender->pooled : 0) >= pool->limits.per_sender)
+        return MEMPOOL_FULL;
+    list_append(&pool->pooled, entry_new(pool, tx->tx_id, keep_slice(raw), tx->timestamp));
+    sender_gain(pool, tx->sender);
+    return MEMPOOL_ADDED;
+}
+
+uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32])
+{
+    const struct entry *entry = idmap_get(&pool->by_id, id);
+    if (!entry)
+        return 0;
+    return entry->blocks > 0 ? 2 : 1;
+}
+
+struct vn_slice mempool_raw(const struct mempool *pool, const uint8_t id[32])
+{
+    const struct entry *entry = idmap_get(&pool->by_id, id);
+    return entry ? entry->raw : (struct vn_slice){0};
+}
+
+/* ---- who sent what -------------------------------------------------------------------------- */
+
+bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot)
+{
+    struct entry *entry = idmap_get(&pool->by_id, id);
+    if (!entry || slot >= pool->limits.slots)
+        return false;
+    uint64_t bit = UINT64_C(1) << slot % 64;
+    bool before = (entry->seen[slot / 64] & bit) != 0;
+    entry->seen[slot / 64] |= bit;
+    return before;
+}
+
+static void list_reset_slot(struct entry_list *list, uint32_t slot)
+{
+    for (struct entry *entry = list->first; entry; entry = entry->after)
+        entry->seen[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+}
+
+void mempool_reset_slot(struct mempool *pool, uint32_t slot)
+{
+    if (slot >= pool->limits.slots)
+        return;
+    list_reset_slot(&pool->pooled, slot);
+    list_reset_slot(&pool->taken, slot);
+}
+
+/* ---- blocks --------------------------------------------------------------------------------- */
+
+static void take(struct mempool *pool, const uint8_t id[32], uint64_t block_time)
+{
+    struct entry *entry = idmap_get(&pool->by_id, id);
+    if (!entry) {
+        entry = entry_new(pool, id, (struct vn_slice){0}, block_time);
+    } else if (entry->blocks == 0) {
+        list_remove(&pool->pooled, entry);
+        sender_lose(pool, sender_of(entry));
+    }
+    if (entry->blocks++ == 0)
+        list_append(&pool->taken, entry);
+    while (pool->taken.count > pool->limits.max || pool->taken.bytes > pool->limits.bytes_max)
+        entry_drop(pool, pool->taken.first);
+}
+
+static void give_back(struct mempool *pool, const uint8_t id[32])
+{
+    struct entry *entry = idmap_get(&pool->by_id, id);
+    if (!entry || entry->blocks == 0)
+        return;
+    if (entry->blocks > 1) {
+        entry->blocks--;
+        return;
+    }
+    if (entry->raw.len == 0) {
+        entry_drop(pool, entry);
+        return;
+    }
+    list_remove(&pool->taken, entry);
+    entry->blocks = 0;
+    list_prepend(&pool->pooled, entry);
+    sender_gain(pool, sender_of(entry));
+}
+
+void mempool_connect(struct mempool *pool, const uint8_t *ids, uint64_t count, uint64_t block_time)
+{
+    for (uint64_t i = 0; i < count; i++)
+        take(pool, ids + i * HASH_SIZE, block_time);
+}
+
+/* From the last to the first, since each goes to the front. */
+void mempool_disconnect(struct mempool *pool, const uint8_t *ids, uint64_t count)
+{
+    for (uint64_t i = count; i-- > 0;)
+        give_back(pool, ids + i * HASH_SIZE);
+}
+
+uint32_t mempool_select(const struct mempool *pool, uint8_t *out, uint32_t max)
+{
+    uint32_t n = 0;
+    for (const struct entry *e = pool->pooled.first; e && n < max; e = e->after, n++)
+        memcpy(out + (size_t)n * HASH_SIZE, e->id, HASH_SIZE);
+    return n;
+}
+
+/* ---- age ------------------------------------------------------------------------------------ */
+
+/* The same comparison as T4. */
+static bool too_old(uint64_t timestamp, uint64_t now_s)
+{
+    return add_sat(timestamp, TX_AGE_MAX_S) < now_s;
+}
+
+static void list_expire(struct mempool *pool, struct entry_list *list, uint64_t now_s)
+{
+    struct entry *next;
+    for (struct entry *entry = list->first; entry; entry = next) {
+        next = entry->after;
+        if (too_old(entry->timestamp, now_s))
+            entry_drop(pool, entry);
+        else if (entry->timestamp < pool->oldest)
+            pool->oldest = entry->timestamp;
+    }
+}
+
+void mempool_expire(struct mempool *pool, uint64_t now_s)
+{
+    if (!too_old(pool->oldest, now_s))
+        return;
+    pool->oldest = UINT64_MAX;
+    list_expire(pool, &pool->pooled, now_s);
+    list_expire(pool, &pool->taken, now_s);
+}
+
+uint32_t mempool_count(const struct mempool *pool)
+{
+    return pool->pooled.count;
+}
+
+size_t mempool_bytes(const struct mempool *pool)
+{
+    return sizeof *pool + idmap_bytes(&pool->by_id) + idmap_bytes(&pool->by_sender) +
+           (size_t)pool->by_id.count * entry_size(pool) +
+           (size_t)pool->by_sender.count * sizeof(struct sender);
+}

@@ -1,0 +1,170 @@
+/* COMMAND: what the user of the node wants. Each is answered by one REPLY. */
+#include "core/gossip/gossip.h"
+#include "core/gossip/relay.h"
+#include "core/peer/dialer.h"
+
+#include <string.h>
+
+#define MINE_MAX       1000u
+#define MINE_ROUNDS    64u /* searches per block before the command gives up */
+
+static void reply(struct gossip *g, uint64_t token, enum vn_status status, const char *text)
+{
+    struct action_entry *action = net_push_action(g->net, VN_ACT_REPLY, token);
+    action->why = status;
+    if (text) {
+        size_t len = strlen(text) + 1;
+        action->text = mem_new(len, 1);
+        memcpy(action->text, text, len);
+    }
+}
+
+static void mine(struct gossip *g, uint64_t token, uint64_t count)
+{
+    if (count < 1 || count > MINE_MAX) {
+        reply(g, token, VN_ERR_ARGUMENT, "number of blocks must be 1..1000");
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t round = 0;
+        while (!miner_mine_now(g))
+            if (++round == MINE_ROUNDS) {
+                reply(g, token, VN_ERR_LIMIT, "no block found within the bound of tries");
+                return;
+            }
+    }
+    reply(g, token, VN_OK, NULL);
+}
+
+static void submit_tx(struct gossip *g, uint64_t token, struct vn_slice data)
+{
+    struct msg msg = {.kind = MSG_NEW_TRANSACTION};
+    struct reader r = reader_over(vn_slice_data(data), data.len);
+    wire_read_tx(&r, &msg.u.tx);
+    if (!r.ok || reader_left(&r) != 0) {
+        reply(g, token, VN_ERR_ARGUMENT, "not a transaction");
+        return;
+    }
+    enum rule rule = rule_check_tx(&msg.u.tx, net_wall_s(g->net), 0);
+    if (rule != RULE_OK) {
+        reply(g, token, VN_ERR_INVALID, rule_name(rule));
+        return;
+    }
+    struct vn_buf *frame = msg_frame(&msg);
+    if (!frame) {
+        reply(g, token, VN_ERR_LIMIT, "the transaction exceeds a frame");
+        return;
+    }
+    struct vn_slice whole = {frame, 0, frame->len};
+    struct vn_slice raw = {frame, FRAME_HEADER + 4, frame->len - FRAME_HEADER - 4};
+    switch (tx_accept(g, NULL, &msg.u.tx, raw, whole)) {
+    case MEMPOOL_ADDED:
+        reply(g, token, VN_OK, NULL);
+        break;
+    case MEMPOOL_KNOWN:
+        reply(g, token, VN_ERR_STATE, "known already");
+        break;
+    case MEMPOOL_FULL:
+        reply(g, token, VN_ERR_LIMIT, "the pool, or its share of this sender, is full");
+        break;
+    }
+    vn_buf_unref(frame);
+}
+
+static void disconnect(struct gossip *g, uint64_t token, const struct vn_addr *addr)
+{
+    bool found = false;
+    for (struct peer *p = g->net->first; p; p = p->next) {
+        bool match = addr->port ? addr_equal(&p->remote, addr) || addr_equal(&p->listen, addr)
+                                : addr_same_ip(&p->remote, addr);
+        if (!match || p->closed)
+            continue;
+        found = true;
+        net_close(g->net, p, VN_WHY_SHUTDOWN);
+    }
+    reply(g, token, found ? VN_OK : VN_ERR_UNKNOWN, found ? NULL : "no link with this address");
+}
+
+/* The identity behind an address: that of a link with it, else its IP address. */
+static struct reputation *identity_of(struct net *net, const struct vn_addr *addr)
+{
+    for (struct peer *p = net->first; p; p = p->next)
+        if (p->rep && (addr_equal(&p->remote, addr) || addr_equal(&p->listen, addr)))
+            return p->rep;
+    uint8_t key[32];
+    score_key_ip(key, addr);
+    return scores_get(&net->scores, key);
+}
+
+static void ban(struct gossip *g, uint64_t token, const struct vn_command *command, bool lift)
+{
+    struct net *net = g->net;
+    struct reputation *rep = identity_of(net, &command->addr);
+    if (!rep) {
+        reply(g, token, VN_ERR_LIMIT, "no room for another identity");
+        return;
+    }
+    uint64_t ns = command->number ? command->number : net->cfg.ban_ns;
+    net_ban(net, rep, lift ? 0 : add_sat(net_wall_ns(net), ns));
+    reply(g, token, VN_OK, NULL);
+}
+
+static void connect_to(struct gossip *g, uint64_t token, const struct vn_addr *addr)
+{
+    bool ok = dialer_connect(g->net, addr);
+    reply(g, token, ok ? VN_OK : VN_ERR_STATE,
+          ok ? NULL : "connected already, or not an address to dial");
+}
+
+static void add_peer(struct gossip *g, uint64_t token, const struct vn_addr *addr)
+{
+    bool ok = addrs_add(&g->net->addrs, addr, true, g->net->now_ns) != NULL;
+    g->net->dial_wanted = true;
+    reply(g, token, ok ? VN_OK : VN_ERR_ARGUMENT, ok ? NULL : "not an address to dial");
+}
+
+static void shut_down(struct gossip *g, uint64_t token)
+{
+    g->net->online = false;
+    miner_start(g, 0);
+    for (struct peer *p = g->net->first; p; p = p->next)
+        net_close(g->net, p, VN_WHY_SHUTDOWN);
+    reply(g, token, VN_OK, NULL);
+}
+
+void commands_run(struct gossip *g, uint64_t token, const struct vn_command *command)
+{
+    switch ((enum vn_command_kind)command->kind) {
+    case VN_CMD_MINE:
+        mine(g, token, command->number);
+        return;
+    case VN_CMD_MINE_INTERVAL:
+        miner_start(g, command->number);
+        reply(g, token, VN_OK, NULL);
+        return;
+    case VN_CMD_SUBMIT_TX:
+        submit_tx(g, token, command->data);
+        return;
+    case VN_CMD_CONNECT:
+        connect_to(g, token, &command->addr);
+        return;
+    case VN_CMD_DISCONNECT:
+        disconnect(g, token, &command->addr);
+        return;
+    case VN_CMD_BAN:
+        ban(g, token, command, false);
+        return;
+    case VN_CMD_UNBAN:
+        ban(g, token, command, true);
+        return;
+    case VN_CMD_ADD_PEER:
+        add_peer(g, token, &command->addr);
+        return;
+    case VN_CMD_SHUTDOWN:
+        shut_down(g, token);
+        return;
+    case VN_CMD_COUNT:
+        break;
+    }
+    reply(g, token, VN_ERR_ARGUMENT, "unknown command");
+}

@@ -1,0 +1,11 @@
+/* Pong ends the wait of our own Ping and measures the round trip; any other is ignored. */
+#include "core/gossip/gossip.h"
+
+void on_pong(struct gossip *g, struct peer *peer, uint64_t nonce)
+{
+    if (peer->ping_ns == 0 || nonce != peer->ping_nonce)
+        return;
+    peer->rtt_ns = g->net->now_ns - peer->ping_ns;
+    peer->ping_ns = 0;
+    net_peer_rearm(g->net, peer);
+}

@@ -1,0 +1,67 @@
+/* ResponseBlock: the newest block of a peer, which goes into the chain or shows what is missing, or the
+ * answer to a probe of the synchroniser. One that nobody asked for is ignored. */
+#include "core/gossip/gossip.h"
+#include "core/peer/dialer.h"
+
+#define QUICK_NS UINT64_C(1000000000)
+
+/* A feeler has done its work once its chain is known: it stays only where that differs from ours. */
+static void feeler_done(struct gossip *g, struct peer *peer, bool differs)
+{
+    if (peer->link_class != VN_CLASS_FEELER || peer->closed)
+        return;
+    if (differs)
+        dialer_promote(g->net, peer);
+    else
+        net_close(g->net, peer, VN_WHY_SHUTDOWN);
+}
+
+static void on_tip(struct gossip *g, struct peer *peer, const struct block_view *block,
+                   struct vn_slice payload)
+{
+    if (!block) {
+        feeler_done(g, peer, false);
+        return;
+    }
+    struct vn_slice body = {payload.buf,
+                            payload.off + (uint32_t)(block->raw.data - vn_slice_data(payload)),
+                            (uint32_t)block->raw.len};
+    enum chain_result result =
+        blocks_add(g, peer, block, body, FROM_GOSSIP, (struct vn_slice){0});
+    if (peer->closed)
+        return;
+    feeler_done(g, peer, result == CHAIN_ORPHAN);
+    if ((result == CHAIN_ACCEPTED || result == CHAIN_KNOWN) && block->height > peer->best_height)
+        peer->best_height = block->height;
+    bool waits = result == CHAIN_ORPHAN || chain_is_orphan(g->chain, block->hash);
+    if (!peer->closed && waits)
+        sync_consider(g, peer, block->height);
+}
+
+void on_response_block(struct gossip *g, struct peer *peer, const struct block_view *block,
+                       struct vn_slice payload)
+{
+    struct request *request = &peer->requests[REQUEST_BLOCK];
+    bool exact = request_open(request) && !peer->asked_tip && block &&
+                 block->height == request->start;
+    if (!exact && request->abandoned > 0) {
+        request->abandoned--; /* a late answer: they come in the order of their requests */
+        return;
+    }
+    if (!request_open(request))
+        return;
+    if (block && !peer->asked_tip && !exact) {
+        net_violation(g->net, peer, "a block of another height than asked for");
+        return;
+    }
+    bool quick = g->net->now_ns - request->sent_ns < QUICK_NS;
+    net_request_done(g->net, peer, REQUEST_BLOCK);
+    if (quick)
+        net_score(g->net, peer, SCORE_QUICK_RESPONSE);
+    if (peer->asked_tip)
+        on_tip(g, peer, block, payload);
+    else
+        sync_on_block(g, peer, block);
+    if (!peer->closed)
+        sync_run(g);
+}

@@ -1,0 +1,59 @@
+/* ResponseBlockRange: must fit what was asked: ascending one by one from the start, no more than asked
+ * for, each the parent of the next. Then the synchroniser takes it. One that nobody asked for is ignored. */
+#include "core/gossip/gossip.h"
+
+enum fit { FITS, MISFIT, UNLINKED };
+
+static enum fit fit_of(const struct request *request, const struct msg *msg)
+{
+    uint64_t count = msg->u.response_range.count;
+    if (count > request->end - request->start + 1)
+        return MISFIT;
+    struct reader r =
+        reader_over(msg->u.response_range.blocks.data, msg->u.response_range.blocks.len);
+    const uint8_t *parent = NULL;
+    for (uint64_t i = 0; i < count; i++) {
+        struct block_view block;
+        wire_read_block(&r, &block);
+        if (block.height != request->start + i)
+            return MISFIT;
+        if (parent && !hash_eq(parent, block.prev_hash))
+            return UNLINKED;
+        parent = block.hash;
+    }
+    return FITS;
+}
+
+void on_response_block_range(struct gossip *g, struct peer *peer, const struct msg *msg,
+                             struct vn_slice payload)
+{
+    struct request *request = &peer->requests[REQUEST_RANGE];
+    enum fit fit = request_open(request) ? fit_of(request, msg) : MISFIT;
+    if (fit == MISFIT && request->abandoned > 0) {
+        request->abandoned--; /* a late answer: they come in the order of their requests */
+        return;
+    }
+    if (!request_open(request))
+        return;
+    switch (fit) {
+    case MISFIT:
+        net_violation(g->net, peer, "blocks that do not fit the range asked for");
+        return;
+    case UNLINKED:
+        net_trace(g->net, &(struct vn_trace){.kind = VN_TR_BLOCK_BAD,
+                                             .link = peer->link,
+                                             .addr = &peer->remote,
+                                             .a = request->start,
+                                             .text = rule_name(RULE_B2_PREV_HASH)});
+        net_score(g->net, peer, SCORE_INVALID_BLOCK);
+        if (!peer->closed)
+            net_close(g->net, peer, VN_WHY_PROTOCOL);
+        return;
+    case FITS:
+        break;
+    }
+    net_request_done(g->net, peer, REQUEST_RANGE);
+    if (msg->u.response_range.count > 0)
+        net_score(g->net, peer, SCORE_USEFUL_DATA);
+    sync_on_range(g, peer, msg, payload);
+}

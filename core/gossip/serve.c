@@ -1,0 +1,176 @@
+/* Answering RequestBlock and RequestBlockRange.
+ *
+ * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in memory
+ * and the link's outbox has room, else by one LOAD ahead. Failure modes: a peer that asks without
+ * reading fills its FIFO, is not read any more (net_update_reading), and ends the link at SERVED_MAX; a
+ * disk that fails makes the answer shorter. */
+#include "core/gossip/gossip.h"
+
+#include <string.h>
+
+/* The requests that may have been on their way when reading stopped: a full default window of them. */
+#define SERVED_MAX 16384u
+
+#define RANGE_HEADER 12u /* message kind, count */
+#define RANGE_BYTES_MAX (FRAME_PAYLOAD_MAX - RANGE_HEADER)
+
+void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uint64_t start,
+                uint64_t end)
+{
+    if (peer->served_count == SERVED_MAX) {
+        net_violation(g->net, peer, "requests without reading the answers");
+        return;
+    }
+    if (peer->served_count == peer->served_cap) {
+        peer->served_cap = peer->served_cap ? peer->served_cap * 2 : 2;
+        peer->served = mem_resize(peer->served, peer->served_cap, sizeof *peer->served);
+    }
+    peer->served[peer->served_count++] = (struct served){start, end, kind, 0};
+    serve_run(g, peer);
+    net_update_reading(g->net, peer);
+}
+
+static void served_pop(struct peer *peer)
+{
+    peer->served_count--;
+    memmove(peer->served, peer->served + 1, peer->served_count * sizeof *peer->served);
+}
+
+/* ---- answers ---- */
+
+/* A ResponseBlock frame around one block's encoding, or around none. */
+static struct vn_slice block_frame(struct vn_slice body)
+{
+    uint32_t payload = body.buf ? 5 + body.len : 5;
+    struct vn_buf *frame = vn_buf_new(FRAME_HEADER + payload);
+    put_be32(frame->data, payload);
+    put_le32(frame->data + 4, MSG_RESPONSE_BLOCK);
+    frame->data[8] = body.buf != NULL;
+    if (body.buf)
+        memcpy(frame->data + 9, vn_slice_data(body), body.len);
+    return (struct vn_slice){frame, 0, frame->len};
+}
+
+static struct vn_slice range_frame(const struct vn_slice *bodies, uint32_t count)
+{
+    uint32_t payload = RANGE_HEADER;
+    for (uint32_t i = 0; i < count; i++)
+        payload += bodies[i].len;
+    struct vn_buf *frame = vn_buf_new(FRAME_HEADER + payload);
+    put_be32(frame->data, payload);
+    put_le32(frame->data + 4, MSG_RESPONSE_BLOCK_RANGE);
+    put_le64(frame->data + 8, count);
+    uint8_t *at = frame->data + FRAME_HEADER + RANGE_HEADER;
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(at, vn_slice_data(bodies[i]), bodies[i].len);
+        at += bodies[i].len;
+    }
+    return (struct vn_slice){frame, 0, frame->len};
+}
+
+/* Answers the first request in the FIFO with these bodies, ascending from its start. */
+static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *bodies, uint32_t count)
+{
+    bool range = peer->served[0].kind == REQUEST_RANGE;
+    struct vn_slice frame;
+    /* One byte more than a NewBlock: a block that just fitted there is not shown. */
+    if (!range && (count == 0 || bodies[0].len > FRAME_PAYLOAD_MAX - 5))
+        frame = block_frame((struct vn_slice){0});
+    else
+        frame = range ? range_frame(bodies, count) : block_frame(bodies[0]);
+    served_pop(peer);
+    net_send(g->net, peer, frame, range ? MSG_RESPONSE_BLOCK_RANGE : MSG_RESPONSE_BLOCK,
+             LANE_HISTORY);
+}
+
+/* ---- where the blocks come from ---- */
+
+/* Collects the bodies of start..end that are in memory; false if one that exists is not. */
+static bool from_memory(const struct gossip *g, uint64_t start, uint64_t end,
+                        struct vn_slice bodies[RANGE_BLOCKS_MAX], uint32_t *count)
+{
+    uint64_t sum = 0;
+    *count = 0;
+    for (uint64_t height = start; height <= end && height <= chain_height(g->chain); height++) {
+        struct vn_slice body = chain_body(g->chain, chain_at(g->chain, height));
+        if (!body.buf)
+            return false;
+        sum += body.len;
+        if (sum > RANGE_BYTES_MAX || *count == RANGE_BLOCKS_MAX)
+            break;
+        bodies[(*count)++] = body;
+        if (height == UINT64_MAX)
+            break;
+    }
+    return true;
+}
+
+static void load(struct gossip *g, struct peer *peer, uint64_t start, uint64_t end)
+{
+    peer->load_token = g->net->next_token++;
+    struct action_entry *action = net_push_action(g->net, VN_ACT_LOAD, peer->load_token);
+    action->why = VN_LOAD_BLOCKS;
+    action->from = start;
+    action->to = end;
+    action->max_bytes = RANGE_BYTES_MAX;
+}
+
+/* Room for another answer: what waits is below the soft limit, or what the window takes at once. */
+static bool room(const struct gossip *g, const struct peer *peer)
+{
+    uint64_t waiting = peer->outbox.lane_bytes[LANE_HISTORY];
+    return waiting < g->net->cfg.outbox_soft || waiting < peer->window;
+}
+
+void serve_run(struct gossip *g, struct peer *peer)
+{
+    struct vn_slice bodies[RANGE_BLOCKS_MAX];
+    while (!peer->closed && peer->served_count > 0 && peer->load_token == 0 && room(g, peer)) {
+        struct served *first = &peer->served[0];
+        if (first->kind == REQUEST_BLOCK && first->start == HEIGHT_NEWEST)
+            first->start = first->end = chain_height(g->chain);
+        uint32_t count;
+        if (from_memory(g, first->start, first->end, bodies, &count))
+            answer(g, peer, bodies, count);
+        else
+            load(g, peer, first->start, first->end);
+    }
+}
+
+/* Is this slice the best chain's block at that height? The disk is not believed. */
+static bool slice_is_block_at(const struct gossip *g, struct vn_slice slice, uint64_t height)
+{
+    const struct block_record *record = chain_at(g->chain, height);
+    struct block_view view;
+    struct reader r = reader_over(vn_slice_data(slice), slice.len);
+    wire_read_block(&r, &view);
+    return record && r.ok && reader_left(&r) == 0 && view.height == height &&
+           hash_eq(view.hash, record->hash);
+}
+
+bool serve_on_loaded(struct gossip *g, const struct vn_event *event)
+{
+    struct peer *peer = g->net->first;
+    while (peer && (peer->load_token == 0 || peer->load_token != event->u.loaded.token))
+        peer = peer->next;
+    if (!peer)
+        return false;
+    peer->load_token = 0;
+    if (peer->closed || peer->served_count == 0)
+        return true;
+    struct vn_slice bodies[RANGE_BLOCKS_MAX];
+    uint32_t count = 0;
+    uint64_t sum = 0;
+    uint32_t given = event->u.loaded.status == VN_OK ? event->u.loaded.count : 0;
+    for (uint32_t i = 0; i < given && i < RANGE_BLOCKS_MAX; i++) {
+        struct vn_slice slice = event->u.loaded.slices[i];
+        sum += slice.len;
+        if (sum > RANGE_BYTES_MAX || !slice_is_block_at(g, slice, peer->served[0].start + i))
+            break;
+        bodies[count++] = slice;
+    }
+    answer(g, peer, bodies, count);
+    serve_run(g, peer);
+    net_update_reading(g->net, peer);
+    return true;
+}

@@ -1,0 +1,211 @@
+/* See sync.h. This file: when to catch up, with whom, and from where (IDLE and LOCATING). */
+#include "core/gossip/gossip.h"
+#include "core/gossip/sync_fetch.h"
+
+#define RELOCATE_MAX 3u
+
+void sync_init(struct sync *sync)
+{
+    *sync = (struct sync){.state = SYNC_IDLE};
+}
+
+void sync_deinit(struct gossip *g)
+{
+    fetch_drop_all(&g->sync);
+}
+
+static void tell(struct gossip *g, uint64_t link, const char *what, uint64_t a, uint64_t b)
+{
+    net_trace(g->net, &(struct vn_trace){
+                          .kind = VN_TR_SYNC, .link = link, .text = what, .a = a, .b = b});
+}
+
+/* ---- asking for the newest ---- */
+
+void sync_ask_tip(struct gossip *g, struct peer *peer)
+{
+    if (!peer_ready(peer) || request_open(&peer->requests[REQUEST_BLOCK]))
+        return;
+    peer->asked_tip = true;
+    net_request(g->net, peer, REQUEST_BLOCK, HEIGHT_NEWEST, HEIGHT_NEWEST);
+}
+
+void sync_on_timer(struct gossip *g)
+{
+    struct net *net = g->net;
+    uint64_t half = net->cfg.sync_interval_ns / 2;
+    uint64_t wait = half + rng_below(&g->sync_rng, net->cfg.sync_interval_ns);
+    timers_arm(&net->timers, &g->sync_timer, add_sat(net->now_ns, wait));
+    uint32_t ready = 0;
+    for (struct peer *p = net->first; p; p = p->next) {
+        p->off_chain = false;
+        ready += peer_ready(p);
+    }
+    if (ready == 0)
+        return;
+    uint64_t chosen = rng_below(&g->sync_rng, ready);
+    for (struct peer *p = net->first; p; p = p->next)
+        if (peer_ready(p) && chosen-- == 0) {
+            sync_ask_tip(g, p);
+            return;
+        }
+}
+
+/* ---- starting ---- */
+
+static void locate(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    uint64_t above = chain_height(g->chain) + 1;
+    sync->state = SYNC_LOCATING;
+    sync->common = 0;
+    sync->uncommon = sync->target < above ? sync->target : above;
+    sync->step = 1;
+}
+
+static void start(struct gossip *g, struct peer *leader, uint64_t target)
+{
+    struct sync *sync = &g->sync;
+    sync->leader = leader->link;
+    sync->target = target;
+    sync->relocated = 0;
+    sync->started_at = chain_height(g->chain);
+    tell(g, leader->link, "behind", sync->started_at, sync->target);
+    locate(g);
+    sync_run(g);
+}
+
+/* The ready peer that claims the most above our own height; the first of equals. */
+static struct peer *best_leader(struct gossip *g)
+{
+    struct peer *best = NULL;
+    for (struct peer *p = g->net->first; p; p = p->next)
+        if (peer_ready(p) && !p->off_chain && p->best_height > chain_height(g->chain) &&
+            (!best || p->best_height > best->best_height))
+            best = p;
+    return best;
+}
+
+void sync_consider(struct gossip *g, struct peer *peer, uint64_t height)
+{
+    if (height > peer->best_height)
+        peer->best_height = height;
+    if (g->sync.state == SYNC_IDLE && height > 0 && !peer->off_chain)
+        start(g, peer, height);
+}
+
+/* ---- ending ---- */
+
+void sync_finish(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    const struct peer *leader = net_find(g->net, sync->leader);
+    fetch_drop_all(sync);
+    sync->state = SYNC_IDLE;
+    tell(g, sync->leader, "done", chain_height(g->chain), sync->target);
+    if (chain_height(g->chain) > sync->started_at)
+        blocks_relay_tip(g, leader);
+    struct peer *next = best_leader(g);
+    if (next)
+        start(g, next, next->best_height);
+}
+
+void sync_abort(struct gossip *g, const char *why)
+{
+    struct sync *sync = &g->sync;
+    struct peer *leader = net_find(g->net, sync->leader);
+    if (leader)
+        leader->off_chain = true;
+    tell(g, sync->leader, why, chain_height(g->chain), sync->target);
+    sync_finish(g);
+}
+
+void sync_relocate(struct gossip *g)
+{
+    fetch_drop_all(&g->sync);
+    if (++g->sync.relocated > RELOCATE_MAX)
+        sync_abort(g, "the leader's blocks do not connect");
+    else
+        locate(g);
+}
+
+/* ---- locating ---- */
+
+static void probe(struct gossip *g, struct peer *leader)
+{
+    struct sync *sync = &g->sync;
+    if (sync->uncommon - sync->common <= 1) {
+        fetch_begin(g);
+        return;
+    }
+    if (request_open(&leader->requests[REQUEST_BLOCK]))
+        return;
+    uint64_t height = sync->common + (sync->uncommon - sync->common) / 2;
+    if (sync->step && sync->uncommon > sync->common + sync->step)
+        height = sync->uncommon - sync->step;
+    leader->asked_tip = false;
+    net_request(g->net, leader, REQUEST_BLOCK, height, height);
+}
+
+void sync_on_block(struct gossip *g, struct peer *peer, const struct block_view *block)
+{
+    struct sync *sync = &g->sync;
+    uint64_t height = peer->requests[REQUEST_BLOCK].start;
+    if (sync->state != SYNC_LOCATING || peer->link != sync->leader || height <= sync->common ||
+        height >= sync->uncommon)
+        return;
+    if (block && chain_find(g->chain, block->hash)) {
+        sync->common = height;
+        sync->step = 0;
+    } else {
+        sync->uncommon = height;
+        sync->step *= 2;
+    }
+}
+
+/* One move of the machine; true if it may move again at once. */
+static bool advance(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    struct peer *leader = net_find(g->net, sync->leader);
+    if (!leader || !peer_ready(leader)) {
+        sync_abort(g, "the leader left");
+        return false;
+    }
+    if (sync->state == SYNC_LOCATING)
+        probe(g, leader);
+    if (sync->state == SYNC_FETCHING)
+        fetch_run(g);
+    /* The leader's chain moved while we fetched: look again where it leaves ours. */
+    return sync->state == SYNC_LOCATING && !request_open(&leader->requests[REQUEST_BLOCK]);
+}
+
+void sync_run(struct gossip *g)
+{
+    while (g->sync.state != SYNC_IDLE && advance(g))
+        ;
+}
+
+/* ---- what goes wrong ---- */
+
+void sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind)
+{
+    if (kind == REQUEST_RANGE)
+        fetch_give_back(&g->sync, peer->link);
+    if (peer->link_class == VN_CLASS_FEELER) {
+        net_close(g->net, peer, VN_WHY_TIMEOUT);
+        return;
+    }
+    bool leads = g->sync.state != SYNC_IDLE && peer->link == g->sync.leader;
+    if (leads && peer->requests[kind].timeouts >= g->net->cfg.probe_retries)
+        sync_abort(g, "the leader does not answer");
+    else
+        sync_run(g);
+}
+
+void sync_on_gone(struct gossip *g, struct peer *peer)
+{
+    fetch_give_back(&g->sync, peer->link);
+    if (g->sync.state != SYNC_IDLE)
+        sync_run(g);
+}

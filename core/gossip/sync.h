@@ -1,0 +1,76 @@
+/* Catching up: from the newest block a peer shows, back to the highest block we share, then up in ranges
+ * from several peers at once (PROTOCOL-0.1 section 6).
+ *
+ *   IDLE -> a peer shows a block that does not connect, or a higher one -> LOCATING: RequestBlock at
+ *   heights between a common and an uncommon one, doubling steps down, then halving -> FETCHING: the
+ *   heights above are cut into chunks of at most 100; each ready peer that claims to have one gets one
+ *   request; chunks are held until all before them are in the chain -> IDLE.
+ *
+ * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others only); a
+ * chunk that does not connect is asked of the leader; a leader whose own answers do not connect, or that
+ * leaves, ends the run and the next best peer leads a new one. Nothing here is ever a reason to
+ * punish but an answer that does not fit its request, or an invalid block. */
+#ifndef GOSSIP_SYNC_H
+#define GOSSIP_SYNC_H
+
+#include "core/node.h"
+#include "core/peer/peer.h"
+#include "core/wire/msg.h"
+
+#define SYNC_CHUNKS    8u          /* fetched ahead of the chain */
+#define SYNC_HELD_MAX  16777216u   /* bytes of answers held; above it only the next chunk is asked for */
+
+struct gossip;
+
+enum sync_state { SYNC_IDLE, SYNC_LOCATING, SYNC_FETCHING };
+
+enum chunk_state { CHUNK_FREE, CHUNK_WANTED, CHUNK_ASKED, CHUNK_HELD };
+
+struct chunk {
+    uint64_t start, end; /* inclusive */
+    uint64_t link;       /* asked of, or held from */
+    struct vn_slice payload; /* CHUNK_HELD: the answer, one reference */
+    uint32_t offset;     /* of the blocks in the payload */
+    uint32_t state;      /* enum chunk_state */
+    uint32_t count;      /* blocks held */
+    bool leader_only;
+    bool skipped; /* nobody to ask in this round */
+};
+
+struct sync {
+    uint32_t state;     /* enum sync_state */
+    uint32_t relocated; /* times that the leader's chain moved under us */
+    uint64_t leader;    /* link */
+    uint64_t target;    /* height to reach */
+    uint64_t common;    /* LOCATING: known to be shared */
+    uint64_t uncommon;  /* LOCATING: known not to be, or above both chains */
+    uint64_t step;
+    uint64_t connect;   /* FETCHING: the next height to put into the chain */
+    uint64_t assign;    /* the next height that no chunk covers */
+    uint64_t held_bytes;
+    uint64_t started_at; /* our height then */
+    struct chunk *chunks; /* SYNC_CHUNKS of them while not idle */
+};
+
+void sync_init(struct sync *sync);
+void sync_deinit(struct gossip *g);
+
+/* A peer showed a block at `height` that is not in our chain and may lead to a heavier one. */
+void sync_consider(struct gossip *g, struct peer *peer, uint64_t height);
+
+void sync_on_block(struct gossip *g, struct peer *peer, const struct block_view *block);
+void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
+                   struct vn_slice payload);
+void sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind);
+void sync_on_gone(struct gossip *g, struct peer *peer);
+
+/* The timer every sync_interval_ns: look for something newer. */
+void sync_on_timer(struct gossip *g);
+
+/* Asks for its newest block, if the link is free for it. */
+void sync_ask_tip(struct gossip *g, struct peer *peer);
+
+/* Hands out work to idle peers. */
+void sync_run(struct gossip *g);
+
+#endif

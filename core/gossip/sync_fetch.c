@@ -1,0 +1,255 @@
+/* See sync_fetch.h. */
+#include "core/gossip/sync_fetch.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+void fetch_begin(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    sync->state = SYNC_FETCHING;
+    sync->connect = sync->assign = sync->common + 1;
+    sync->held_bytes = 0;
+    sync->chunks = mem_new(SYNC_CHUNKS, sizeof *sync->chunks);
+}
+
+static void chunk_drop_payload(struct sync *sync, struct chunk *chunk)
+{
+    if (chunk->state != CHUNK_HELD)
+        return;
+    sync->held_bytes -= chunk->payload.len;
+    vn_slice_unref(chunk->payload);
+    chunk->payload = (struct vn_slice){0};
+}
+
+static void chunk_want(struct sync *sync, struct chunk *chunk)
+{
+    chunk_drop_payload(sync, chunk);
+    chunk->state = CHUNK_WANTED;
+    chunk->link = 0;
+}
+
+void fetch_drop_all(struct sync *sync)
+{
+    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++)
+        chunk_drop_payload(sync, &sync->chunks[i]);
+    mem_free(sync->chunks);
+    sync->chunks = NULL;
+}
+
+void fetch_give_back(struct sync *sync, uint64_t link)
+{
+    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++)
+        if (sync->chunks[i].state == CHUNK_ASKED && sync->chunks[i].link == link)
+            chunk_want(sync, &sync->chunks[i]);
+}
+
+/* ---- answers ---- */
+
+void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
+                   struct vn_slice payload)
+{
+    struct sync *sync = &g->sync;
+    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++) {
+        struct chunk *chunk = &sync->chunks[i];
+        if (chunk->state != CHUNK_ASKED || chunk->link != peer->link)
+            continue;
+        struct vn_slice frame = net_frame_of(payload, payload.len);
+        const uint8_t *blocks = msg->u.response_range.blocks.data;
+        chunk->payload = frame;
+        chunk->offset = FRAME_HEADER + (uint32_t)(blocks - vn_slice_data(payload));
+        chunk->count = (uint32_t)msg->u.response_range.count;
+        chunk->state = CHUNK_HELD;
+        sync->held_bytes += frame.len;
+        break;
+    }
+    sync_run(g);
+}
+
+/* ---- into the chain ---- */
+
+enum connected { CONNECTED_ALL, CONNECTED_NOT, CONNECTED_BAD };
+
+/* Puts a held chunk's blocks into the chain, in order. */
+static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, struct peer *source)
+{
+    struct vn_slice payload = vn_slice_ref(chunk->payload); /* the chunk may be dropped meanwhile */
+    const uint8_t *start = vn_slice_data(payload);
+    struct reader r = reader_over(start + chunk->offset, payload.len - chunk->offset);
+    enum connected verdict = CONNECTED_ALL;
+    for (uint32_t i = 0, count = chunk->count; i < count && verdict == CONNECTED_ALL; i++) {
+        struct block_view block;
+        wire_read_block(&r, &block);
+        struct vn_slice body = {payload.buf,
+                                payload.off + (uint32_t)(block.raw.data - start),
+                                (uint32_t)block.raw.len};
+        switch (blocks_add(g, source, &block, body, FROM_ANSWER, (struct vn_slice){0})) {
+        case CHAIN_ACCEPTED:
+        case CHAIN_KNOWN:
+            break;
+        case CHAIN_ORPHAN:
+            verdict = CONNECTED_NOT;
+            break;
+        case CHAIN_AHEAD:
+        case CHAIN_INVALID:
+            verdict = CONNECTED_BAD;
+            break;
+        }
+    }
+    vn_slice_unref(payload);
+    return verdict;
+}
+
+static struct chunk *chunk_at(struct sync *sync, uint64_t start)
+{
+    for (uint32_t i = 0; i < SYNC_CHUNKS; i++)
+        if (sync->chunks[i].state != CHUNK_FREE && sync->chunks[i].start == start)
+            return &sync->chunks[i];
+    return NULL;
+}
+
+/* All blocks of the chunk are in the chain: frees it, or asks for what the answer left out. */
+static void chunk_done(struct gossip *g, struct chunk *chunk, struct peer *source)
+{
+    struct sync *sync = &g->sync;
+    uint32_t count = chunk->count;
+    bool leads = chunk->link == sync->leader;
+    sync->connect += count;
+    chunk_want(sync, chunk);
+    if (count == chunk->end - chunk->start + 1) {
+        chunk->state = CHUNK_FREE;
+        return;
+    }
+    chunk->start += count;
+    if (count > 0)
+        return;
+    if (source)
+        source->best_height = chunk->start - 1; /* it has less than it showed */
+    if (leads)
+        sync->target = chunk->start - 1;
+}
+
+/* The next chunk is here: connects it. False when nothing more can be done now. */
+static bool connect_next(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    struct chunk *chunk = chunk_at(sync, sync->connect);
+    if (!chunk || chunk->state != CHUNK_HELD)
+        return false;
+    uint64_t link = chunk->link;
+    struct peer *source = net_find(g->net, link);
+    if (source && !peer_ready(source))
+        source = NULL;
+    switch (connect_blocks(g, chunk, source)) {
+    case CONNECTED_ALL:
+        chunk_done(g, chunk, source);
+        return true;
+    case CONNECTED_NOT:
+        if (link == sync->leader) {
+            sync_relocate(g);
+            return false;
+        }
+        break;
+    case CONNECTED_BAD:
+        if (link == sync->leader) {
+            sync_abort(g, "the leader sent an invalid block");
+            return false;
+        }
+        break;
+    }
+    if (source)
+        source->off_chain = true;
+    chunk_want(sync, chunk);
+    chunk->leader_only = true;
+    return true;
+}
+
+/* ---- asking ---- */
+
+static void cover(struct sync *sync)
+{
+    for (uint32_t i = 0; i < SYNC_CHUNKS && sync->assign <= sync->target; i++) {
+        struct chunk *chunk = &sync->chunks[i];
+        if (chunk->state != CHUNK_FREE)
+            continue;
+        uint64_t left = sync->target - sync->assign + 1;
+        uint64_t count = left < RANGE_BLOCKS_MAX ? left : RANGE_BLOCKS_MAX;
+        *chunk = (struct chunk){.start = sync->assign,
+                                .end = sync->assign + count - 1,
+                                .state = CHUNK_WANTED};
+        sync->assign += count;
+    }
+}
+
+static bool may_ask(const struct gossip *g, const struct peer *peer, const struct chunk *chunk)
+{
+    const struct request *request = &peer->requests[REQUEST_RANGE];
+    if (!peer_ready(peer) || request_open(request))
+        return false;
+    if (peer->link == g->sync.leader)
+        return true;
+    return !chunk->leader_only && !peer->off_chain && peer->link_class == VN_CLASS_PEER &&
+           peer->best_height >= chunk->end && request->timeouts < g->net->cfg.probe_retries;
+}
+
+/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest link. */
+static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
+{
+    struct peer *best = NULL;
+    for (struct peer *p = g->net->first; p; p = p->next) {
+        if (!may_ask(g, p, chunk))
+            continue;
+        uint32_t mine = p->requests[REQUEST_RANGE].timeouts;
+        uint32_t theirs = best ? best->requests[REQUEST_RANGE].timeouts : UINT32_MAX;
+        if (mine < theirs || (mine == theirs && p->rtt_ns < best->rtt_ns))
+            best = p;
+    }
+    return best;
+}
+
+static struct chunk *lowest_wanted(struct sync *sync)
+{
+    struct chunk *lowest = NULL;
+    for (uint32_t i = 0; i < SYNC_CHUNKS; i++) {
+        struct chunk *chunk = &sync->chunks[i];
+        if (chunk->state == CHUNK_WANTED && chunk->start <= sync->target && !chunk->skipped &&
+            (!lowest || chunk->start < lowest->start))
+            lowest = chunk;
+    }
+    return lowest;
+}
+
+static void ask(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    for (uint32_t i = 0; i < SYNC_CHUNKS; i++)
+        sync->chunks[i].skipped = false;
+    for (struct chunk *chunk; (chunk = lowest_wanted(sync)) != NULL;) {
+        chunk->skipped = true;
+        if (sync->held_bytes > SYNC_HELD_MAX && chunk->start != sync->connect)
+            return;
+        struct peer *peer = choose(g, chunk);
+        if (!peer)
+            continue;
+        chunk->state = CHUNK_ASKED;
+        chunk->link = peer->link;
+        uint64_t end = chunk->end < sync->target ? chunk->end : sync->target;
+        net_request(g->net, peer, REQUEST_RANGE, chunk->start, end);
+    }
+}
+
+void fetch_run(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    while (sync->state == SYNC_FETCHING && connect_next(g))
+        ;
+    if (sync->state != SYNC_FETCHING)
+        return;
+    if (sync->connect > sync->target) {
+        sync_finish(g);
+        return;
+    }
+    cover(sync);
+    ask(g);
+}

@@ -1,0 +1,20 @@
+/* The FETCHING half of sync.h: chunks of heights, asked of several peers, put into the chain in order. */
+#ifndef GOSSIP_SYNC_FETCH_H
+#define GOSSIP_SYNC_FETCH_H
+
+#include "core/gossip/gossip.h"
+
+/* From sync->common + 1 to sync->target. */
+void fetch_begin(struct gossip *g);
+void fetch_run(struct gossip *g);
+
+/* What was asked of this link is wanted again. */
+void fetch_give_back(struct sync *sync, uint64_t link);
+void fetch_drop_all(struct sync *sync);
+
+/* sync.c's side of it. */
+void sync_finish(struct gossip *g);
+void sync_abort(struct gossip *g, const char *why);
+void sync_relocate(struct gossip *g);
+
+#endif

@@ -1,0 +1,134 @@
+/* Looking in: copies of a node's state, never a pointer into it. See node.h. */
+#include "core/node_impl.h"
+
+#include <string.h>
+
+/* Copies `size` bytes of *from, or what the caller's build has room for. */
+static void give(void *to, uint32_t to_size, void *from, uint32_t size)
+{
+    memcpy(from, &to_size, sizeof to_size);
+    memcpy(to, from, to_size < size ? to_size : size);
+}
+
+void vn_node_info(const struct vn_node *node, struct vn_info *out)
+{
+    const struct net *net = &node->net;
+    const struct chain *chain = node->gossip.chain;
+    const struct block_record *tip = chain_tip(chain);
+    uint32_t links = net->outbound + net->inbound + net->feelers;
+    struct vn_info info = {
+        .outbound = net->ready_out,
+        .inbound = net->ready_in,
+        .connecting = links - net->ready_out - net->ready_in,
+        .known = net->addrs.count,
+        .banned = net->bans,
+        .mempool = mempool_count(node->gossip.pool),
+        .orphans = chain_orphan_count(chain),
+        .height = tip->height,
+        .total_difficulty_lo = (uint64_t)tip->total_difficulty,
+        .total_difficulty_hi = (uint64_t)(tip->total_difficulty >> 64),
+        .wall_ns = net_wall_ns(net),
+        .hash = node->hash,
+    };
+    memcpy(info.tip, tip->hash, sizeof info.tip);
+    give(out, out->size, &info, sizeof info);
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+    len = len < size ? len : size - 1;
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+static void peer_info(const struct peer *peer, struct vn_peer_info *info)
+{
+    *info = (struct vn_peer_info){
+        .state = peer->state,
+        .link = peer->link,
+        .link_class = peer->link_class,
+        .score = peer->rep ? peer->rep->score : 0,
+        .addr = peer->remote,
+        .listen = peer->listen,
+        .rtt_ns = peer->rtt_ns,
+        .bytes_in = peer->bytes_in,
+        .bytes_out = peer->bytes_out,
+        .msgs_in = peer->msgs_in,
+        .msgs_out = peer->msgs_out,
+        .last_seen_ns = peer->last_seen_ns,
+        .up_ns = peer->up_ns,
+        .best_height = peer->best_height,
+        .outbox_bytes = outbox_bytes(&peer->outbox),
+    };
+    copy_text(info->node_id, sizeof info->node_id, peer_node_id(peer));
+    copy_text(info->version, sizeof info->version, peer_version(peer));
+}
+
+static void addr_info(const struct net *net, const struct addr_entry *entry,
+                      struct vn_peer_info *info)
+{
+    uint8_t key[32];
+    score_key_ip(key, &entry->addr);
+    const struct reputation *rep = NULL;
+    if (!score_by_id(net->cfg.ban_by, &entry->addr))
+        rep = scores_find(&net->scores, key);
+    uint32_t state = VN_PEER_DISCONNECTED;
+    if (score_banned(rep, net_wall_ns(net)))
+        state = VN_PEER_BANNED;
+    else if (addr_given_up(entry, &net->policy))
+        state = VN_PEER_FAILED;
+    *info = (struct vn_peer_info){
+        .state = state,
+        .score = rep ? rep->score : 0,
+        .addr = entry->addr,
+        .listen = entry->addr,
+        .last_seen_ns = entry->last_seen_ns,
+        .failures = entry->failures,
+    };
+}
+
+/* The index-th known address without a link. */
+static const struct addr_entry *idle_addr(const struct addrs *addrs, uint32_t index)
+{
+    for (uint32_t i = 0; i < addrs->count; i++) {
+        const struct addr_entry *entry = &addrs->entries[i];
+        if (entry->link == 0 && !entry->self && index-- == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+bool vn_node_peer(const struct vn_node *node, uint32_t index, struct vn_peer_info *out)
+{
+    struct vn_peer_info info;
+    const struct peer *peer = node->net.first;
+    while (peer && (peer->closed || index > 0)) {
+        index -= !peer->closed;
+        peer = peer->next;
+    }
+    if (peer) {
+        peer_info(peer, &info);
+    } else {
+        const struct addr_entry *entry = idle_addr(&node->net.addrs, index);
+        if (!entry)
+            return false;
+        addr_info(&node->net, entry, &info);
+    }
+    give(out, out->size, &info, sizeof info);
+    return true;
+}
+
+bool vn_node_block_hash(const struct vn_node *node, uint64_t height, uint8_t hash[32])
+{
+    const struct block_record *record = chain_at(node->gossip.chain, height);
+    if (!record)
+        return false;
+    memcpy(hash, record->hash, 32);
+    return true;
+}
+
+uint32_t vn_node_has_tx(const struct vn_node *node, const uint8_t id[32])
+{
+    return mempool_has(node->gossip.pool, id);
+}

@@ -1,0 +1,180 @@
+/* See handshake.h. The happy path: the other side's Handshake comes, nothing speaks against it, an
+ * acceptor answers with its own, the link is ready. It fails, with the numbers of PROTOCOL-0.1 section
+ * 4, by another message (6), versions (5), a second connection or ourselves (10), no free slot (11), a
+ * ban (12); time (8) is the peer timer's. */
+#include "core/peer/handshake.h"
+
+#include "core/crypto/sha256.h"
+
+#include <string.h>
+
+/* ---- identity ---- */
+
+/* A node says where it listens; only its port is believed, since the IP address is known better. */
+static void learn_listen(struct peer *peer, const struct vn_addr *listen)
+{
+    peer->listen = peer->remote;
+    if (peer->inbound)
+        peer->listen.port = listen->port;
+}
+
+static void learn_identity(struct net *net, struct peer *peer, const struct msg *msg)
+{
+    struct bytes_view id = msg->u.handshake.node_id;
+    struct bytes_view version = msg->u.handshake.version;
+    sha256(peer->id_hash, id.data, id.len);
+    size_t ours = strlen(net->cfg.node_id);
+    int order = memcmp(id.data, net->cfg.node_id, id.len < ours ? id.len : ours);
+    peer->id_below_ours = order < 0 || (order == 0 && id.len < ours);
+    peer_set_names(peer, id.data, id.len, version.data, version.len);
+    learn_listen(peer, &msg->u.handshake.listen);
+    if (!peer->rep) {
+        peer->rep = scores_get(&net->scores, peer->id_hash);
+        if (peer->rep)
+            peer->rep->users++;
+    }
+}
+
+/* ---- a second connection (rule 10) ---- */
+
+static struct peer *ready_with_id(const struct net *net, const uint8_t id_hash[32])
+{
+    for (struct peer *p = net->first; p; p = p->next)
+        if (peer_ready(p) && memcmp(p->id_hash, id_hash, 32) == 0)
+            return p;
+    return NULL;
+}
+
+/* Both links were dialled before the other became ready. When the other side dialled an accepted link
+ * we cannot see; we take its LINK_UP. Where this judges later than the dialler would, only we have seen
+ * both links ready, so both sides still keep the same one. */
+static bool crossing(const struct net *net, const struct peer *newer, const struct peer *older)
+{
+    return newer->inbound != older->inbound && newer->began_ns < older->ready_ns &&
+           older->began_ns < net->now_ns;
+}
+
+/* True if `newer` may go on; the older one is closed if it must give way. */
+static bool settle_duplicate(struct net *net, struct peer *newer)
+{
+    struct peer *older = ready_with_id(net, newer->id_hash);
+    if (!older)
+        return true;
+    /* Of crossing dials the one stays that the smaller id dialled. */
+    bool newer_stays =
+        crossing(net, newer, older) && newer->inbound == newer->id_below_ours;
+    net_close(net, newer_stays ? older : newer, VN_WHY_DUPLICATE);
+    return newer_stays;
+}
+
+/* We reached ourselves: remember under which address. */
+static void note_self(struct net *net, const struct peer *peer)
+{
+    const struct vn_addr *ours = peer->inbound ? NULL : &peer->remote;
+    for (const struct peer *p = net->first; p && !ours; p = p->next)
+        if (!p->inbound && p->up && addr_equal(&p->local, &peer->remote))
+            ours = &p->remote;
+    struct addr_entry *entry = ours ? addrs_find(&net->addrs, ours) : NULL;
+    if (entry)
+        entry->self = true;
+}
+
+/* ---- the verdict ---- */
+
+static enum vn_why objection(struct net *net, struct peer *peer, const struct msg *msg)
+{
+    struct bytes_view ours = {(const uint8_t *)net->cfg.version, strlen(net->cfg.version)};
+    if (net_banned(net, peer->rep))
+        return VN_WHY_BANNED;
+    if (!wire_version_compatible(ours, msg->u.handshake.version))
+        return VN_WHY_VERSION;
+    if (memcmp(peer->id_hash, net->id_hash, 32) == 0) {
+        note_self(net, peer);
+        return VN_WHY_DUPLICATE;
+    }
+    if (!settle_duplicate(net, peer))
+        return VN_WHY_DUPLICATE;
+    if (peer->inbound && net->ready_in >= net->cfg.max_inbound)
+        return VN_WHY_TOO_MANY;
+    return VN_WHY_NONE;
+}
+
+static uint32_t slot_take(struct net *net)
+{
+    for (uint32_t slot = 0; slot < net->slot_count; slot++) {
+        uint64_t bit = UINT64_C(1) << slot % 64;
+        if (!(net->slots[slot / 64] & bit)) {
+            net->slots[slot / 64] |= bit;
+            return slot;
+        }
+    }
+    return NO_SLOT;
+}
+
+static void remember_address(struct net *net, struct peer *peer)
+{
+    struct addr_entry *entry = addrs_add(&net->addrs, &peer->listen, false, net->now_ns);
+    if (!entry || entry->self)
+        return;
+    entry->last_seen_ns = net->now_ns;
+    entry->failures = 0;
+    if (entry->link == 0)
+        entry->link = peer->link;
+    uint8_t key[19] = {entry->addr.family};
+    memcpy(key + 1, entry->addr.ip, 16);
+    put_le16(key + 17, entry->addr.port);
+    struct vn_buf *value = vn_buf_new(8);
+    put_le64(value->data, net_wall_s(net));
+    net_store(net, VN_STORE_ADDR, key, sizeof key, 0, (struct vn_slice){value, 0, 8});
+}
+
+static void become_ready(struct net *net, struct peer *peer)
+{
+    peer->ready_ns = net->now_ns;
+    peer->slot = slot_take(net);
+    if (!peer->inbound)
+        peer->rtt_ns = net->now_ns - peer->up_ns;
+    ++*(peer->inbound ? &net->ready_in : &net->ready_out);
+    remember_address(net, peer);
+    net_set_state(net, peer, VN_PEER_READY, VN_WHY_NONE);
+    net_peer_rearm(net, peer);
+}
+
+static bool on_handshake(struct net *net, struct peer *peer, const struct msg *msg)
+{
+    learn_identity(net, peer, msg);
+    enum vn_why why = objection(net, peer, msg);
+    if (why != VN_WHY_NONE) {
+        net_close(net, peer, why);
+        return false;
+    }
+    if (peer->inbound)
+        net_send(net, peer, (struct vn_slice){vn_buf_ref(net->hello), 0, net->hello->len},
+                 MSG_HANDSHAKE, LANE_CONTROL);
+    become_ready(net, peer);
+    return true;
+}
+
+bool handshake_on_message(struct net *net, struct peer *peer, const struct msg *msg)
+{
+    switch ((enum msg_kind)msg->kind) {
+    case MSG_HANDSHAKE:
+        return on_handshake(net, peer, msg);
+    case MSG_PONG:
+        return false;
+    case MSG_DISCONNECT:
+        net_disconnected(net, peer, msg->u.disconnect.reason);
+        return false;
+    case MSG_NEW_BLOCK:
+    case MSG_NEW_TRANSACTION:
+    case MSG_REQUEST_BLOCK:
+    case MSG_RESPONSE_BLOCK:
+    case MSG_REQUEST_BLOCK_RANGE:
+    case MSG_RESPONSE_BLOCK_RANGE:
+    case MSG_PING:
+    case MSG_KINDS:
+        break;
+    }
+    net_violation(net, peer, "a message before the handshake");
+    return false;
+}

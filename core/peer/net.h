@@ -1,0 +1,182 @@
+/* The network half of a node: its links and addresses, what it wants the driver to do, its clock, dice
+ * and timers. Knows nothing of chains.
+ *
+ * Data enters by net_link_up, net_receive and net_link_down and comes out as messages, pulled one by one
+ * with net_next_message; it leaves by net_send and net_close, which queue actions. Links that ended wait
+ * on a list (net_take_gone) until the rooms above have let go of them. Nothing here calls upwards. */
+#ifndef PEER_NET_H
+#define PEER_NET_H
+
+#include "core/base/rng.h"
+#include "core/peer/addrs.h"
+#include "core/peer/peer.h"
+#include "core/wire/msg.h"
+
+/* Whose a timer is, so that the node can hand it to the right room. */
+enum timer_kind {
+    TIMER_PEER,
+    TIMER_DIAL,
+    TIMER_FEELER,
+    TIMER_SYNC,
+    TIMER_MINE,
+    TIMER_EXPIRE,
+    TIMER_STORE,
+    TIMER_KINDS
+};
+
+struct action_entry {
+    struct action_entry *next;
+    uint32_t kind; /* enum vn_action_kind */
+    uint32_t why;  /* CLOSE; status of REPLY; class of DIAL; op of LOAD */
+    uint64_t link; /* or token */
+    struct peer *peer; /* SEND */
+    struct vn_addr remote; /* DIAL */
+    uint64_t from, to, max_bytes; /* LOAD */
+    struct vn_store_item *items; /* STORE; owned */
+    uint32_t item_count;
+    char *text; /* REPLY; owned, or NULL */
+};
+
+/* Small objects that the nodes of one process share (no behaviour in them). */
+struct net_pools {
+    struct mem_pool outbox_entries;
+    struct mem_pool action_entries;
+};
+
+void net_pools_init(struct net_pools *pools);
+void net_pools_deinit(struct net_pools *pools);
+
+struct net {
+    struct vn_config cfg; /* its pointers to seeds are cleared */
+    struct net_pools *pools;
+    uint64_t now_ns;
+    uint64_t wall_ns, wall_at_ns; /* the last CLOCK and when it came */
+    struct timers timers;
+    struct action_entry *actions, *actions_last;
+    struct vn_store_item *lent_items; /* of the STORE action taken last */
+    struct u64map by_link;
+    struct peer *first, *last;
+    struct peer *gone, *gone_last; /* ended, upper rooms not told yet */
+    struct vn_store_item *store_items; /* waiting for the next STORE; references owned */
+    uint32_t store_count, store_capacity;
+    struct addrs addrs;
+    struct addrs_policy policy;
+    struct scores scores;
+    struct rng dial_rng, backoff_rng, ping_rng, feeler_rng;
+    struct timer dial_timer, feeler_timer;
+    uint64_t next_link;  /* odd */
+    uint64_t next_token; /* of LOAD and STORE */
+    uint64_t *slots;     /* bitmap of slot_count */
+    uint32_t slot_count;
+    uint32_t outbound, inbound; /* open links of class peer by direction, ready or not */
+    uint32_t feelers;
+    uint32_t ready_in, ready_out;
+    uint32_t bans;
+    bool online; /* dials and accepts; off while loading and after a shutdown */
+    bool dial_wanted; /* something changed that may let the dialler act */
+    uint8_t id_hash[32];
+    struct vn_buf *hello; /* our Handshake, framed once */
+};
+
+void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *pools);
+void net_deinit(struct net *net);
+
+uint64_t net_wall_ns(const struct net *net);
+static inline uint64_t net_wall_s(const struct net *net)
+{
+    return net_wall_ns(net) / 1000000000u;
+}
+
+/* ---- links ---- */
+
+struct peer *net_find(const struct net *net, uint64_t link);
+void net_link_up(struct net *net, const struct vn_event *event);
+void net_link_down(struct net *net, uint64_t link, enum vn_why why);
+
+/* A link that is dialled or accepted; counted and listed. The rest of the fields is the caller's. */
+struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *remote,
+                          enum vn_link_class link_class);
+
+/* Bytes for a link. Then call net_next_message until it says NET_NONE. */
+struct peer *net_receive(struct net *net, uint64_t link, struct vn_slice data);
+
+enum net_next {
+    NET_NONE,
+    NET_MESSAGE /* *msg and *payload (a window whose 4 bytes before it are its frame's header) are
+                   borrowed until the next call */
+};
+enum net_next net_next_message(struct net *net, struct peer *peer, struct msg *msg,
+                               struct vn_slice *payload);
+
+void net_sent(struct net *net, uint64_t link, uint64_t bytes);
+
+/* Ends a link: Disconnect(reason) where the wire has a word for why, then CLOSE. No-op when closed. */
+void net_close(struct net *net, struct peer *peer, enum vn_why why);
+
+/* As net_close, without saying Disconnect. */
+void net_close_silent(struct net *net, struct peer *peer, enum vn_why why);
+
+/* The peer said Disconnect(reason): ends the link without an answer. */
+void net_disconnected(struct net *net, struct peer *peer, uint32_t reason);
+
+/* The next link that ended since the last call, or NULL. The caller drops what it holds of it and then
+ * calls net_release, after which the pointer is dead. */
+struct peer *net_take_gone(struct net *net);
+void net_release(struct net *net, struct peer *peer);
+
+/* ---- sending ---- */
+
+/* Queues a frame, taking over its reference. The link ends when its outbox exceeds the hard limit. */
+void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_t kind,
+              enum lane lane);
+/* Encodes and queues. */
+void net_send_msg(struct net *net, struct peer *peer, const struct msg *msg, enum lane lane);
+
+/* Asks for blocks start..end (REQUEST_BLOCK: start only) and starts the wait. */
+void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
+                 uint64_t end);
+void net_request_done(struct net *net, struct peer *peer, enum request_kind kind);
+static inline bool request_open(const struct request *request)
+{
+    return request->deadline_ns != VN_NEVER;
+}
+
+/* The frame around a payload that net_next_message gave, for relaying: shared where the message filled
+ * the payload and the frame is at least half of its buffer, else a copy; one reference. */
+struct vn_slice net_frame_of(struct vn_slice payload, uint32_t used);
+
+/* Stops or resumes reading by what the peer makes us hold. */
+void net_update_reading(struct net *net, struct peer *peer);
+
+/* ---- judgement ---- */
+
+void net_score(struct net *net, struct peer *peer, enum score_event event);
+void net_violation(struct net *net, struct peer *peer, const char *what);
+
+/* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the store. */
+void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns);
+bool net_banned(struct net *net, struct reputation *rep);
+
+/* ---- timers and actions ---- */
+
+/* Handles a peer's timer; returns the request kinds that timed out, as bits 1 << enum request_kind. */
+uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **peer);
+void net_peer_rearm(struct net *net, struct peer *peer);
+
+struct action_entry *net_push_action(struct net *net, enum vn_action_kind kind, uint64_t link);
+bool net_next_action(struct net *net, struct vn_action *out);
+
+/* Adds a change to the next STORE batch, taking over value's reference. */
+void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t key_len,
+               uint64_t number, struct vn_slice value);
+
+/* ---- telling ---- */
+
+void net_trace(struct net *net, const struct vn_trace *trace);
+static inline bool net_traces(const struct net *net, enum vn_trace_kind kind)
+{
+    return net->cfg.on_trace && (net->cfg.trace_mask >> kind & 1);
+}
+void net_set_state(struct net *net, struct peer *peer, enum vn_peer_state to, enum vn_why why);
+
+#endif

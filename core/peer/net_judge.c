@@ -1,0 +1,168 @@
+/* See net.h. This file: what time and behaviour do to a link: timers, scores, bans. */
+#include "core/peer/net.h"
+
+#include <string.h>
+
+void net_score(struct net *net, struct peer *peer, enum score_event event)
+{
+    if (!peer->rep)
+        return;
+    bool crossed = score_apply(peer->rep, event);
+    if (net_traces(net, VN_TR_SCORE))
+        net_trace(net, &(struct vn_trace){.kind = VN_TR_SCORE,
+                                          .link = peer->link,
+                                          .addr = &peer->remote,
+                                          .a = (uint64_t)(int64_t)peer->rep->score,
+                                          .b = (uint64_t)(int64_t)score_points(event),
+                                          .c = score_is_evidence(event),
+                                          .text = score_name(event)});
+    if (crossed)
+        net_ban(net, peer->rep, add_sat(net_wall_ns(net), net->cfg.ban_ns));
+}
+
+void net_violation(struct net *net, struct peer *peer, const char *what)
+{
+    if (peer->closed)
+        return;
+    net_trace(net, &(struct vn_trace){.kind = VN_TR_VIOLATION,
+                                      .link = peer->link,
+                                      .addr = &peer->remote,
+                                      .text = what});
+    net_score(net, peer, SCORE_VIOLATION);
+    net_close(net, peer, VN_WHY_PROTOCOL);
+}
+
+void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
+{
+    bool was = rep->banned_until_ns != 0;
+    rep->banned_until_ns = until_ns;
+    if (was)
+        net->bans--;
+    if (until_ns != 0)
+        net->bans++;
+    net_store(net, VN_STORE_BAN, rep->key, sizeof rep->key, until_ns, (struct vn_slice){0});
+    if (until_ns == 0) {
+        net_trace(net, &(struct vn_trace){.kind = VN_TR_UNBAN});
+        return;
+    }
+    rep->score = SCORE_PROBATION;
+    for (struct peer *peer = net->first; peer; peer = peer->next) {
+        if (peer->rep != rep || peer->closed)
+            continue;
+        net_trace(net, &(struct vn_trace){.kind = VN_TR_BAN,
+                                          .link = peer->link,
+                                          .addr = &peer->remote,
+                                          .a = until_ns});
+        net_close(net, peer, VN_WHY_BANNED);
+    }
+}
+
+bool net_banned(struct net *net, struct reputation *rep)
+{
+    if (!rep || rep->banned_until_ns == 0)
+        return false;
+    if (score_banned(rep, net_wall_ns(net)))
+        return true;
+    net_ban(net, rep, 0);
+    return false;
+}
+
+/* ---- timers ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool peer_blocked(const struct peer *peer)
+{
+    return peer->window == 0 && !outbox_empty(&peer->outbox);
+}
+
+static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
+{
+    const struct vn_config *cfg = &net->cfg;
+    if (!peer->up)
+        return add_sat(peer->began_ns, cfg->connect_timeout_ns);
+    if (!peer_ready(peer))
+        return add_sat(peer->up_ns, cfg->handshake_timeout_ns);
+    uint64_t at = VN_NEVER;
+    if (!peer->read_stopped) {
+        at = add_sat(peer->last_seen_ns, cfg->idle_timeout_ns);
+        if (peer->ping_ns == 0)
+            at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
+    }
+    for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++)
+        at = earlier(at, peer->requests[kind].deadline_ns);
+    if (peer_blocked(peer))
+        at = earlier(at, add_sat(peer->progress_ns, cfg->stall_timeout_ns));
+    return at;
+}
+
+void net_peer_rearm(struct net *net, struct peer *peer)
+{
+    if (peer->closed)
+        return;
+    uint64_t at = peer_deadline(net, peer);
+    if (!timer_armed(&peer->timer) || peer->timer.at_ns != at)
+        timers_arm(&net->timers, &peer->timer, at);
+}
+
+static void send_ping(struct net *net, struct peer *peer)
+{
+    peer->ping_ns = net->now_ns;
+    peer->ping_nonce = rng_u64(&net->ping_rng);
+    struct msg msg = {.kind = MSG_PING, .u.ping.nonce = peer->ping_nonce};
+    net_send_msg(net, peer, &msg, LANE_CONTROL);
+}
+
+static uint32_t requests_due(struct net *net, struct peer *peer)
+{
+    uint32_t due = 0;
+    for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++) {
+        struct request *request = &peer->requests[kind];
+        if (request->deadline_ns > net->now_ns || !request_open(request))
+            continue;
+        request->deadline_ns = VN_NEVER;
+        request->abandoned++;
+        request->timeouts++;
+        due |= 1u << kind;
+    }
+    if (due)
+        net_score(net, peer, SCORE_SLOW_RESPONSE);
+    return due;
+}
+
+static void timed_out(struct net *net, struct peer *peer, enum vn_why why)
+{
+    net_score(net, peer, SCORE_TIMEOUT);
+    net_close(net, peer, why);
+}
+
+uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
+{
+    struct peer *peer = (struct peer *)(void *)((char *)timer - offsetof(struct peer, timer));
+    const struct vn_config *cfg = &net->cfg;
+    *out = peer;
+    uint32_t due = 0;
+    if (!peer->up) {
+        if (add_sat(peer->began_ns, cfg->connect_timeout_ns) <= net->now_ns)
+            net_close(net, peer, VN_WHY_UNREACHABLE);
+    } else if (!peer_ready(peer)) {
+        if (add_sat(peer->up_ns, cfg->handshake_timeout_ns) <= net->now_ns)
+            timed_out(net, peer, VN_WHY_TIMEOUT);
+    } else if (peer_blocked(peer) &&
+               add_sat(peer->progress_ns, cfg->stall_timeout_ns) <= net->now_ns) {
+        timed_out(net, peer, VN_WHY_STALLED);
+    } else if (!peer->read_stopped &&
+               add_sat(peer->last_seen_ns, cfg->idle_timeout_ns) <= net->now_ns) {
+        timed_out(net, peer, VN_WHY_TIMEOUT);
+    } else {
+        if (!peer->read_stopped && peer->ping_ns == 0 &&
+            add_sat(peer->last_seen_ns, cfg->ping_after_ns) <= net->now_ns)
+            send_ping(net, peer);
+        due = requests_due(net, peer);
+    }
+    net_peer_rearm(net, peer);
+    return due;
+}

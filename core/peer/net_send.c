@@ -1,0 +1,263 @@
+/* See net.h. This file: what leaves. Frames into outboxes, requests, and the queue of actions. */
+#include "core/peer/net.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Above these a peer that makes us hold answers is not read until the lower marks are reached. An honest
+ * one, with one request of a kind outstanding, never gets there. */
+#define CONTROL_BYTES_STOP  65536u
+#define CONTROL_BYTES_START 32768u
+#define SERVED_STOP         64u
+#define SERVED_START        32u
+
+struct action_entry *net_push_action(struct net *net, enum vn_action_kind kind, uint64_t link)
+{
+    struct action_entry *entry = mem_pool_take(&net->pools->action_entries);
+    entry->kind = kind;
+    entry->link = link;
+    if (net->actions_last)
+        net->actions_last->next = entry;
+    else
+        net->actions = entry;
+    net->actions_last = entry;
+    return entry;
+}
+
+static void schedule_send(struct net *net, struct peer *peer)
+{
+    if (!peer->up || peer->window == 0 || peer->send_entry || outbox_empty(&peer->outbox))
+        return;
+    peer->send_entry = net_push_action(net, VN_ACT_SEND, peer->link);
+    peer->send_entry->peer = peer;
+}
+
+void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_t kind,
+              enum lane lane)
+{
+    if (peer->closed) {
+        vn_slice_unref(frame);
+        return;
+    }
+    if (outbox_empty(&peer->outbox))
+        peer->progress_ns = net->now_ns;
+    outbox_push(&peer->outbox, &net->pools->outbox_entries, frame, kind, lane);
+    uint64_t waiting = outbox_bytes(&peer->outbox);
+    if (waiting > net->cfg.outbox_soft)
+        outbox_shed_transactions(&peer->outbox, &net->pools->outbox_entries, net->cfg.outbox_soft);
+    if (waiting > net->cfg.outbox_hard)
+        net_close_silent(net, peer, VN_WHY_STALLED);
+    else
+        schedule_send(net, peer);
+}
+
+void net_send_msg(struct net *net, struct peer *peer, const struct msg *msg, enum lane lane)
+{
+    struct vn_buf *frame = msg_frame(msg);
+    assert(frame); /* whoever builds a large message bounds it */
+    net_send(net, peer, (struct vn_slice){frame, 0, frame->len}, msg->kind, lane);
+}
+
+void net_sent(struct net *net, uint64_t link, uint64_t bytes)
+{
+    struct peer *peer = net_find(net, link);
+    if (!peer || peer->closed)
+        return;
+    uint64_t window = peer->window + bytes;
+    peer->window = window < UINT32_MAX ? (uint32_t)window : UINT32_MAX;
+    schedule_send(net, peer);
+}
+
+void net_update_reading(struct net *net, struct peer *peer)
+{
+    uint32_t control = peer->outbox.lane_bytes[LANE_CONTROL];
+    if (peer->closed)
+        return;
+    if (!peer->read_stopped && (control > CONTROL_BYTES_STOP || peer->served_count > SERVED_STOP)) {
+        peer->read_stopped = true;
+        net_push_action(net, VN_ACT_READ_STOP, peer->link);
+    } else if (peer->read_stopped && control <= CONTROL_BYTES_START &&
+               peer->served_count <= SERVED_START) {
+        peer->read_stopped = false;
+        peer->last_seen_ns = net->now_ns; /* its silence was our doing */
+        net_push_action(net, VN_ACT_READ_START, peer->link);
+        net_peer_rearm(net, peer);
+    }
+}
+
+/* ---- requests ---- */
+
+void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
+                 uint64_t end)
+{
+    struct request *request = &peer->requests[kind];
+    assert(!request_open(request));
+    request->sent_ns = net->now_ns;
+    request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
+    request->start = start;
+    request->end = end;
+    struct msg msg = {.kind = MSG_REQUEST_BLOCK, .u.request_block.height = start};
+    if (kind == REQUEST_RANGE) {
+        msg.kind = MSG_REQUEST_BLOCK_RANGE;
+        msg.u.request_range.start = start;
+        msg.u.request_range.end = end;
+    }
+    net_send_msg(net, peer, &msg, LANE_CONTROL);
+    net_peer_rearm(net, peer);
+}
+
+void net_request_done(struct net *net, struct peer *peer, enum request_kind kind)
+{
+    struct request *request = &peer->requests[kind];
+    request->deadline_ns = VN_NEVER;
+    request->timeouts = 0;
+    peer->rtt_ns = net->now_ns - request->sent_ns;
+}
+
+/* ---- the store ---- */
+
+void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t key_len,
+               uint64_t number, struct vn_slice value)
+{
+    assert(key_len <= sizeof net->store_items->key);
+    if (net->store_count == net->store_capacity) {
+        net->store_capacity = net->store_capacity ? net->store_capacity * 2 : 4;
+        net->store_items =
+            mem_resize(net->store_items, net->store_capacity, sizeof *net->store_items);
+    }
+    struct vn_store_item *item = &net->store_items[net->store_count++];
+    memset(item, 0, sizeof *item);
+    item->op = op;
+    item->key_len = key_len;
+    item->number = number;
+    memcpy(item->key, key, key_len);
+    item->value = value;
+}
+
+/* ---- taking actions ---- */
+
+/* Fills a SEND from the outbox; false if nothing can leave. */
+static bool fill_send(struct net *net, struct peer *peer, struct vn_action *out)
+{
+    struct outbox_left finished[VN_SEND_SLICES];
+    uint32_t finished_count;
+    uint32_t count = outbox_take(&peer->outbox, &net->pools->outbox_entries, peer->window,
+                                 out->u.send.slices, VN_SEND_SLICES, finished, &finished_count);
+    if (count == 0)
+        return false;
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += out->u.send.slices[i].len;
+    out->u.send.count = count;
+    out->u.send.bytes = bytes;
+    peer->window -= bytes;
+    peer->bytes_out += bytes;
+    peer->msgs_out += finished_count;
+    peer->progress_ns = net->now_ns;
+    for (uint32_t i = 0; i < finished_count && net_traces(net, VN_TR_MSG_OUT); i++)
+        net_trace(net, &(struct vn_trace){.kind = VN_TR_MSG_OUT,
+                                          .link = peer->link,
+                                          .addr = &peer->remote,
+                                          .a = finished[i].kind,
+                                          .b = finished[i].bytes});
+    if (peer->closed)
+        return true;
+    schedule_send(net, peer);
+    if (peer->window == 0 && !outbox_empty(&peer->outbox))
+        net_peer_rearm(net, peer);
+    if (peer->read_stopped)
+        net_update_reading(net, peer);
+    return true;
+}
+
+static void fill_reply(const struct action_entry *entry, struct vn_action *out)
+{
+    out->u.reply.token = entry->link;
+    out->u.reply.status = entry->why;
+    out->u.reply.text[0] = '\0';
+    if (entry->text) {
+        size_t len = strlen(entry->text);
+        len = len < sizeof out->u.reply.text ? len : sizeof out->u.reply.text - 1;
+        memcpy(out->u.reply.text, entry->text, len);
+        out->u.reply.text[len] = '\0';
+        mem_free(entry->text);
+    }
+}
+
+/* Turns one entry into an action; false when it has become void. */
+static bool fill_action(struct net *net, struct action_entry *entry, struct vn_action *out)
+{
+    out->size = sizeof *out;
+    out->kind = entry->kind;
+    out->link = entry->link;
+    switch ((enum vn_action_kind)entry->kind) {
+    case VN_ACT_SEND:
+        if (!entry->peer)
+            return false;
+        entry->peer->send_entry = NULL;
+        return fill_send(net, entry->peer, out);
+    case VN_ACT_DIAL:
+        memset(&out->u.dial, 0, sizeof out->u.dial);
+        out->u.dial.remote = entry->remote;
+        out->u.dial.link_class = entry->why;
+        return true;
+    case VN_ACT_CLOSE:
+        out->u.close.why = entry->why;
+        return net_find(net, entry->link) != NULL;
+    case VN_ACT_READ_STOP:
+    case VN_ACT_READ_START: {
+        const struct peer *peer = net_find(net, entry->link);
+        return peer && !peer->closed;
+    }
+    case VN_ACT_STORE:
+        out->link = 0;
+        out->u.store.token = entry->link;
+        out->u.store.count = entry->item_count;
+        out->u.store.items = net->lent_items = entry->items;
+        return true;
+    case VN_ACT_LOAD:
+        out->link = 0;
+        out->u.load.token = entry->link;
+        out->u.load.op = entry->why;
+        out->u.load.from = entry->from;
+        out->u.load.to = entry->to;
+        out->u.load.max_bytes = entry->max_bytes;
+        return true;
+    case VN_ACT_REPLY:
+        out->link = 0;
+        fill_reply(entry, out);
+        return true;
+    case VN_ACT_RESOLVE:
+    case VN_ACT_COUNT:
+        break;
+    }
+    assert(!"an action that nobody queues");
+    return false;
+}
+
+bool net_next_action(struct net *net, struct vn_action *out)
+{
+    mem_free(net->lent_items);
+    net->lent_items = NULL;
+    while (net->actions) {
+        struct action_entry *entry = net->actions;
+        net->actions = entry->next;
+        if (!net->actions)
+            net->actions_last = NULL;
+        bool real = fill_action(net, entry, out);
+        mem_pool_give(&net->pools->action_entries, entry);
+        if (real)
+            return true;
+    }
+    return false;
+}
+
+void net_trace(struct net *net, const struct vn_trace *trace)
+{
+    if (!net_traces(net, (enum vn_trace_kind)trace->kind))
+        return;
+    struct vn_trace copy = *trace;
+    copy.size = sizeof copy;
+    copy.now_ns = net->now_ns;
+    net->cfg.on_trace(net->cfg.trace_ctx, &copy);
+}

@@ -1,0 +1,123 @@
+/* See outbox.h. */
+#include "core/peer/outbox.h"
+
+#include <assert.h>
+
+static struct outbox_entry *lane_pop(struct outbox *box, enum lane lane)
+{
+    struct outbox_entry *entry = box->lanes[lane].head;
+    if (!entry)
+        return NULL;
+    box->lanes[lane].head = entry->next;
+    if (!entry->next)
+        box->lanes[lane].tail = NULL;
+    return entry;
+}
+
+static void entry_drop(struct outbox *box, struct mem_pool *pool, struct outbox_entry *entry)
+{
+    box->frames--;
+    vn_slice_unref(entry->frame);
+    mem_pool_give(pool, entry);
+}
+
+static void lane_clear(struct outbox *box, struct mem_pool *pool, enum lane lane)
+{
+    for (struct outbox_entry *e; (e = lane_pop(box, lane)) != NULL;) {
+        box->lane_bytes[lane] -= e->frame.len;
+        entry_drop(box, pool, e);
+    }
+}
+
+void outbox_deinit(struct outbox *box, struct mem_pool *pool)
+{
+    if (box->begun) {
+        box->lane_bytes[box->begun->lane] -= box->begun->frame.len - box->begun_sent;
+        entry_drop(box, pool, box->begun);
+        box->begun = NULL;
+    }
+    for (uint32_t lane = 0; lane < LANES; lane++)
+        lane_clear(box, pool, (enum lane)lane);
+    assert(box->frames == 0);
+}
+
+void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice frame, uint32_t kind,
+                 enum lane lane)
+{
+    struct outbox_entry *entry = mem_pool_take(pool);
+    entry->next = NULL;
+    entry->frame = frame;
+    entry->kind = kind;
+    entry->lane = lane;
+    if (box->lanes[lane].tail)
+        box->lanes[lane].tail->next = entry;
+    else
+        box->lanes[lane].head = entry;
+    box->lanes[lane].tail = entry;
+    box->lane_bytes[lane] += frame.len;
+    box->frames++;
+}
+
+uint64_t outbox_bytes(const struct outbox *box)
+{
+    uint64_t sum = 0;
+    for (uint32_t lane = 0; lane < LANES; lane++)
+        sum += box->lane_bytes[lane];
+    return sum;
+}
+
+uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uint64_t bytes)
+{
+    uint32_t shed = 0;
+    while (outbox_bytes(box) - box->lane_bytes[LANE_HISTORY] > bytes) {
+        struct outbox_entry *entry = lane_pop(box, LANE_TX);
+        if (!entry)
+            break;
+        box->lane_bytes[LANE_TX] -= entry->frame.len;
+        entry_drop(box, pool, entry);
+        shed++;
+    }
+    return shed;
+}
+
+void outbox_keep_control(struct outbox *box, struct mem_pool *pool)
+{
+    lane_clear(box, pool, LANE_BLOCK);
+    lane_clear(box, pool, LANE_TX);
+    lane_clear(box, pool, LANE_HISTORY);
+}
+
+/* The frame to send from next: the begun one, else the first of the first lane that has one. */
+static struct outbox_entry *outbox_current(struct outbox *box)
+{
+    for (uint32_t lane = 0; lane < LANES && !box->begun; lane++) {
+        box->begun = lane_pop(box, (enum lane)lane);
+        box->begun_sent = 0;
+    }
+    return box->begun;
+}
+
+uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window, struct vn_slice *out,
+                     uint32_t max, struct outbox_left *finished, uint32_t *finished_count)
+{
+    uint32_t count = 0;
+    *finished_count = 0;
+    while (count < max && window > 0) {
+        struct outbox_entry *entry = outbox_current(box);
+        if (!entry)
+            break;
+        uint32_t left = entry->frame.len - box->begun_sent;
+        uint32_t n = left < window ? left : window;
+        out[count++] = (struct vn_slice){vn_buf_ref(entry->frame.buf),
+                                         entry->frame.off + box->begun_sent, n};
+        window -= n;
+        box->begun_sent += n;
+        box->lane_bytes[entry->lane] -= n;
+        if (n == left) {
+            finished[(*finished_count)++] = (struct outbox_left){entry->kind, entry->frame.len};
+            box->begun = NULL;
+            entry_drop(box, pool, entry);
+        }
+    }
+    return count;
+}

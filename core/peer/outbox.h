@@ -1,0 +1,58 @@
+/* What waits to be sent on one link: whole frames in four lanes, taken in the order of the lanes, each a
+ * FIFO. A frame that has begun to leave is finished before any other. Encode once: an entry holds one
+ * reference on a frame that many outboxes share. */
+#ifndef PEER_OUTBOX_H
+#define PEER_OUTBOX_H
+
+#include "core/base/mem.h"
+#include "core/node.h"
+
+enum lane { LANE_CONTROL, LANE_BLOCK, LANE_TX, LANE_HISTORY, LANES };
+
+struct outbox_entry {
+    struct outbox_entry *next;
+    struct vn_slice frame;
+    uint32_t kind; /* enum msg_kind */
+    uint32_t lane;
+};
+
+struct outbox {
+    struct {
+        struct outbox_entry *head, *tail;
+    } lanes[LANES];
+    uint32_t lane_bytes[LANES]; /* waiting, the begun frame's rest included */
+    struct outbox_entry *begun; /* partly sent: leaves before all lanes */
+    uint32_t begun_sent;        /* bytes of it that left */
+    uint32_t frames;
+};
+
+/* Entries come from `pool` (objects of sizeof(struct outbox_entry)). */
+void outbox_deinit(struct outbox *box, struct mem_pool *pool);
+
+/* Takes over the frame's reference. */
+void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice frame, uint32_t kind,
+                 enum lane lane);
+
+/* Drops the oldest waiting transactions until at most `bytes` wait without history; returns how many. */
+uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uint64_t bytes);
+
+/* Drops all frames but the begun one and those of LANE_CONTROL. */
+void outbox_keep_control(struct outbox *box, struct mem_pool *pool);
+
+/* Takes up to `window` bytes in at most `max` slices, references given to the caller; counts the
+ * frames whose last byte left. finished (room for max) gets their kinds and sizes. Returns the
+ * number of slices. */
+struct outbox_left {
+    uint32_t kind, bytes;
+};
+uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window, struct vn_slice *out,
+                     uint32_t max, struct outbox_left *finished, uint32_t *finished_count);
+
+uint64_t outbox_bytes(const struct outbox *box);
+
+static inline bool outbox_empty(const struct outbox *box)
+{
+    return box->frames == 0;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* One link's life: what we know of the remote node at its other end, from the dial or the accept to the
+ * driver's LINK_DOWN. Plain data and the table of legal states; net.c moves it.
+ *
+ * A peer that is closed (`closed`) is only a shell: it waits for its LINK_DOWN and ignores the rest. */
+#ifndef PEER_PEER_H
+#define PEER_PEER_H
+
+#include "core/base/timer.h"
+#include "core/peer/outbox.h"
+#include "core/peer/score.h"
+#include "core/wire/frame.h"
+
+/* Requests that can be outstanding on a link: one of each kind (PROTOCOL-0.1 section 5). */
+enum request_kind { REQUEST_BLOCK, REQUEST_RANGE, REQUEST_KINDS };
+
+struct request {
+    uint64_t sent_ns;
+    uint64_t deadline_ns; /* VN_NEVER: not outstanding */
+    uint64_t start, end;  /* heights; equal for REQUEST_BLOCK */
+    uint32_t abandoned;   /* timed out earlier and still unanswered: their answers come first */
+    uint32_t timeouts;    /* in a row */
+};
+
+/* What the remote asked for and we have not answered yet, in order. */
+struct served {
+    uint64_t start, end;
+    uint32_t kind; /* enum request_kind */
+    uint32_t reserved;
+};
+
+struct action_entry;
+
+struct peer {
+    uint64_t link;
+    struct peer *prev, *next; /* in the order of creation */
+    struct peer *next_gone;
+    struct action_entry *send_entry; /* the SEND that waits in the queue, or NULL */
+    struct timer timer;       /* the earliest of all that can time out here; often early */
+    uint8_t state;            /* enum vn_peer_state */
+    uint8_t link_class;       /* enum vn_link_class */
+    bool inbound;
+    bool closed;        /* CLOSE is under way: ignore everything */
+    bool up;            /* LINK_UP was seen */
+    bool down;          /* LINK_DOWN was seen */
+    bool untold;        /* on the list of links that ended, see net_take_gone */
+    bool read_stopped;
+    bool id_below_ours; /* its node id is bytewise smaller than ours */
+    bool asked_tip;     /* the outstanding REQUEST_BLOCK asks for the newest */
+    bool off_chain;     /* its ranges did not fit the chain that is being fetched */
+    uint32_t slot;      /* small number while ready, else NO_SLOT */
+    uint32_t window;    /* bytes that may be SENT now */
+    struct vn_addr local, remote;
+    struct vn_addr listen; /* where it says it listens; VN_AF_NONE: unknown */
+    struct framer framer;
+    struct outbox outbox;
+    struct reputation *rep; /* or NULL while its identity is unknown */
+    struct request requests[REQUEST_KINDS];
+    struct served *served; /* FIFO of served_count, capacity served_cap */
+    uint32_t served_count, served_cap;
+    uint64_t load_token; /* of the LOAD that answers served[0]; 0: none */
+    uint64_t began_ns;   /* when we dialled, or accepted */
+    uint64_t up_ns, ready_ns;
+    uint64_t last_seen_ns; /* last whole message */
+    uint64_t progress_ns;  /* last time output moved, or had nothing to move */
+    uint64_t ping_ns;      /* when the outstanding Ping left; 0: none */
+    uint64_t ping_nonce;
+    uint64_t rtt_ns;
+    uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
+    uint64_t best_height; /* the highest it showed us */
+    uint8_t id_hash[32];  /* SHA-256 of its node id */
+    char *names;          /* node id (cut at 64 bytes), NUL, version (cut at 31), NUL; or NULL */
+};
+
+#define NO_SLOT UINT32_MAX
+
+static inline bool peer_ready(const struct peer *peer)
+{
+    return peer->state == VN_PEER_READY;
+}
+
+/* May a peer go from one state to another? The whole life is this table. */
+bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to);
+
+/* Node id and version for people; "" while unknown. */
+const char *peer_node_id(const struct peer *peer);
+const char *peer_version(const struct peer *peer);
+void peer_set_names(struct peer *peer, const uint8_t *id, size_t id_len, const uint8_t *version,
+                    size_t version_len);
+
+#endif

@@ -1,0 +1,156 @@
+/* See score.h. */
+#include "core/peer/score.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const struct {
+    int32_t points;
+    bool evidence;
+    const char *name;
+} table[SCORE_EVENTS] = {
+    [SCORE_GOOD_BLOCK] = {10, false, "good-block"},
+    [SCORE_GOOD_TX] = {1, false, "good-transaction"},
+    [SCORE_USEFUL_DATA] = {5, false, "useful-data"},
+    [SCORE_QUICK_RESPONSE] = {1, false, "quick-response"},
+    [SCORE_INVALID_BLOCK] = {-100, true, "invalid-block"},
+    [SCORE_INVALID_TX] = {-10, true, "invalid-transaction"},
+    [SCORE_VIOLATION] = {-50, true, "protocol-violation"},
+    [SCORE_DUPLICATE] = {-2, true, "duplicate-data"},
+    [SCORE_SLOW_RESPONSE] = {-1, false, "slow-response"},
+    [SCORE_CONNECTION_FAILURE] = {-5, false, "connection-failure"},
+    [SCORE_TIMEOUT] = {-2, false, "timeout"},
+};
+
+int32_t score_points(enum score_event event)
+{
+    return table[event].points;
+}
+
+bool score_is_evidence(enum score_event event)
+{
+    return table[event].evidence;
+}
+
+const char *score_name(enum score_event event)
+{
+    return table[event].name;
+}
+
+void scores_init(struct scores *scores, uint32_t max, uint64_t seed)
+{
+    *scores = (struct scores){.max = max};
+    idmap_init(&scores->by_key, offsetof(struct reputation, key), seed);
+}
+
+static void scores_drop(struct scores *scores, struct reputation *rep)
+{
+    idmap_remove(&scores->by_key, rep->key);
+    if (rep->prev)
+        rep->prev->next = rep->next;
+    else
+        scores->first = rep->next;
+    if (rep->next)
+        rep->next->prev = rep->prev;
+    else
+        scores->last = rep->prev;
+    scores->count--;
+    mem_free(rep);
+}
+
+void scores_deinit(struct scores *scores)
+{
+    while (scores->first)
+        scores_drop(scores, scores->first);
+    idmap_deinit(&scores->by_key);
+}
+
+void score_key_ip(uint8_t key[32], const struct vn_addr *addr)
+{
+    memset(key, 0, 32);
+    key[0] = 'a';
+    key[1] = addr->family;
+    memcpy(key + 2, addr->ip, sizeof addr->ip);
+}
+
+static bool is_loopback(const struct vn_addr *addr)
+{
+    static const uint8_t v4[16] = {127, 0, 0, 1};
+    static const uint8_t v6[16] = {[15] = 1};
+    return (addr->family == VN_AF_IPV4 && memcmp(addr->ip, v4, 16) == 0) ||
+           (addr->family == VN_AF_IPV6 && memcmp(addr->ip, v6, 16) == 0);
+}
+
+bool score_by_id(uint32_t ban_by, const struct vn_addr *addr)
+{
+    switch ((enum vn_ban_by)ban_by) {
+    case VN_BAN_BY_IP:
+        return false;
+    case VN_BAN_BY_ID:
+        return true;
+    case VN_BAN_BY_AUTO:
+        break;
+    }
+    return is_loopback(addr);
+}
+
+struct reputation *scores_find(const struct scores *scores, const uint8_t key[32])
+{
+    return idmap_get(&scores->by_key, key);
+}
+
+static struct reputation *scores_victim(const struct scores *scores)
+{
+    struct reputation *banned = NULL;
+    for (struct reputation *r = scores->first; r; r = r->next) {
+        if (r->users == 0 && r->banned_until_ns == 0)
+            return r;
+        if (r->users == 0 && !banned)
+            banned = r;
+    }
+    return banned;
+}
+
+struct reputation *scores_get(struct scores *scores, const uint8_t key[32])
+{
+    struct reputation *rep = scores_find(scores, key);
+    if (rep)
+        return rep;
+    if (scores->count >= scores->max) {
+        struct reputation *victim = scores_victim(scores);
+        if (!victim)
+            return NULL;
+        scores_drop(scores, victim);
+    }
+    rep = mem_new(1, sizeof *rep);
+    memcpy(rep->key, key, 32);
+    rep->prev = scores->last;
+    if (scores->last)
+        scores->last->next = rep;
+    else
+        scores->first = rep;
+    scores->last = rep;
+    scores->count++;
+    idmap_put(&scores->by_key, rep);
+    return rep;
+}
+
+bool score_apply(struct reputation *rep, enum score_event event)
+{
+    int32_t before = rep->score;
+    int32_t after = before + score_points(event);
+    if (score_points(event) < 0 && !score_is_evidence(event)) {
+        int32_t floor = before < WEATHER_FLOOR ? before : WEATHER_FLOOR;
+        after = after < floor ? floor : after;
+    }
+    after = after < SCORE_MIN ? SCORE_MIN : after > SCORE_MAX ? SCORE_MAX : after;
+    rep->score = after;
+    return before > SCORE_BANNED && after <= SCORE_BANNED;
+}
+
+bool score_banned(const struct reputation *rep, uint64_t wall_ns)
+{
+    return rep && rep->banned_until_ns > wall_ns;
+}

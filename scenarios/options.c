@@ -1,0 +1,241 @@
+/* Option tables. Failure mode: the first wrong option, in the order of their names, raises an error
+ * that a person can act on. */
+#include "scenarios/options.h"
+
+#include "core/base/exact.h"
+#include "scenarios/sandbox.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_LEN 40u
+#define SECONDS_MAX  1e9 /* 31 years: its nanoseconds fit */
+
+/* ---- suggestions ---- */
+
+/* Damerau-Levenshtein distance with adjacent transpositions (optimal string alignment). */
+static size_t distance(const char *a, const char *b)
+{
+    size_t la = strlen(a);
+    size_t lb = strlen(b);
+    if (la > NAME_MAX_LEN || lb > NAME_MAX_LEN)
+        return SIZE_MAX;
+    size_t rows[3][NAME_MAX_LEN + 1];
+    size_t *before = rows[0];
+    size_t *above = rows[1];
+    size_t *row = rows[2];
+    for (size_t j = 0; j <= lb; j++)
+        before[j] = above[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+        size_t *free_row = before;
+        before = above;
+        above = row;
+        row = free_row;
+    }
+    return above[lb];
+}
+
+void suggest_init(struct suggest *s, const char *wanted)
+{
+    *s = (struct suggest){.wanted = wanted, .distance = SIZE_MAX};
+}
+
+void suggest_offer(struct suggest *s, const char *name)
+{
+    size_t d = distance(s->wanted, name);
+    size_t len = strlen(s->wanted);
+    bool near = d <= (len <= 3 ? 1 : len <= 6 ? 2 : 3) && d < strlen(name);
+    if (near && d < s->distance) {
+        s->distance = d;
+        s->best = name;
+    }
+}
+
+void suggest_text(const struct suggest *s, char *out, size_t size)
+{
+    out[0] = 0;
+    if (s->best)
+        snprintf(out, size, "; did you mean '%s'?", s->best);
+}
+
+/* ---- one value ---- */
+
+/* What was given, for an error: a number or string as written, else its type. */
+static const char *given_text(lua_State *L, int index)
+{
+    if (lua_type(L, index) == LUA_TSTRING)
+        return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index));
+    if (lua_type(L, index) == LUA_TNUMBER || lua_type(L, index) == LUA_TBOOLEAN)
+        return sandbox_tostring(L, index, NULL);
+    return luaL_typename(L, index);
+}
+
+static _Noreturn void refuse(lua_State *L, int index, const char *what, const struct option *option,
+                             const char *allowed)
+{
+    sandbox_error(L, "%s: %s must be %s, got %s", what, option->name, allowed,
+                  given_text(L, index));
+}
+
+static void bounds(const struct option *option, double *lo, double *hi)
+{
+    bool open = option->lo >= option->hi;
+    *lo = open ? 0 : option->lo;
+    *hi = open ? (option->kind == OPTION_TIME ? SECONDS_MAX : 9007199254740992.0) : option->hi;
+}
+
+static const char *range_text(const struct option *option, char *out, size_t size)
+{
+    double lo, hi;
+    bounds(option, &lo, &hi);
+    const char *unit = option->kind == OPTION_TIME    ? "seconds, "
+                       : option->kind == OPTION_RATE  ? "bits/s, "
+                       : option->kind == OPTION_WHOLE ? "a whole number, "
+                       : option->kind == OPTION_DIST  ? "a number or a distribution, "
+                                                      : "";
+    if (option->lo >= option->hi)
+        snprintf(out, size, "%s%.10g or more", unit, lo);
+    else
+        snprintf(out, size, "%s%.10g..%.10g", unit, lo, hi);
+    return out;
+}
+
+static double ranged_number(lua_State *L, int index, const char *what, const struct option *option)
+{
+    char text[96];
+    double lo, hi;
+    bounds(option, &lo, &hi);
+    double v = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : (double)NAN;
+    bool whole = option->kind == OPTION_WHOLE || option->kind == OPTION_RATE;
+    bool fits = v >= lo && v <= hi; /* false for NaN */
+    if (!fits || (whole && v - (double)(uint64_t)v != 0))
+        refuse(L, index, what, option, range_text(option, text, sizeof text));
+    return v;
+}
+
+static void read_dist(lua_State *L, int index, const char *what, const struct option *option)
+{
+    struct sim_dist *out = option->out;
+    char text[96];
+    char why[120];
+    if (!units_dist(L, index, out))
+        refuse(L, index, what, option, range_text(option, text, sizeof text));
+    if (out->kind == SIM_CONSTANT)
+        ranged_number(L, index, what, option);
+    else if (!sim_dist_check(out, why, sizeof why))
+        sandbox_error(L, "%s: %s: %s", what, option->name, why);
+}
+
+static void read_typed(lua_State *L, int index, const char *what, const struct option *option)
+{
+    int type = lua_type(L, index);
+    switch (option->kind) {
+    case OPTION_NUMBER:
+        *(double *)option->out = ranged_number(L, index, what, option);
+        break;
+    case OPTION_WHOLE:
+    case OPTION_RATE:
+        *(uint64_t *)option->out = (uint64_t)ranged_number(L, index, what, option);
+        break;
+    case OPTION_TIME:
+        *(uint64_t *)option->out = exact_ns_from_seconds(ranged_number(L, index, what, option));
+        break;
+    case OPTION_DIST:
+        read_dist(L, index, what, option);
+        break;
+    case OPTION_TEXT:
+        if (type != LUA_TSTRING)
+            refuse(L, index, what, option, "a string");
+        lua_pushvalue(L, index);
+        *(const char **)option->out = lua_tostring(L, -1);
+        break;
+    case OPTION_FLAG:
+        if (type != LUA_TBOOLEAN)
+            refuse(L, index, what, option, "true or false");
+        *(bool *)option->out = lua_toboolean(L, index) != 0;
+        break;
+    case OPTION_FUNCTION:
+    case OPTION_TABLE:
+        if (type != (option->kind == OPTION_TABLE ? LUA_TTABLE : LUA_TFUNCTION))
+            refuse(L, index, what, option, option->kind == OPTION_TABLE ? "a table" : "a function");
+        lua_pushvalue(L, index);
+        *(int *)option->out = lua_gettop(L);
+        break;
+    }
+    if (option->given)
+        *option->given = true;
+}
+
+void option_value(lua_State *L, int index, const char *what, const struct option *option)
+{
+    read_typed(L, lua_absindex(L, index), what, option);
+}
+
+/* ---- tables ---- */
+
+static _Noreturn void unknown_option(lua_State *L, const char *what, const char *name,
+                                     const struct option *options, size_t count)
+{
+    char hint[OPTIONS_HINT];
+    struct suggest best;
+    suggest_init(&best, name);
+    for (size_t i = 0; i < count; i++)
+        suggest_offer(&best, options[i].name);
+    suggest_text(&best, hint, sizeof hint);
+    if (hint[0])
+        sandbox_error(L, "%s: unknown option '%s'%s", what, name, hint);
+    char list[300] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < count && at < sizeof list; i++)
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", options[i].name);
+    sandbox_error(L, "%s: unknown option '%s'; there are: %s", what, name, list);
+}
+
+void options_read(lua_State *L, int index, const char *what, const struct option *options,
+                  size_t count)
+{
+    if (lua_isnoneornil(L, index))
+        return;
+    index = lua_absindex(L, index);
+    if (lua_type(L, index) != LUA_TTABLE)
+        sandbox_error(L, "%s: the options must be a table { name = value }, got a %s", what,
+                      luaL_typename(L, index));
+    luaL_checkstack(L, (int)count + 8, what);
+    lua_Integer n = sandbox_sorted_keys(L, index);
+    for (lua_Integer k = 1; k <= n; k++) {
+        lua_rawgeti(L, -1, k);
+        const char *name = sandbox_tostring(L, -1, NULL);
+        size_t i = 0;
+        while (i < count && strcmp(options[i].name, name) != 0)
+            i++;
+        if (i == count)
+            unknown_option(L, what, name, options, count);
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, options[i].name);
+        lua_rawget(L, index);
+        int at = lua_gettop(L);
+        if (!lua_isnil(L, at))
+            read_typed(L, at, what, &options[i]);
+        lua_remove(L, at);
+        /* a FUNCTION or TABLE was pushed above: it has moved down by one */
+        bool kept = options[i].kind == OPTION_FUNCTION || options[i].kind == OPTION_TABLE;
+        if (kept && lua_gettop(L) >= at)
+            *(int *)options[i].out = at;
+    }
+}

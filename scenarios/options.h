@@ -1,0 +1,59 @@
+/* Option tables of the scenario vocabulary: { name = value }, checked name by name, with errors
+ * that name the option, what is allowed and what was given; and suggestions for misspelt names. */
+#ifndef SCENARIOS_OPTIONS_H
+#define SCENARIOS_OPTIONS_H
+
+#include "transport-sim/dist.h"
+
+#include <lua.h>
+
+#define OPTIONS_HINT 120u
+
+/* Finds the name that a person most likely meant. */
+struct suggest {
+    const char *wanted;
+    const char *best; /* borrowed */
+    size_t distance;
+};
+
+void suggest_init(struct suggest *s, const char *wanted);
+void suggest_offer(struct suggest *s, const char *name);
+/* "; did you mean 'x'?" or "". */
+void suggest_text(const struct suggest *s, char *out, size_t size);
+
+enum option_kind {
+    OPTION_NUMBER,   /* double */
+    OPTION_WHOLE,    /* uint64_t, lo..hi */
+    OPTION_TIME,     /* uint64_t nanoseconds, given in seconds lo..hi */
+    OPTION_RATE,     /* uint64_t bits/s, given as number */
+    OPTION_DIST,     /* struct sim_dist, a number or a distribution; samples lo..hi */
+    OPTION_TEXT,     /* const char *, borrowed from the table */
+    OPTION_FLAG,     /* bool */
+    OPTION_FUNCTION, /* int: the stack index, pushed; 0 if absent */
+    OPTION_TABLE     /* likewise */
+};
+
+struct option {
+    const char *name;
+    enum option_kind kind;
+    void *out;     /* left alone where the option is absent */
+    double lo, hi; /* both 0: 0..infinity */
+    bool *given;   /* or NULL */
+};
+
+/* Reads the table at index (nil or none: all absent). what: "net:links". Raises errors with file
+ * and line. Values of kind TEXT, FUNCTION and TABLE stay on the stack, pushed in the order of
+ * options. */
+void options_read(lua_State *L, int index, const char *what, const struct option *options,
+                  size_t count);
+
+/* One value by the same rules. */
+void option_value(lua_State *L, int index, const char *what, const struct option *option);
+
+/* The units and distributions: sets the globals ms, s, ..., constant, uniform ... */
+void units_open(lua_State *L);
+/* The distribution at index (a number is a constant), or false. Its values live as long as the
+ * state. */
+bool units_dist(lua_State *L, int index, struct sim_dist *out);
+
+#endif

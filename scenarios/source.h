@@ -1,0 +1,35 @@
+/* The text of a scenario and of the modules it requires, read once, so that every run of a process
+ * sees the same bytes. */
+#ifndef SCENARIOS_SOURCE_H
+#define SCENARIOS_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SOURCE_SIZE_MAX (4u << 20)
+
+struct source {
+    struct source *next;
+    char *path;
+    char *chunk; /* "@" and what error messages call the file */
+    char *text;  /* len bytes and a NUL; a byte order mark and a first line with # are blanked */
+    size_t len;
+    char sha256[65]; /* of the file's bytes, hex */
+};
+
+struct sources {
+    struct source *first; /* the scenario itself, then its modules */
+};
+
+void sources_init(struct sources *sources);
+void sources_deinit(struct sources *sources);
+
+/* The file at path, read now or earlier; NULL with one line in why (cannot be read, too large, not
+ * a plain file, bytecode). */
+const struct source *sources_get(struct sources *sources, const char *path, char *why, size_t size);
+
+/* The module `name` beside the scenario; only names of [a-z0-9_-] make sense. */
+const struct source *sources_module(struct sources *sources, const char *name, char *why,
+                                    size_t size);
+
+#endif
