@@ -2,6 +2,7 @@
 #include "scenarios/cli_report.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,24 @@ static char *keep(const char *text)
     return copy;
 }
 
+/* ", nodes=2, word=x" for {"nodes":2,"word":"x"}. */
+static void print_params(const char *json)
+{
+    const char *key;
+    json_t *value, *params = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    json_object_foreach(params, key, value)
+    {
+        char name[64], text[128], *word = NULL;
+        if (!json_is_string(value))
+            word = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        term_clean(name, sizeof name, key);
+        term_clean(text, sizeof text, word ? word : json_string_value(value));
+        printf(", %s=%s", name, text);
+        free(word);
+    }
+    json_decref(params);
+}
+
 void report_begin(struct report *r, const char *params)
 {
     if (!r->human)
@@ -71,9 +90,10 @@ void report_begin(struct report *r, const char *params)
     char name[128], about[512];
     term_clean(name, sizeof name, r->about->name);
     term_clean(about, sizeof about, r->about->about);
-    printf("%s%s%s %s seed %" PRIu64 "%s%s\n", term_colour(&r->style, TERM_BOLD), name,
-           term_colour(&r->style, TERM_PLAIN), r->style.dot, r->args->seed,
-           strcmp(params, "{}") == 0 ? "" : ", ", strcmp(params, "{}") == 0 ? "" : params);
+    printf("%s%s%s %s seed %" PRIu64, term_colour(&r->style, TERM_BOLD), name,
+           term_colour(&r->style, TERM_PLAIN), r->style.dot, r->args->seed);
+    print_params(params);
+    printf("\n");
     if (about[0])
         printf("%s\n", about);
     printf("\n");

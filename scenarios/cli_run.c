@@ -54,7 +54,6 @@ static void signals_take(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a size limit is told like a full disk */
     stop_why = STOP_NOT;
 }
 
@@ -339,6 +338,7 @@ int cli_run(const struct args_run *args)
     int status = CLI_BAD;
     memset(&run, 0, sizeof run);
     run.args = args;
+    signal(SIGXFSZ, SIG_IGN); /* a size limit is told like a full disk */
     if (!load(&run)) {
         engine_free(run.engine);
         return status;
