@@ -167,6 +167,9 @@ static void test_ids_must_differ_wherever_they_stand(void **state)
         assert_int_equal(verdict(&f), RULE_B4_TX_DUPLICATE);
         memcpy(ids + 32 * pairs[i][1], kept, 32);
     }
+    memcpy(ids + 32, ids, 32);
+    set_ids(&f, ids, 2);
+    assert_int_equal(verdict(&f), RULE_B4_TX_DUPLICATE);
     family_deinit(&f);
 }
 
