@@ -135,15 +135,16 @@ static struct bytes_view field_bytes(const struct frame_reader *f, const char *n
 static bool parse_u128(const char *text, u128 *out)
 {
     u128 v = 0;
-    u128 base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
+    unsigned base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
     text += base == 16 ? 2 : 0;
     if (*text == 0)
         return false;
     for (; *text; text++) {
         int d = digit(*text);
-        if (d < 0 || d >= (int)base || v > ((u128)-1 - (u128)d) / base)
+        u128 next = v * base + (unsigned)d;
+        if (d < 0 || d >= (int)base || v > next / base)
             return false;
-        v = v * base + (u128)d;
+        v = next;
     }
     *out = v;
     return true;
