@@ -135,11 +135,10 @@ void report_log(struct report *r, uint64_t t_ns, const char *text)
         print_at(r, t_ns, "", -1, text);
 }
 
-void report_story(struct report *r, uint64_t t_ns, const char *text)
+void report_story(struct report *r, const char *line)
 {
-    struct report_story *s = &r->story[r->story_count++ % REPORT_STORY];
-    s->t_ns = t_ns;
-    term_clean(s->text, sizeof s->text, text);
+    if (r->story_count < REPORT_STORY)
+        term_clean(r->story[r->story_count++], sizeof r->story[0], line);
 }
 
 void report_check(struct report *r, uint64_t t_ns, const char *name, const char *kind, bool ok,
@@ -242,14 +241,11 @@ static void print_totals(const struct report *r, const struct report_end *end)
 
 static void print_story(const struct report *r)
 {
-    uint64_t n = r->story_count < REPORT_STORY ? r->story_count : REPORT_STORY;
-    if (!n)
+    if (!r->story_count)
         return;
-    printf("\n  The last %" PRIu64 " events that matter:\n", n);
-    for (uint64_t i = r->story_count - n; i < r->story_count; i++) {
-        const struct report_story *s = &r->story[i % REPORT_STORY];
-        print_at(r, s->t_ns, "", -1, s->text);
-    }
+    printf("\n  The last %u events that matter:\n", r->story_count);
+    for (uint32_t i = 0; i < r->story_count; i++)
+        printf("    %s\n", r->story[i]);
 }
 
 static void print_command(const struct report *r)

@@ -126,6 +126,12 @@ static void on_progress(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t ev
         stop(STOP_RECORD);
 }
 
+static void on_story(void *ctx, const char *line)
+{
+    struct run *run = ctx;
+    report_story(&run->report, line);
+}
+
 static void on_final(void *ctx, uint32_t host, uint64_t height, const uint8_t tip[32])
 {
     struct run *run = ctx;
@@ -198,6 +204,7 @@ static void observe(struct run *run)
         .on_log = on_log,
         .on_event = run->args->verify ? on_event : NULL,
         .on_progress = on_progress,
+        .on_story = on_story,
     };
 }
 

@@ -171,6 +171,8 @@ void engine_run(struct engine *engine, const struct engine_options *options,
         snprintf(result->reason, sizeof result->reason, "one tip: 2 tips");
     if (result->outcome == ENGINE_BAD_SCENARIO)
         snprintf(result->reason, sizeof result->reason, "late:9: a limit was hit");
+    if (result->outcome == ENGINE_FAIL && options->observer.on_story)
+        options->observer.on_story(options->observer.ctx, "t=3.0s node-0001: tip 0102");
     if (on_final) {
         on_final(final_ctx, 0, 1, (const uint8_t[32]){1, 2});
         on_final(final_ctx, 1, 1, (const uint8_t[32]){1, 2});
@@ -280,6 +282,7 @@ static void test_run_that_fails_ends_with_1_and_tells_how_to_repeat_it(void **st
     RUN("fail", "--seed", "9", "--param", "n=it's", "--record", "none");
     ended(1, "FAIL", "");
     assert_non_null(strstr(c.out, "FAILED  one tip, at 3.000 s: 2 tips\n"));
+    assert_non_null(strstr(c.out, "events that matter:\n    t=3.0s node-0001: tip 0102\n"));
     assert_non_null(strstr(c.out, "vibesim run it.lua --seed 9 --param 'n=it'\\''s'\n"));
     RUN("fail", "--quiet");
     ended(1, "FAILED  one tip", "");
