@@ -306,10 +306,10 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
             return false;
         bucket_open(q);
     }
-    const struct sim_event *run = q->run.count > 0 ? &q->run.at[q->run.count - 1] : NULL;
-    const struct sim_event *late = q->late.count > 0 ? &q->late.at[0] : NULL;
-    bool from_late = late && (!run || event_before(late, run));
-    const struct sim_event *least = from_late ? late : run;
+    const struct sim_event *run_end = q->run.at + q->run.count;
+    const struct sim_event *late = q->late.at;
+    bool from_late = q->late.count > 0 && (q->run.count == 0 || event_before(late, run_end - 1));
+    const struct sim_event *least = from_late ? late : run_end - 1;
     if (least->t_ns > limit_ns)
         return false;
     *out = *least;

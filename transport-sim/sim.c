@@ -100,7 +100,7 @@ struct sim *sim_new(const struct sim_config *config)
     sim->link_free = SIM_NO_LINK;
     sim->stats.memory = sizeof *sim;
     dice_init(sim);
-    net_init(sim);
+    sim_net_init(sim);
     return sim;
 }
 

@@ -321,7 +321,7 @@ uint16_t net_params_for(const struct sim *sim, uint32_t a, uint32_t b);
 bool net_is_cut_slow(const struct sim *sim, uint32_t src, uint32_t dst);
 /* Remembers that direction d waits, since now. */
 void net_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
-void net_init(struct sim *sim);
+void sim_net_init(struct sim *sim);
 void net_free(struct sim *sim);
 /* How long a sender waits for an acknowledgement before it sends again. */
 uint64_t net_rto_ns(const struct sim_link *link);

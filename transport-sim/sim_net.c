@@ -266,7 +266,7 @@ void sim_cut_heal(struct sim *sim, uint32_t cut)
     }
 }
 
-void net_init(struct sim *sim)
+void sim_net_init(struct sim *sim)
 {
     struct sim_link_params params;
     sim_link_params_init(&params);
