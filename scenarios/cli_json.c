@@ -38,6 +38,14 @@ static json_t *metrics_of(const struct report *r)
     return array;
 }
 
+static json_t *story_of(const struct report *r)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < r->story_count; i++)
+        json_array_append_new(array, text_of(r->story[i]));
+    return array;
+}
+
 static void set_count(json_t *object, const char *key, uint64_t n)
 {
     json_object_set_new(object, key, json_integer((json_int_t)n));
@@ -59,6 +67,7 @@ void report_json(const struct report *r, const struct report_end *end)
     json_object_set_new(o, "reason", text_of(end->reason));
     json_object_set_new(o, "checks", checks_of(r));
     json_object_set_new(o, "metrics", metrics_of(r));
+    json_object_set_new(o, "story", story_of(r));
     json_object_set_new(o, "trace_hash", json_string(hash));
     set_count(o, "events", result->events);
     set_count(o, "messages", result->messages);

@@ -2,6 +2,7 @@
 #include "scenarios/cli_report.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,24 @@ static char *keep(const char *text)
     return copy;
 }
 
+/* ", nodes=2, word=x" for {"nodes":2,"word":"x"}. */
+static void print_params(const char *json)
+{
+    const char *key;
+    json_t *value, *params = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    json_object_foreach(params, key, value)
+    {
+        char name[64], text[128], *word = NULL;
+        if (!json_is_string(value))
+            word = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        term_clean(name, sizeof name, key);
+        term_clean(text, sizeof text, word ? word : json_string_value(value));
+        printf(", %s=%s", name, text);
+        free(word);
+    }
+    json_decref(params);
+}
+
 void report_begin(struct report *r, const char *params)
 {
     if (!r->human)
@@ -71,9 +90,10 @@ void report_begin(struct report *r, const char *params)
     char name[128], about[512];
     term_clean(name, sizeof name, r->about->name);
     term_clean(about, sizeof about, r->about->about);
-    printf("%s%s%s %s seed %" PRIu64 "%s%s\n", term_colour(&r->style, TERM_BOLD), name,
-           term_colour(&r->style, TERM_PLAIN), r->style.dot, r->args->seed,
-           strcmp(params, "{}") == 0 ? "" : ", ", strcmp(params, "{}") == 0 ? "" : params);
+    printf("%s%s%s %s seed %" PRIu64, term_colour(&r->style, TERM_BOLD), name,
+           term_colour(&r->style, TERM_PLAIN), r->style.dot, r->args->seed);
+    print_params(params);
+    printf("\n");
     if (about[0])
         printf("%s\n", about);
     printf("\n");
@@ -115,11 +135,10 @@ void report_log(struct report *r, uint64_t t_ns, const char *text)
         print_at(r, t_ns, "", -1, text);
 }
 
-void report_story(struct report *r, uint64_t t_ns, const char *text)
+void report_story(struct report *r, const char *line)
 {
-    struct report_story *s = &r->story[r->story_count++ % REPORT_STORY];
-    s->t_ns = t_ns;
-    term_clean(s->text, sizeof s->text, text);
+    if (r->story_count < REPORT_STORY)
+        term_clean(r->story[r->story_count++], sizeof r->story[0], line);
 }
 
 void report_check(struct report *r, uint64_t t_ns, const char *name, const char *kind, bool ok,
@@ -222,14 +241,11 @@ static void print_totals(const struct report *r, const struct report_end *end)
 
 static void print_story(const struct report *r)
 {
-    uint64_t n = r->story_count < REPORT_STORY ? r->story_count : REPORT_STORY;
-    if (!n)
+    if (!r->story_count)
         return;
-    printf("\n  The last %" PRIu64 " events that matter:\n", n);
-    for (uint64_t i = r->story_count - n; i < r->story_count; i++) {
-        const struct report_story *s = &r->story[i % REPORT_STORY];
-        print_at(r, s->t_ns, "", -1, s->text);
-    }
+    printf("\n  The last %u events that matter:\n", r->story_count);
+    for (uint32_t i = 0; i < r->story_count; i++)
+        printf("    %s\n", r->story[i]);
 }
 
 static void print_command(const struct report *r)

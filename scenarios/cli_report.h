@@ -22,11 +22,6 @@ struct report_metric {
     double value;
 };
 
-struct report_story {
-    uint64_t t_ns;
-    char text[160];
-};
-
 struct report {
     const struct args_run *args;
     const struct engine_about *about;
@@ -37,8 +32,8 @@ struct report {
     size_t check_count;
     struct report_metric *metrics;
     size_t metric_count;
-    struct report_story story[REPORT_STORY];
-    uint64_t story_count;
+    char story[REPORT_STORY][200];
+    uint32_t story_count;
     uint32_t steps_shown;
 };
 
@@ -66,7 +61,7 @@ void report_begin(struct report *r, const char *params);
 void report_step(struct report *r, uint64_t t_ns, const char *kind, int64_t host,
                  const char *detail);
 void report_log(struct report *r, uint64_t t_ns, const char *text);
-void report_story(struct report *r, uint64_t t_ns, const char *text);
+void report_story(struct report *r, const char *line); /* oldest first */
 void report_check(struct report *r, uint64_t t_ns, const char *name, const char *kind, bool ok,
                   const char *detail);
 void report_metric(struct report *r, const char *name, int64_t host, double value);

@@ -54,7 +54,6 @@ static void signals_take(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a size limit is told like a full disk */
     stop_why = STOP_NOT;
 }
 
@@ -125,6 +124,12 @@ static void on_progress(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t ev
     progress_update(&run->progress, &now);
     if (run->recorder && recorder_error(run->recorder))
         stop(STOP_RECORD);
+}
+
+static void on_story(void *ctx, const char *line)
+{
+    struct run *run = ctx;
+    report_story(&run->report, line);
 }
 
 static void on_final(void *ctx, uint32_t host, uint64_t height, const uint8_t tip[32])
@@ -199,6 +204,7 @@ static void observe(struct run *run)
         .on_log = on_log,
         .on_event = run->args->verify ? on_event : NULL,
         .on_progress = on_progress,
+        .on_story = on_story,
     };
 }
 
@@ -339,6 +345,7 @@ int cli_run(const struct args_run *args)
     int status = CLI_BAD;
     memset(&run, 0, sizeof run);
     run.args = args;
+    signal(SIGXFSZ, SIG_IGN); /* a size limit is told like a full disk */
     if (!load(&run)) {
         engine_free(run.engine);
         return status;

@@ -56,10 +56,12 @@ struct engine_observer {
     void (*on_log)(void *ctx, uint64_t t_ns, const char *text);
     void (*on_event)(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
                      uint64_t hash);
-    /* Called at least every 50,000 events and at each step of simulated time that the engine takes.
-     */
+    /* Called about every 20,000 events, at most 40,000 where events are spread over time. */
     void (*on_progress)(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t events,
                         uint64_t messages, uint32_t nodes, uint64_t tip_height);
+    /* After a run that did not pass: the last 20 events that matter, oldest first, one line in
+     * words each ("t=12.345000s node-0003: tip 00ab12cd at height 12 (reorg 3)"). */
+    void (*on_story)(void *ctx, const char *line);
 };
 
 struct engine_options {

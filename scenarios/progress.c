@@ -23,7 +23,7 @@ void progress_init(struct progress *p, FILE *out, const char *label)
 void progress_line(char *out, size_t size, const char *label, const struct progress_now *now,
                    uint64_t elapsed_ms)
 {
-    uint64_t percent = now->end_ns ? now->sim_ns / (now->end_ns / 100u + 1u) : 0;
+    uint64_t percent = now->end_ns >= 100u ? now->sim_ns / (now->end_ns / 100u) : 0;
     uint64_t per_s = elapsed_ms ? now->events * 1000u / elapsed_ms : 0;
     char rate[32], sim[32], end[32], left[48] = "";
     term_number(rate, per_s);

@@ -16,7 +16,7 @@ static uint64_t bit(enum vn_trace_kind kind)
 uint64_t record_mask(enum record_level level)
 {
     const uint64_t summary = bit(VN_TR_BLOCK_NEW) | bit(VN_TR_MINED) | bit(VN_TR_TIP) |
-                             bit(VN_TR_BAN) | bit(VN_TR_UNBAN);
+                             bit(VN_TR_BAN) | bit(VN_TR_UNBAN) | bit(VN_TR_VIOLATION);
     switch (level) {
     case RECORD_NONE:
         return 0;
@@ -134,12 +134,12 @@ static bool wanted(struct record *record, uint64_t t_ns, const struct vn_trace *
     if (trace->kind == VN_TR_MSG_IN)
         return record->level == RECORD_MESSAGES;
     bool rare = trace->kind == VN_TR_BAN || trace->kind == VN_TR_UNBAN ||
-                (trace->kind == VN_TR_TIP && trace->b > 0);
+                trace->kind == VN_TR_VIOLATION || (trace->kind == VN_TR_TIP && trace->b > 0);
     if (!rare || record->level == RECORD_MESSAGES)
         return rare;
     if (record->bounded == SUMMARY_ROWS_MAX)
         put_words(record, t_ns, "capped", -1,
-                  "no more bans and reorganisations at --record summary");
+                  "no more bans, violations, reorganisations at --record summary");
     return record->bounded <= SUMMARY_ROWS_MAX && record->bounded++ < SUMMARY_ROWS_MAX;
 }
 

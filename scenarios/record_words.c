@@ -63,6 +63,9 @@ void record_words(char *out, size_t size, const struct vn_trace *trace)
         snprintf(out, size, "%s, reason %llu%s%s", trace->b ? "sent" : "received", ull(trace->a),
                  *text ? ": " : "", text);
         break;
+    case VN_TR_VIOLATION:
+        snprintf(out, size, "%s", text);
+        break;
     case VN_TR_SYNC:
         snprintf(out, size, "%s (%llu, %llu)", text, ull(trace->a), ull(trace->b));
         break;

@@ -1,6 +1,9 @@
 /* A world that scenarios run in: a small table of functions, so that the same Lua file can run on
  * the simulated network (world_sim.c) and, later, on real sockets. What a world cannot do has a
- * NULL entry: the engine answers with a skip and its reason, never with a silent pass. */
+ * NULL entry: the engine answers with a skip and its reason, never with a silent pass.
+ *
+ * Hosts, nodes and scripted peers alike, are numbered from 0 in the order in which they are added.
+ */
 #ifndef SCENARIOS_WORLD_H
 #define SCENARIOS_WORLD_H
 
@@ -25,8 +28,14 @@ struct world {
     void (*start)(void *self, uint32_t host, bool lose_disk);
     bool (*alive)(void *self, uint32_t host);
     uint64_t (*command)(void *self, uint32_t host, const struct vn_command *command);
-    const struct vn_node *(*node)(void *self, uint32_t host); /* to look into; NULL while dead */
-    struct vn_addr (*addr)(void *self, uint32_t host);
+
+    /* To look into a node, as vn_node_info and its like; false while it is dead or has no node. */
+    bool (*info)(void *self, uint32_t host, struct vn_info *out);
+    bool (*peer)(void *self, uint32_t host, uint32_t index, struct vn_peer_info *out);
+    bool (*block_hash)(void *self, uint32_t host, uint64_t height, uint8_t hash[32]);
+    uint32_t (*has_tx)(void *self, uint32_t host, const uint8_t id[32]);
+
+    struct vn_addr (*addr)(void *self, uint32_t host); /* of numbers to come, too */
     uint32_t (*host_of)(void *self, const struct vn_addr *addr);
     void (*links_default)(void *self, const struct sim_link_params *params);
     void (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,

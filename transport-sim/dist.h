@@ -1,5 +1,6 @@
 /* Distributions of latency and the like, sampled with the exact functions of core/base/exact.h by
- * inversion: one draw a sample. Parameters are in seconds (or any unit: the sample has the same). */
+ * inversion: one draw a sample. Parameters are in seconds (or any unit: the sample has the same).
+ */
 #ifndef SIM_DIST_H
 #define SIM_DIST_H
 
@@ -26,8 +27,14 @@ struct sim_dist {
 
 /* True if the parameters make sense; else one line to why. */
 bool sim_dist_check(const struct sim_dist *dist, char *why, size_t size);
+/* The quantile: the sample that belongs to u, uniform in [0, 1). Never negative. dist is checked.
+ */
+double sim_dist_at(const struct sim_dist *dist, double u);
+/* The same as seconds in nanoseconds, at most 1 h. */
+uint64_t sim_dist_at_ns(const struct sim_dist *dist, double u);
+/* One draw; a constant does not draw. */
 double sim_dist_sample(const struct sim_dist *dist, struct rng *rng);
-/* The sample as seconds in nanoseconds, at most 1 h. Constant: does not draw. */
+/* The sample as seconds in nanoseconds, at most 1 h. */
 uint64_t sim_dist_sample_ns(const struct sim_dist *dist, struct rng *rng);
 
 #endif

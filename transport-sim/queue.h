@@ -1,6 +1,7 @@
-/* The event queue: a radix heap over 64-bit times (Ahuja, Mehlhorn, Orlin, Tarjan 1990), monotone: no
- * event is put before the time of the last one taken. Events of one time come out by (destination,
- * source, the source's own sequence), a total order that no global counter decides. */
+/* The event queue: a radix heap over 64-bit times (Ahuja, Mehlhorn, Orlin, Tarjan 1990), monotone:
+ * no event is put before the time of the last one taken. Events of one time come out by
+ * (destination, source, the source's own sequence), a total order that no global counter decides.
+ */
 #ifndef SIM_QUEUE_H
 #define SIM_QUEUE_H
 
@@ -13,7 +14,7 @@ struct sim_event {
     uint64_t t_ns;
     uint32_t dst;
     uint32_t src;
-    uint64_t seq; /* unique per src */
+    uint64_t seq; /* the source's own; where all of these are equal, kind and arg decide */
     uint32_t kind;
     uint32_t arg;
 };

@@ -1,24 +1,24 @@
 /* A deterministic discrete-event network of nodes in virtual nanoseconds.
  *
  * Hosts hold a node of the protocol core (through the door, core/node.h, alone) or a script's peer.
- * Links between them are ordered byte streams. What a host does at time t can reach another host only
- * by an event at a later time. One run is a pure function of the calls made here and the seed.
+ * Links between them are ordered byte streams. What a host does at time t can reach another host
+ * only by an event at a later time. One run is a pure function of the calls made here and the seed.
  *
  * A link's model:
  *   - connect: one round trip until the dialler is up; the acceptor is up when the third packet
- *     arrives, before any data. A host that is down does not answer (the dial ends UNREACHABLE after
- *     its SYN retries), one that is up without a listener refuses.
- *   - base latency: drawn once per pair direction and connection; jitter: drawn per delivery and added;
- *     a stream never reorders.
+ *     arrives, before any data. A host that is down does not answer (the dial ends UNREACHABLE
+ * after its SYN retries), one that is up without a listener refuses.
+ *   - base latency: drawn once per pair direction and connection; jitter: drawn per delivery and
+ * added; a stream never reorders.
  *   - bandwidth: each host has an uplink and a downlink rate, each a FIFO queue in front of it; a
  *     link may have a rate of its own.
  *   - loss: per segment of 1460 bytes; a lost segment delays the stream by a retransmission: fast
- *     retransmit (RFC 5681, one round trip) where three segments follow, else the timeout of RFC 6298 with
- *     exponential backoff (minimum 200 ms, as Linux).
+ *     retransmit (RFC 5681, one round trip) where three segments follow, else the timeout of RFC
+ * 6298 with exponential backoff (minimum 200 ms, as Linux).
  *   - cut (partition, blackhole): nothing passes; what was in flight is retransmitted on the same
  *     backoff schedule and arrives after the heal.
- *   - window: what was SENT and not yet consumed by the receiver is bounded; consumption refunds it one
- *     reverse latency later, in steps of half a window; READ_STOP withholds it.
+ *   - window: what was SENT and not yet consumed by the receiver is bounded; consumption refunds it
+ * one reverse latency later, in steps of half a window; READ_STOP withholds it.
  *   - deliveries are cut at random places into several BYTES.
  * Storage is a disk per host with a latency, in memory, that survives a kill.
  *
@@ -31,18 +31,19 @@
 
 struct sim;
 
-/* What the simulator tells. Callbacks must not call back into the simulator, except that on_settled and
- * the scripted peer's callbacks may use every function but sim_run_until and sim_free. */
+/* What the simulator tells. Callbacks must not call back into the simulator, except that on_settled
+ * and the scripted peer's callbacks may use every function but sim_run_until and sim_free. */
 struct sim_observer {
     void *ctx;
     /* Every trace of every node (masked by trace_mask, as vn_config's). */
     void (*on_trace)(void *ctx, uint32_t host, const struct vn_trace *trace);
     uint64_t trace_mask;
-    /* After a host has stepped and drained, if one of its traces was in settle_mask or a command ran. */
+    /* After a host has stepped and drained, if one of its traces was in settle_mask or a command
+     * ran. */
     void (*on_settled)(void *ctx, uint32_t host);
     uint64_t settle_mask;
-    /* Every event given to a host: its number in the run, kind (enum vn_event_kind) and the host's hash
-     * after it. For comparing two runs. May be NULL, like all others. */
+    /* Every event given to a host: its number in the run, kind (enum vn_event_kind) and the host's
+     * hash after it. For comparing two runs. May be NULL, like all others. */
     void (*on_event)(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
                      uint64_t hash);
     void (*on_reply)(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text);
@@ -50,9 +51,9 @@ struct sim_observer {
 
 struct sim_config {
     uint8_t seed[32];
-    uint64_t wall_start_ns;  /* wall clock at t = 0 [1744100000 s] */
-    uint32_t window;         /* bytes per link direction [256 KiB], >= 4096 */
-    double chunk_chance;     /* that a delivery is cut at a random place, 0..1 [1/16] */
+    uint64_t wall_start_ns;        /* wall clock at t = 0 [1744100000 s] */
+    uint32_t window;               /* bytes per link direction [256 KiB], >= 4096 */
+    double chunk_chance;           /* that a delivery is cut at a random place, 0..1 [1/16] */
     struct sim_dist store_latency; /* of STORE and LOAD [constant 1 ms] */
     struct sim_observer observer;
 };
@@ -68,18 +69,20 @@ struct sim_link_params {
 struct sim_host_params {
     uint64_t up_bps, down_bps; /* bits/s of the host's access, 0: unlimited */
     int64_t skew_ns;           /* of its wall clock */
+    const struct vn_api *api;  /* the build of the core that its node runs [NULL: the linked one] */
 };
 
 void sim_config_init(struct sim_config *config);
 void sim_link_params_init(struct sim_link_params *params);
 
+/* NULL if config makes no sense (window, chunk_chance, store_latency). config is copied. */
 struct sim *sim_new(const struct sim_config *config);
 void sim_free(struct sim *sim);
 
 uint64_t sim_now_ns(const struct sim *sim);
 
-/* Runs all events up to and including t_ns, then stands at t_ns. Returns early, standing at the last
- * event, if sim_stop was called. */
+/* Runs all events up to and including t_ns, then stands at t_ns. Returns early, standing at the
+ * last event, if sim_stop was called. */
 void sim_run_until(struct sim *sim, uint64_t t_ns);
 void sim_stop(struct sim *sim);
 /* The time of the next event, or UINT64_MAX. */
@@ -106,8 +109,8 @@ void sim_host_kill(struct sim *sim, uint32_t host);
 /* Starts it again with its old configuration and its disk, or an empty one. */
 void sim_host_start(struct sim *sim, uint32_t host, bool lose_disk);
 
-/* Gives the node a COMMAND now; the answer comes by on_reply, often before this returns. Returns the
- * token, 0 if the host is not alive or has no node. */
+/* Gives the node a COMMAND now; the answer comes by on_reply, often before this returns. Returns
+ * the token, 0 if the host is not alive or has no node. */
 uint64_t sim_command(struct sim *sim, uint32_t host, const struct vn_command *command);
 
 /* For vn_node_info and the like; NULL while dead or for a scripted peer. Never step it. */
@@ -115,12 +118,12 @@ const struct vn_node *sim_node(const struct sim *sim, uint32_t host);
 
 /* Sum over all hosts so far. */
 struct sim_stats {
-    uint64_t events;        /* given to hosts */
-    uint64_t messages;      /* frames received by nodes */
-    uint64_t bytes;         /* delivered on links */
+    uint64_t events;   /* given to hosts */
+    uint64_t messages; /* frames received by nodes */
+    uint64_t bytes;    /* delivered on links */
     uint64_t links_now;
     uint64_t links_ever;
-    size_t memory;          /* allocated by the simulator: hosts, links, queue; without the nodes' */
+    size_t memory; /* allocated by the simulator: hosts, links, queue; without the nodes' */
 };
 void sim_stats(const struct sim *sim, struct sim_stats *out);
 
@@ -129,14 +132,16 @@ uint64_t sim_trace_hash(const struct sim *sim);
 
 /* ---- the network ---- */
 
-/* For links made from now on. */
-void sim_links_default(struct sim *sim, const struct sim_link_params *params);
-/* For links between a host of a and one of b, in both directions; later calls win. */
-void sim_links_between(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                       const struct sim_link_params *params);
+/* For links made from now on. False, and nothing changed, if the parameters make no sense. */
+bool sim_links_default(struct sim *sim, const struct sim_link_params *params);
+/* For links made from now on between a host of a and one of b, in both directions; later calls win.
+ * Here and below hosts that do not exist (yet) are left out of a set. */
+bool sim_links_between(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b,
+                       uint32_t nb, const struct sim_link_params *params);
 
 /* Nothing passes from a host of a to one of b (and back, unless one_way) until healed. Cuts overlap
- * freely. Returns an id for sim_cut_heal, > 0. A blackhole is a cut between a host and all others. */
+ * freely. Returns an id for sim_cut_heal, > 0. A blackhole is a cut between a host and all others.
+ */
 uint32_t sim_cut(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                  bool one_way);
 void sim_cut_heal(struct sim *sim, uint32_t cut);
@@ -153,13 +158,17 @@ struct sim_peer_ops {
     void (*on_close)(void *ctx, uint32_t host, uint64_t link, uint32_t why);
 };
 
+/* ops is copied, ctx borrowed; any function may be NULL. UINT32_MAX if there are too many hosts. */
 uint32_t sim_peer_add(struct sim *sim, const struct sim_peer_ops *ops,
                       const struct sim_host_params *params);
-/* The new link's id (odd). on_link or on_close follows. */
+/* The new link's id (odd), or 0 if the host is not a living script. on_link or on_close follows. */
 uint64_t sim_peer_dial(struct sim *sim, uint32_t host, const struct vn_addr *remote);
-/* Queues bytes without bound: they leave as the window opens. False if there is no such open link. The
- * reference is given away. */
+/* Queues bytes without bound: they leave as the window opens. False if there is no such open link.
+ * The reference is given away. */
 bool sim_peer_send(struct sim *sim, uint32_t host, uint64_t link, struct vn_slice data);
+/* Sends what is queued, then closes; on_close follows at once. False if there is no such link. */
 bool sim_peer_close(struct sim *sim, uint32_t host, uint64_t link);
+/* Stops taking bytes from a link, or goes on. False if there is no such open link. */
+bool sim_peer_read(struct sim *sim, uint32_t host, uint64_t link, bool on);
 
 #endif

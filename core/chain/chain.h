@@ -72,13 +72,15 @@ void chain_add(struct chain *chain, const struct block_view *block, struct vn_sl
                uint64_t now_s, uint64_t source, struct chain_added *out);
 
 /* Takes out one orphan whose parent is `hash`, in the order of their arrival; false when none
- * waits. The caller owns one reference of *body and gets the source back. */
+ * waits. The caller owns one reference of *body, gets the source back, and calls chain_add next if
+ * it still wants the block. */
 bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_slice *body,
                        uint64_t *source);
 uint32_t chain_orphan_count(const struct chain *chain);
 
-/* The lowest missing ancestor of an orphan: the prev_hash of the oldest orphan reached by following
- * parents among the orphans from `hash`. False if hash is no orphan. */
+/* The lowest missing ancestor of an orphan: follows parents among the orphans from `hash`, and
+ * gives the prev_hash of the last and the height that it claims for its parent. False if hash is no
+ * orphan. */
 bool chain_orphan_root(const struct chain *chain, const uint8_t hash[32], uint8_t missing[32],
                        uint64_t *height);
 
@@ -104,7 +106,8 @@ struct vn_buf *chain_mine(const struct chain *chain, const uint8_t *ids, uint32_
                           const uint8_t state_root[32], uint64_t timestamp_s, uint64_t start_nonce,
                           uint64_t tries);
 
-/* Allocated bytes of this node's own (index, best chain, orphans), without what is shared. */
+/* Allocated bytes of this node's own (index, best chain, orphans' entries), without the records and
+ * bodies, which are shared. */
 size_t chain_bytes(const struct chain *chain);
 
 #endif

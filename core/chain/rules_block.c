@@ -8,7 +8,6 @@
 #include "core/crypto/sha256.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 /* Levels above the ids: 2^14 is the first power of two that holds BLOCK_TXS_MAX. */
 #define ROOT_LEVELS 15u
@@ -59,26 +58,47 @@ void rule_tx_root(uint8_t out[32], const uint8_t *ids, uint64_t count)
     root_finish(out, waiting, count);
 }
 
-static int id_order(const void *a, const void *b)
+/* Merges neighbouring sorted runs of `width` places; false as soon as two ids are equal. Equal ids
+ * of two runs meet as heads of both when these runs are merged, if not before. */
+static bool merge_runs(const uint8_t *ids, const uint16_t *from, uint16_t *to, uint32_t count,
+                       uint32_t width)
 {
-    const uint8_t *const *left = a;
-    const uint8_t *const *right = b;
-    return memcmp(*left, *right, HASH_SIZE);
+    for (uint32_t start = 0; start < count; start += 2 * width) {
+        uint32_t middle = start + width < count ? start + width : count;
+        uint32_t end = middle + width < count ? middle + width : count;
+        uint32_t left = start, right = middle;
+        for (uint32_t i = start; i < end; i++) {
+            int order = left == middle ? 1 : -1;
+            if (left < middle && right < end)
+                order =
+                    memcmp(ids + HASH_SIZE * from[left], ids + HASH_SIZE * from[right], HASH_SIZE);
+            if (order == 0)
+                return false;
+            to[i] = order < 0 ? from[left++] : from[right++];
+        }
+    }
+    return true;
 }
 
-/* By sorting: whoever chooses the ids cannot make it quadratic, as he could with a table. */
-static bool ids_differ(const uint8_t *ids, uint64_t count)
+/* By merge sort, whose worst case is that of any input: whoever chooses the ids cannot make it
+ * quadratic, as he could with a table or a quicksort. */
+static bool ids_differ(const uint8_t *ids, uint32_t count)
 {
+    _Static_assert(BLOCK_TXS_MAX <= UINT16_MAX, "places must fit");
     if (count < 2)
         return true;
-    const uint8_t **order = mem_new(count, sizeof *order);
-    for (uint64_t i = 0; i < count; i++)
-        order[i] = ids + i * HASH_SIZE;
-    qsort(order, count, sizeof *order, id_order);
+    uint16_t *places = mem_new(2 * (size_t)count, sizeof *places);
+    uint16_t *from = places, *to = places + count;
+    for (uint32_t i = 0; i < count; i++)
+        from[i] = (uint16_t)i;
     bool differ = true;
-    for (uint64_t i = 1; i < count && differ; i++)
-        differ = !hash_eq(order[i - 1], order[i]);
-    mem_free(order);
+    for (uint32_t width = 1; width < count && differ; width *= 2) {
+        differ = merge_runs(ids, from, to, count, width);
+        uint16_t *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    mem_free(places);
     return differ;
 }
 
@@ -103,7 +123,7 @@ enum rule rule_check_body(const struct block_view *block)
     uint8_t hash[HASH_SIZE];
     if (block->tx_count > BLOCK_TXS_MAX)
         return RULE_B4_TX_COUNT;
-    if (!ids_differ(block->tx_ids, block->tx_count))
+    if (!ids_differ(block->tx_ids, (uint32_t)block->tx_count))
         return RULE_B4_TX_DUPLICATE;
     rule_tx_root(hash, block->tx_ids, block->tx_count);
     if (!hash_eq(hash, block->tx_root))

@@ -3,6 +3,7 @@
 #include "core/gossip/relay.h"
 #include "core/peer/dialer.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define MINE_MAX       1000u
@@ -55,6 +56,8 @@ static void submit_tx(struct gossip *g, uint64_t token, struct vn_slice data)
         reply(g, token, VN_ERR_LIMIT, "the transaction exceeds a frame");
         return;
     }
+    bool ok = msg_decode(&msg, frame->data + FRAME_HEADER, frame->len - FRAME_HEADER);
+    assert(ok); /* the view now lies in what will be kept */
     struct vn_slice whole = {frame, 0, frame->len};
     struct vn_slice raw = {frame, FRAME_HEADER + 4, frame->len - FRAME_HEADER - 4};
     switch (tx_accept(g, NULL, &msg.u.tx, raw, whole)) {

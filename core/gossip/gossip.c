@@ -24,7 +24,8 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
                                         .per_sender = cfg->mempool_per_sender,
                                         .slots = net->slot_count};
     g->pool = mempool_new(&pool, rng_u64(&salt));
-    seen_init(&g->seen, net->slot_count);
+    seen_init(&g->heard, net->slot_count);
+    seen_init(&g->told, net->slot_count);
     sync_init(&g->sync);
     g->mine_timer.kind = TIMER_MINE;
     g->sync_timer.kind = TIMER_SYNC;
@@ -36,7 +37,8 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
-    seen_deinit(&g->seen);
+    seen_deinit(&g->heard);
+    seen_deinit(&g->told);
     mempool_free(g->pool);
     chain_free(g->chain);
 }
@@ -45,7 +47,8 @@ void gossip_on_ready(struct gossip *g, struct peer *peer)
 {
     if (peer->slot != NO_SLOT) {
         mempool_reset_slot(g->pool, peer->slot);
-        seen_reset_slot(&g->seen, peer->slot);
+        seen_reset_slot(&g->heard, peer->slot);
+        seen_reset_slot(&g->told, peer->slot);
     }
     sync_ask_tip(g, peer);
 }

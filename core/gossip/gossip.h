@@ -15,7 +15,8 @@ struct gossip {
     struct net *net;
     struct chain *chain;
     struct mempool *pool;
-    struct seen seen; /* which link sent which recent block */
+    struct seen heard; /* which link sent us which recent block */
+    struct seen told;  /* which link we sent which recent block */
     struct sync sync;
     struct rng mine_rng, sync_rng;
     struct timer mine_timer, sync_timer, expire_timer, store_timer;

@@ -5,7 +5,7 @@
 void on_new_block(struct gossip *g, struct peer *peer, const struct block_view *block,
                   struct vn_slice payload, uint32_t used)
 {
-    if (seen_note(&g->seen, block->hash, peer->slot)) {
+    if (seen_note(&g->heard, block->hash, peer->slot)) {
         net_score(g->net, peer, SCORE_DUPLICATE);
         return;
     }

@@ -8,7 +8,8 @@ void relay_frame(struct gossip *g, struct vn_slice frame, uint32_t kind, const s
     for (struct peer *peer = g->net->first; peer; peer = peer->next) {
         if (!peer_ready(peer) || peer == from)
             continue;
-        if (block_hash && seen_has(&g->seen, block_hash, peer->slot))
+        if (block_hash && (seen_has(&g->heard, block_hash, peer->slot) ||
+                           seen_note(&g->told, block_hash, peer->slot)))
             continue;
         net_send(g->net, peer, vn_slice_ref(frame), kind, lane);
     }

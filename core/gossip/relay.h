@@ -7,7 +7,7 @@
 #define TX_EXPIRE_CHECK_NS UINT64_C(60000000000) /* between looks for transactions that are too old */
 
 /* Queues the frame (borrowed; one reference each) for every ready peer but `from` (or NULL) and, with a
- * block's hash, but those that sent us that block. */
+ * block's hash, but those that have it from us or sent it to us. */
 void relay_frame(struct gossip *g, struct vn_slice frame, uint32_t kind, const struct peer *from,
                  const uint8_t *block_hash);
 

@@ -28,12 +28,15 @@ void seen_deinit(struct seen *seen)
     seen->entries = NULL;
 }
 
-/* Newest blocks are asked for most, and there are few: a search beats a map. */
+/* There are few: a search beats a map. Hashes are told apart by their last bytes, since proof of work
+ * makes the first ones alike. */
 static uint8_t *seen_find(const struct seen *seen, const uint8_t hash[32])
 {
-    for (uint32_t i = 0; i < seen->count; i++)
-        if (memcmp(entry_at(seen, i), hash, 32) == 0)
-            return entry_at(seen, i);
+    for (uint32_t i = seen->count; i-- > 0;) {
+        uint8_t *entry = entry_at(seen, i);
+        if (entry[31] == hash[31] && memcmp(entry, hash, 32) == 0)
+            return entry;
+    }
     return NULL;
 }
 

@@ -1,6 +1,7 @@
-/* Which links sent us which recent blocks: the newest SEEN_MAX block hashes, a bit per link slot each.
- * Answers whether the same link sends the same block again (PROTOCOL-0.1 section 8: only that is an
- * offence), and saves relaying a block to who sent it. */
+/* Which links have to do with which recent blocks: the newest SEEN_MAX block hashes, a bit per link slot
+ * each. One such table notes who sent us a block, and tells whether the same link sends it again
+ * (PROTOCOL-0.1 section 8: only that is an offence); another whom we sent it, so that nobody gets it
+ * twice from us. */
 #ifndef GOSSIP_SEEN_H
 #define GOSSIP_SEEN_H
 
@@ -18,7 +19,7 @@ struct seen {
 void seen_init(struct seen *seen, uint32_t slots);
 void seen_deinit(struct seen *seen);
 
-/* Notes that the link in `slot` sent `hash`; true if it had already. Slots out of range are never seen. */
+/* Sets the bit of `slot` for `hash`; true if it was set already. A slot out of range never is. */
 bool seen_note(struct seen *seen, const uint8_t hash[32], uint32_t slot);
 bool seen_has(const struct seen *seen, const uint8_t hash[32], uint32_t slot);
 

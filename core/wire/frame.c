@@ -78,7 +78,7 @@ static void advance(struct vn_slice *s, uint32_t by)
  * UINT32_MAX if it is above the limit. */
 static uint32_t frame_size(const uint8_t *data, uint32_t len)
 {
-    if (len < FRAME_HEADER)
+    if (!data || len < FRAME_HEADER)
         return 0;
     const uint32_t payload = get_be32(data);
     return payload > FRAME_PAYLOAD_MAX ? UINT32_MAX : FRAME_HEADER + payload;

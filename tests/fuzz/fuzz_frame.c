@@ -44,17 +44,20 @@ static void compare(struct stream *s, struct framer *f)
     }
     CLAIM(framer_next(f, &payload) == (s->failed ? FRAME_TOO_LARGE : FRAME_NONE),
           "a frame too many, or a failure missed");
-    CLAIM(framer_bytes(f) <= 2 * s->received + 65536 + sizeof(struct vn_buf),
+    CLAIM(framer_bytes(f) <= 2 * s->received + 65536 + sizeof(struct vn_buf) + s->len,
           "more memory than what has arrived allows");
 }
 
-/* Pushes n bytes as a window of `whole`, or as a buffer of their own. */
-static void push(struct stream *s, struct framer *f, struct vn_buf *whole, uint32_t n, bool own)
+/* Pushes n bytes as a window of `whole`, or as the end of a buffer of their own with `room` before
+ * them. */
+static void push(struct stream *s, struct framer *f, struct vn_buf *whole, uint32_t n, bool own,
+                 uint32_t room)
 {
     struct vn_slice piece = {whole, (uint32_t)s->received, n};
     if (own) {
-        piece = (struct vn_slice){vn_buf_new(n), 0, n};
-        memcpy(piece.buf->data, s->data + s->received, n);
+        piece = (struct vn_slice){vn_buf_new(room + n), room, n};
+        memset(piece.buf->data, 0xee, room);
+        memcpy(piece.buf->data + room, s->data + s->received, n);
     } else {
         vn_buf_ref(whole);
     }
@@ -79,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const uint8_t cut = input_u8(&cuts);
         uint32_t n = cut == 0 ? UINT32_MAX : cut & 1 ? 1u + (cut >> 1) % 8 : (uint32_t)cut * 16;
         const uint32_t left = (uint32_t)(s.len - s.received);
-        push(&s, &framer, whole, n < left ? n : left, cut & 0x40);
+        push(&s, &framer, whole, n < left ? n : left, cut & 0x40, cut & 0x20 ? 9000 : 0);
     }
     framer_deinit(&framer);
     CLAIM(whole->refs == 1, "the framer keeps a reference");

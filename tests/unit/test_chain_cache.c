@@ -195,7 +195,34 @@ static void test_a_verdict_counts_for_its_own_genesis_alone(void **state)
         assert_int_equal(added.result, CHAIN_INVALID);
         assert_int_equal(added.rule, RULE_B6_DIFFICULTY);
     }
+    struct vn_buf *hard_genesis = rule_genesis(&harder);
+    struct vn_buf *hard = fixture_child(&harder, hard_genesis, 1);
+    assert_int_equal(feed_body(other, fixture_whole(hard), WORLD_NOW).result, CHAIN_ACCEPTED);
+    struct chain_added added = feed_body(w.chain, fixture_whole(hard), WORLD_NOW);
+    assert_int_equal(added.result, CHAIN_INVALID);
+    assert_int_equal(added.rule, RULE_B6_DIFFICULTY);
     chain_free(other);
+    vn_buf_unref(hard);
+    vn_buf_unref(hard_genesis);
+    world_deinit(&w);
+}
+
+/* What one clock admits another may not. */
+static void test_a_shared_record_is_held_against_each_chains_clock(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, &world_limits);
+    struct chain *slow = chain_new(&world_params, &world_limits, 5, w.cache);
+    uint32_t block = tree_grow(&w.tree, 0);
+    struct vn_slice body = fixture_whole(w.tree.blocks[block]);
+    assert_int_equal(feed(w.chain, &w.tree, block).result, CHAIN_ACCEPTED);
+    struct chain_added added = feed_body(slow, body, FIXTURE_TIME + 1 - 7201);
+    assert_int_equal(added.result, CHAIN_AHEAD);
+    assert_int_equal(added.rule, RULE_B3_TIMESTAMP_AHEAD);
+    added = feed_body(slow, body, FIXTURE_TIME + 1 - 7200);
+    assert_int_equal(added.result, CHAIN_ACCEPTED);
+    chain_free(slow);
     world_deinit(&w);
 }
 
@@ -225,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_chains_of_one_cache_hold_one_record),
         cmocka_unit_test(test_a_body_stays_while_one_chain_wants_it),
         cmocka_unit_test(test_a_verdict_counts_for_its_own_genesis_alone),
+        cmocka_unit_test(test_a_shared_record_is_held_against_each_chains_clock),
         cmocka_unit_test(test_an_orphan_of_one_chain_is_found_by_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

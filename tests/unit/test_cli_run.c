@@ -105,12 +105,14 @@ static bool give_events(const struct engine *engine, const struct engine_options
 {
     const struct engine_observer *o = &options->observer;
     for (uint64_t i = 0; i < 20000; i++) {
-        bool odd = does(engine, "differ") && engine->runs == 2 && i == 12345;
+        bool late = engine->runs == 2 && i == 12345;
+        bool odd = does(engine, "differ") && late;
+        uint64_t hash = late && (odd || does(engine, "state")) ? 6 : 5;
         if (does(engine, "shorter") && engine->runs == 2 && i == 19999)
             return false;
         if (o->on_event)
             o->on_event(o->ctx, i, i * 1000000, (uint32_t)i % 2, odd ? VN_EV_TIMER : VN_EV_BYTES,
-                        odd ? 6 : 5);
+                        hash);
         if (options->interrupt && *options->interrupt)
             return true;
     }
@@ -122,11 +124,15 @@ static void give_messages(const struct engine_options *options)
 {
     const struct engine_observer *o = &options->observer;
     struct vn_trace message = {.kind = VN_TR_MSG_IN, .a = 7, .b = 16, .link = 3};
-    for (uint64_t i = 0; i < 3000000 && !*options->interrupt; i++) {
+    const uint64_t many = 3000000;
+    uint64_t i = 0;
+    for (; i < many && !*options->interrupt; i++) {
         o->on_trace(o->ctx, i, 0, &message, 1);
         if (i % 1000 == 0)
-            o->on_progress(o->ctx, i, 3000000, i, i, 2, 1);
+            o->on_progress(o->ctx, i, many, i, i, 2, 1);
     }
+    if (i == many)
+        fprintf(stderr, "nobody stopped the run\n");
 }
 
 void engine_run(struct engine *engine, const struct engine_options *options,
@@ -165,6 +171,8 @@ void engine_run(struct engine *engine, const struct engine_options *options,
         snprintf(result->reason, sizeof result->reason, "one tip: 2 tips");
     if (result->outcome == ENGINE_BAD_SCENARIO)
         snprintf(result->reason, sizeof result->reason, "late:9: a limit was hit");
+    if (result->outcome == ENGINE_FAIL && options->observer.on_story)
+        options->observer.on_story(options->observer.ctx, "t=3.0s node-0001: tip 0102");
     if (on_final) {
         on_final(final_ctx, 0, 1, (const uint8_t[32]){1, 2});
         on_final(final_ctx, 1, 1, (const uint8_t[32]){1, 2});
@@ -274,6 +282,7 @@ static void test_run_that_fails_ends_with_1_and_tells_how_to_repeat_it(void **st
     RUN("fail", "--seed", "9", "--param", "n=it's", "--record", "none");
     ended(1, "FAIL", "");
     assert_non_null(strstr(c.out, "FAILED  one tip, at 3.000 s: 2 tips\n"));
+    assert_non_null(strstr(c.out, "events that matter:\n    t=3.0s node-0001: tip 0102\n"));
     assert_non_null(strstr(c.out, "vibesim run it.lua --seed 9 --param 'n=it'\\''s'\n"));
     RUN("fail", "--quiet");
     ended(1, "FAILED  one tip", "");
@@ -294,7 +303,7 @@ static void test_run_that_is_wrong_at_once_leaves_no_record(void **state)
     RUN("early");
     ended(2, "", "vibesim: early:3: no such option\n");
     assert_int_equal(child_lines(c.err), 1);
-    assert_string_equal(c.out, "early - seed 1, {\"n\":2}\nAbout.\n\n");
+    assert_string_equal(c.out, "early - seed 1, n=2\nAbout.\n\n");
     assert_false(child_exists(&c, "run.db"));
     RUN("broken");
     ended(2, "", "vibesim: it.lua:1: broken\n");
@@ -327,6 +336,9 @@ static void test_verify_names_the_first_event_that_differs(void **state)
           "0000000000000005), run 2 timer (hash 0000000000000006)\n");
     assert_string_equal(query("SELECT verdict, substr(reason, 1, 11) FROM run"),
                         "error|event 12345");
+    RUN("state", "--verify", "--quiet");
+    ended(3, "ERROR",
+          "run 1 gave bytes (hash 0000000000000005), run 2 bytes (hash 0000000000000006)");
     RUN("shorter", "--verify", "--quiet");
     ended(3, "ERROR", "run 2 ended after 19999 events, run 1 had 20000");
     RUN("hash", "--verify", "--quiet");
@@ -376,10 +388,21 @@ static void test_run_interrupted_ends_with_130_and_a_valid_record(void **state)
     }
 }
 
+static int with_files_of(rlim_t size, int argc, char **argv)
+{
+    struct rlimit limit = {size, size};
+    signal(SIGXFSZ, SIG_DFL); /* whatever started the tests may ignore it */
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0 ? cli_main(argc, argv) : 97;
+}
+
 static int with_small_files(int argc, char **argv)
 {
-    struct rlimit limit = {1 << 20, 1 << 20};
-    return setrlimit(RLIMIT_FSIZE, &limit) == 0 ? cli_main(argc, argv) : 97;
+    return with_files_of(1 << 20, argc, argv);
+}
+
+static int with_tiny_files(int argc, char **argv)
+{
+    return with_files_of(8192, argc, argv);
 }
 
 static void test_run_whose_disk_fills_up_ends_with_2_and_a_valid_record(void **state)
@@ -392,6 +415,17 @@ static void test_run_whose_disk_fills_up_ends_with_2_and_a_valid_record(void **s
     assert_int_equal(child_lines(c.err), 1);
     assert_string_equal(query("PRAGMA integrity_check"), "ok");
     assert_string_not_equal(query("SELECT verdict FROM run"), "pass");
+}
+
+static void test_run_without_room_for_a_record_ends_with_2_and_no_file(void **state)
+{
+    (void)state;
+    const char *const args[] = {"run", "it.lua", NULL};
+    child_write(&c, "it.lua", "pass");
+    child_run(&c, with_tiny_files, args);
+    ended(2, "", "vibesim: run.db: no room for the record");
+    assert_int_equal(child_lines(c.err), 1);
+    assert_false(child_exists(&c, "run.db"));
 }
 
 static void test_verify_without_room_for_its_file_ends_with_2(void **state)
@@ -443,6 +477,7 @@ int main(void)
         CASE(test_json_is_one_object_and_nothing_else),
         CASE(test_run_interrupted_ends_with_130_and_a_valid_record),
         CASE(test_run_whose_disk_fills_up_ends_with_2_and_a_valid_record),
+        CASE(test_run_without_room_for_a_record_ends_with_2_and_no_file),
         CASE(test_verify_without_room_for_its_file_ends_with_2),
         CASE(test_run_tells_when_its_output_cannot_be_written),
     };

@@ -453,6 +453,11 @@ static void test_unknown_tags_and_variants_are_refused(void **state)
         put_le32(payload + 4 + 157, error);
         assert_int_equal(msg_decode(&msg, payload, sizeof payload), error < TX_ERRORS);
     }
+    uint8_t disconnect[8] = {MSG_DISCONNECT};
+    for (uint32_t reason = 0; reason < 10; reason++) {
+        put_le32(disconnect + 4, reason);
+        assert_int_equal(msg_decode(&msg, disconnect, sizeof disconnect), reason < REASONS);
+    }
     uint8_t response[5 + BLOCK_SIZE_MIN] = {MSG_RESPONSE_BLOCK};
     for (uint32_t tag = 0; tag < 256; tag++) {
         response[4] = (uint8_t)tag;

@@ -256,6 +256,29 @@ static void test_an_orphan_must_fit_the_orphan_below_it(void **state)
     world_deinit(&w);
 }
 
+/* The clock counts when the parent is there, not before; and what it then refuses leaves memory. */
+static void test_an_orphan_ahead_of_the_clock_waits_for_its_parent_first(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, &world_limits);
+    tree_grow(&w.tree, 0);
+    struct draft draft;
+    uint32_t valid = tree_grow(&w.tree, 1);
+    draft_from(&draft, w.tree.blocks[valid]);
+    draft.view.timestamp = WORLD_NOW + 7201;
+    draft_solve(&draft, world_params.difficulty, true);
+    uint32_t ahead = tree_put(&w.tree, 1, draft_write(&draft));
+    assert_int_equal(feed(w.chain, &w.tree, ahead).result, CHAIN_ORPHAN);
+    feed(w.chain, &w.tree, 1);
+    assert_int_equal(cache_count(w.cache), 3);
+    assert_int_equal(adopt(w.chain, tree_hash(&w.tree, 1)), 0);
+    assert_int_equal(cache_count(w.cache), 2);
+    assert_int_equal(w.tree.blocks[ahead]->refs, 1);
+    assert_int_equal(feed(w.chain, &w.tree, ahead).result, CHAIN_AHEAD);
+    world_deinit(&w);
+}
+
 static void test_the_root_of_orphans_names_what_is_missing(void **state)
 {
     (void)state;
@@ -316,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_an_orphan_that_no_parent_can_save_is_invalid),
         cmocka_unit_test(test_a_forged_copy_does_not_take_an_orphans_place),
         cmocka_unit_test(test_an_orphan_must_fit_the_orphan_below_it),
+        cmocka_unit_test(test_an_orphan_ahead_of_the_clock_waits_for_its_parent_first),
         cmocka_unit_test(test_the_root_of_orphans_names_what_is_missing),
         cmocka_unit_test(test_orphans_and_buffers_stay_in_balance),
     };

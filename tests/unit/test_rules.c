@@ -167,6 +167,31 @@ static void test_ids_must_differ_wherever_they_stand(void **state)
         assert_int_equal(verdict(&f), RULE_B4_TX_DUPLICATE);
         memcpy(ids + 32 * pairs[i][1], kept, 32);
     }
+    memcpy(ids + 32, ids, 32);
+    set_ids(&f, ids, 2);
+    assert_int_equal(verdict(&f), RULE_B4_TX_DUPLICATE);
+    family_deinit(&f);
+}
+
+/* Every size of a list, and every pair of places in it. */
+static void test_no_pair_of_equal_ids_is_missed(void **state)
+{
+    (void)state;
+    struct family f;
+    family_init(&f);
+    uint8_t ids[21 * 32];
+    for (uint32_t count = 2; count <= 21; count++)
+        for (uint32_t a = 0; a < count; a++)
+            for (uint32_t b = a; b < count; b++) {
+                for (uint32_t i = 0; i < count; i++)
+                    fixture_hash(ids + 32 * i, "other", i);
+                memmove(ids + 32 * b, ids + 32 * a, 32);
+                f.draft.view.tx_ids = ids;
+                f.draft.view.tx_count = count;
+                rule_tx_root(f.draft.tx_root, ids, count);
+                enum rule rule = rule_check_body(&f.draft.view);
+                assert_int_equal(rule, a == b ? RULE_B8_HASH : RULE_B4_TX_DUPLICATE);
+            }
     family_deinit(&f);
 }
 
@@ -587,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_timestamp_may_be_two_hours_ahead),
         cmocka_unit_test(test_a_block_holds_ten_thousand_ids),
         cmocka_unit_test(test_ids_must_differ_wherever_they_stand),
+        cmocka_unit_test(test_no_pair_of_equal_ids_is_missed),
         cmocka_unit_test(test_a_repeated_last_id_shares_the_root_and_is_refused),
         cmocka_unit_test(test_tx_root_must_be_that_of_the_ids),
         cmocka_unit_test(test_difficulty_must_be_the_chains),

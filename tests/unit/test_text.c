@@ -82,6 +82,23 @@ static void test_utf8_finds_a_bad_byte_anywhere_in_long_text(void **state)
     }
 }
 
+static void test_handshakes_with_text_that_is_not_utf8_are_refused(void **state)
+{
+    struct msg msg = {.kind = MSG_HANDSHAKE};
+    uint8_t payload[64];
+
+    (void)state;
+    for (int bad = 0; bad < 3; bad++) { /* neither, the version, the node id */
+        msg.u.handshake.version = bad == 1 ? TEXT("0\xff") : TEXT("0.");
+        msg.u.handshake.node_id = bad == 2 ? TEXT("\xed\xa0\x80") : TEXT("\xed\x9f\xbf");
+        const size_t size = msg_encoded_size(&msg);
+        struct msg back;
+        assert_in_range(size, 1, sizeof payload);
+        msg_encode(&msg, payload);
+        assert_int_equal(msg_decode(&back, payload, size), bad == 0);
+    }
+}
+
 static void test_versions_are_compatible_up_to_the_first_dot(void **state)
 {
     (void)state;
@@ -110,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8_is_judged_as_its_definition_says),
         cmocka_unit_test(test_utf8_finds_a_bad_byte_anywhere_in_long_text),
+        cmocka_unit_test(test_handshakes_with_text_that_is_not_utf8_are_refused),
         cmocka_unit_test(test_versions_are_compatible_up_to_the_first_dot),
         cmocka_unit_test(test_reasons_are_named_as_on_the_wire),
     };

@@ -1,0 +1,185 @@
+/* The simulated world: transport-sim behind the table that scenarios know. */
+#include "scenarios/world.h"
+
+static uint64_t now_ns(void *self)
+{
+    return sim_now_ns(self);
+}
+
+static void run_until(void *self, uint64_t t_ns)
+{
+    sim_run_until(self, t_ns);
+}
+
+static void stop(void *self)
+{
+    sim_stop(self);
+}
+
+static uint32_t spawn(void *self, const struct vn_config *config,
+                      const struct sim_host_params *params, char *why, size_t size)
+{
+    return sim_host_add(self, config, params, why, size);
+}
+
+static void kill_host(void *self, uint32_t host)
+{
+    sim_host_kill(self, host);
+}
+
+static void start(void *self, uint32_t host, bool lose_disk)
+{
+    sim_host_start(self, host, lose_disk);
+}
+
+static bool alive(void *self, uint32_t host)
+{
+    return sim_host_alive(self, host);
+}
+
+static uint64_t command(void *self, uint32_t host, const struct vn_command *cmd)
+{
+    return sim_command(self, host, cmd);
+}
+
+static bool info(void *self, uint32_t host, struct vn_info *out)
+{
+    const struct vn_node *node = sim_node(self, host);
+    out->size = sizeof *out;
+    if (node)
+        vn_node_info(node, out);
+    return node != NULL;
+}
+
+static bool peer(void *self, uint32_t host, uint32_t index, struct vn_peer_info *out)
+{
+    const struct vn_node *node = sim_node(self, host);
+    out->size = sizeof *out;
+    return node && vn_node_peer(node, index, out);
+}
+
+static bool block_hash(void *self, uint32_t host, uint64_t height, uint8_t hash[32])
+{
+    const struct vn_node *node = sim_node(self, host);
+    return node && vn_node_block_hash(node, height, hash);
+}
+
+static uint32_t has_tx(void *self, uint32_t host, const uint8_t id[32])
+{
+    const struct vn_node *node = sim_node(self, host);
+    return node ? vn_node_has_tx(node, id) : 0;
+}
+
+static struct vn_addr addr(void *self, uint32_t host)
+{
+    (void)self;
+    return sim_host_addr(host);
+}
+
+static uint32_t host_of(void *self, const struct vn_addr *a)
+{
+    return sim_host_of(self, a);
+}
+
+static void links_default(void *self, const struct sim_link_params *params)
+{
+    sim_links_default(self, params);
+}
+
+static void links_between(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
+                          uint32_t nb, const struct sim_link_params *params)
+{
+    sim_links_between(self, a, na, b, nb, params);
+}
+
+static uint32_t cut(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                    bool one_way)
+{
+    return sim_cut(self, a, na, b, nb, one_way);
+}
+
+static void heal(void *self, uint32_t id)
+{
+    sim_cut_heal(self, id);
+}
+
+static uint32_t reset_links(void *self, uint32_t a, uint32_t b)
+{
+    return sim_reset_links(self, a, b);
+}
+
+static uint32_t peer_add(void *self, const struct sim_peer_ops *ops,
+                         const struct sim_host_params *params)
+{
+    return sim_peer_add(self, ops, params);
+}
+
+static uint64_t peer_dial(void *self, uint32_t host, const struct vn_addr *remote)
+{
+    return sim_peer_dial(self, host, remote);
+}
+
+static bool peer_send(void *self, uint32_t host, uint64_t link, struct vn_slice data)
+{
+    return sim_peer_send(self, host, link, data);
+}
+
+static bool peer_close(void *self, uint32_t host, uint64_t link)
+{
+    return sim_peer_close(self, host, link);
+}
+
+static void stats(void *self, struct world_stats *out)
+{
+    struct sim_stats s;
+    sim_stats(self, &s);
+    *out = (struct world_stats){.events = s.events,
+                                .messages = s.messages,
+                                .bytes = s.bytes,
+                                .links = s.links_now,
+                                .memory = s.memory};
+}
+
+static uint64_t trace_hash(void *self)
+{
+    return sim_trace_hash(self);
+}
+
+static void free_world(void *self)
+{
+    sim_free(self);
+}
+
+void world_sim_init(struct world *world, const struct sim_config *config)
+{
+    *world = (struct world){
+        .name = "sim",
+        .self = sim_new(config),
+        .now_ns = now_ns,
+        .run_until = run_until,
+        .stop = stop,
+        .spawn = spawn,
+        .kill = kill_host,
+        .start = start,
+        .alive = alive,
+        .command = command,
+        .info = info,
+        .peer = peer,
+        .block_hash = block_hash,
+        .has_tx = has_tx,
+        .addr = addr,
+        .host_of = host_of,
+        .links_default = links_default,
+        .links_between = links_between,
+        .cut = cut,
+        .heal = heal,
+        .reset_links = reset_links,
+        .peer_add = peer_add,
+        .peer_dial = peer_dial,
+        .peer_send = peer_send,
+        .peer_close = peer_close,
+        .stats = stats,
+        .trace_hash = trace_hash,
+        .free = free_world,
+    };
+}

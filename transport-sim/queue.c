@@ -1,0 +1,334 @@
+/* The event queue: a radix heap with digits of five bits.
+ *
+ * base_ns is never later than the last event taken. An event later than limit_ns lies in the bucket
+ * of (the highest digit in which its time differs from base_ns, that digit's value); so buckets of
+ * a lower level, and of a lower digit in one level, hold earlier times. When everything up to
+ * limit_ns has been taken, the first bucket is opened: a small one, or one of a single time, is
+ * sorted into `run` and limit_ns moves to the end of its span; a large one is dealt out again over
+ * the levels below. An event only ever moves to a lower level, so it moves a few times in its life.
+ *
+ * What is put at or before limit_ns goes to a small binary heap, `late`, beside the run. Where that
+ * grows, the span was too wide: run and heap are dealt out again around the present time.
+ *
+ * Buckets are lists of 1 KiB chunks, so that no bucket keeps memory that another needs. */
+#include "transport-sim/queue.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    DIGIT_BITS = 5,
+    DIGITS = 1 << DIGIT_BITS,
+    LEVELS = (64 + DIGIT_BITS - 1) / DIGIT_BITS,
+    CHUNK_EVENTS = 31,
+    RUN_SMALL = 24, /* events that are sorted at once, by insertion */
+    LATE_MANY = 64  /* events in the heap that are worth dealing out again */
+};
+
+struct chunk {
+    struct chunk *next;
+    uint64_t count;
+    uint64_t reserved[2];
+    struct sim_event events[CHUNK_EVENTS];
+};
+
+struct bucket {
+    struct chunk *first; /* the one that is being filled */
+    uint64_t least_ns;
+    size_t count;
+};
+
+struct events {
+    struct sim_event *at;
+    size_t count, capacity;
+};
+
+struct sim_queue {
+    uint64_t last_ns; /* of the last event taken */
+    uint64_t base_ns;
+    uint64_t limit_ns;
+    struct events run;  /* descending: the least is the last */
+    struct events late; /* binary heap, the least first */
+    size_t count;
+    uint32_t levels;         /* bit L: level L has events */
+    uint32_t digits[LEVELS]; /* bit d: the bucket is not empty */
+    struct chunk *spare;
+    size_t chunks;
+    struct bucket buckets[LEVELS][DIGITS];
+};
+
+_Static_assert(sizeof(struct sim_event) == 32, "an event is half a cache line");
+_Static_assert(sizeof(struct chunk) == 1024, "a chunk is 1 KiB");
+
+static inline bool event_before(const struct sim_event *a, const struct sim_event *b)
+{
+    if (a->t_ns != b->t_ns)
+        return a->t_ns < b->t_ns;
+    if (a->dst != b->dst)
+        return a->dst < b->dst;
+    if (a->src != b->src)
+        return a->src < b->src;
+    if (a->seq != b->seq)
+        return a->seq < b->seq;
+    if (a->kind != b->kind)
+        return a->kind < b->kind;
+    return a->arg < b->arg;
+}
+
+static int compare_descending(const void *left, const void *right)
+{
+    if (event_before(left, right))
+        return 1;
+    return event_before(right, left) ? -1 : 0;
+}
+
+struct sim_queue *sim_queue_new(void)
+{
+    return mem_new(1, sizeof(struct sim_queue));
+}
+
+static void chunks_free(struct chunk *chunk)
+{
+    while (chunk) {
+        struct chunk *next = chunk->next;
+        mem_free(chunk);
+        chunk = next;
+    }
+}
+
+void sim_queue_free(struct sim_queue *q)
+{
+    if (!q)
+        return;
+    for (unsigned level = 0; level < LEVELS; level++)
+        for (unsigned digit = 0; digit < DIGITS; digit++)
+            chunks_free(q->buckets[level][digit].first);
+    chunks_free(q->spare);
+    mem_free(q->run.at);
+    mem_free(q->late.at);
+    mem_free(q);
+}
+
+static void events_reserve(struct events *events, size_t count)
+{
+    if (count <= events->capacity)
+        return;
+    size_t capacity = events->capacity ? events->capacity : 64;
+    while (capacity < count)
+        capacity *= 2;
+    events->at = mem_resize(events->at, capacity, sizeof *events->at);
+    events->capacity = capacity;
+}
+
+static void late_push(struct events *heap, const struct sim_event *event)
+{
+    events_reserve(heap, heap->count + 1);
+    size_t hole = heap->count++;
+    while (hole > 0) {
+        size_t parent = (hole - 1) / 2;
+        if (!event_before(event, &heap->at[parent]))
+            break;
+        heap->at[hole] = heap->at[parent];
+        hole = parent;
+    }
+    heap->at[hole] = *event;
+}
+
+static void late_pop(struct events *heap)
+{
+    struct sim_event moved = heap->at[--heap->count];
+    size_t hole = 0;
+    for (;;) {
+        size_t child = 2 * hole + 1;
+        if (child >= heap->count)
+            break;
+        if (child + 1 < heap->count && event_before(&heap->at[child + 1], &heap->at[child]))
+            child++;
+        if (!event_before(&heap->at[child], &moved))
+            break;
+        heap->at[hole] = heap->at[child];
+        hole = child;
+    }
+    heap->at[hole] = moved;
+}
+
+static struct chunk *chunk_take(struct sim_queue *q)
+{
+    struct chunk *chunk = q->spare;
+    if (chunk) {
+        q->spare = chunk->next;
+    } else {
+        chunk = mem_new(1, sizeof *chunk);
+        q->chunks++;
+    }
+    chunk->count = 0;
+    return chunk;
+}
+
+static void chunk_give(struct sim_queue *q, struct chunk *chunk)
+{
+    chunk->next = q->spare;
+    q->spare = chunk;
+}
+
+/* Puts an event later than base_ns into its bucket. */
+static inline void bucket_put(struct sim_queue *q, const struct sim_event *event)
+{
+    uint64_t difference = event->t_ns ^ q->base_ns;
+    unsigned level = (63u - (unsigned)__builtin_clzll(difference)) / DIGIT_BITS;
+    unsigned digit = (unsigned)(event->t_ns >> (level * DIGIT_BITS)) & (DIGITS - 1);
+    struct bucket *bucket = &q->buckets[level][digit];
+    struct chunk *chunk = bucket->first;
+    if (!chunk || chunk->count == CHUNK_EVENTS) {
+        chunk = chunk_take(q);
+        chunk->next = bucket->first;
+        bucket->first = chunk;
+    }
+    chunk->events[chunk->count++] = *event;
+    if (bucket->count++ == 0 || event->t_ns < bucket->least_ns)
+        bucket->least_ns = event->t_ns;
+    q->digits[level] |= 1u << digit;
+    q->levels |= 1u << level;
+}
+
+/* Deals the run and the heap out again, so that only events of the present time stay in front. */
+static void front_deal(struct sim_queue *q)
+{
+    struct events run = q->run;
+    struct events late = q->late;
+    q->run = (struct events){0};
+    q->late = (struct events){0};
+    q->base_ns = q->limit_ns = q->last_ns;
+    for (size_t i = 0; i < run.count + late.count; i++) {
+        const struct sim_event *event = i < run.count ? &run.at[i] : &late.at[i - run.count];
+        if (event->t_ns <= q->limit_ns)
+            late_push(&q->late, event);
+        else
+            bucket_put(q, event);
+    }
+    mem_free(run.at);
+    mem_free(late.at);
+}
+
+void sim_queue_put(struct sim_queue *q, const struct sim_event *event)
+{
+    assert(event->t_ns >= q->last_ns);
+    q->count++;
+    if (event->t_ns > q->limit_ns) {
+        bucket_put(q, event);
+        return;
+    }
+    late_push(&q->late, event);
+    if (q->late.count % LATE_MANY == 0 && q->limit_ns != q->base_ns)
+        front_deal(q);
+}
+
+static void run_sort(struct events *run)
+{
+    if (run->count > RUN_SMALL) {
+        qsort(run->at, run->count, sizeof *run->at, compare_descending);
+        return;
+    }
+    for (size_t i = 1; i < run->count; i++) {
+        struct sim_event moved = run->at[i];
+        size_t hole = i;
+        while (hole > 0 && event_before(&run->at[hole - 1], &moved)) {
+            run->at[hole] = run->at[hole - 1];
+            hole--;
+        }
+        run->at[hole] = moved;
+    }
+}
+
+static inline struct bucket *first_bucket(struct sim_queue *q, unsigned *level, unsigned *digit)
+{
+    *level = (unsigned)__builtin_ctz(q->levels);
+    *digit = (unsigned)__builtin_ctz(q->digits[*level]);
+    return &q->buckets[*level][*digit];
+}
+
+/* Opens the first bucket, whose least time is about to be taken: the run is not empty afterwards.
+ */
+static void bucket_open(struct sim_queue *q)
+{
+    unsigned level;
+    unsigned digit;
+    struct bucket *bucket = first_bucket(q, &level, &digit);
+    struct chunk *chunk = bucket->first;
+    size_t count = bucket->count;
+    uint64_t least_ns = bucket->least_ns;
+    *bucket = (struct bucket){0};
+    q->digits[level] &= ~(1u << digit);
+    if (q->digits[level] == 0)
+        q->levels &= ~(1u << level);
+    bool whole = level == 0 || count <= RUN_SMALL;
+    uint64_t span = ((uint64_t)1 << (level * DIGIT_BITS)) - 1;
+    q->base_ns = least_ns;
+    q->limit_ns = whole ? least_ns | span : least_ns;
+    while (chunk) {
+        struct chunk *next = chunk->next;
+        if (next)
+            __builtin_prefetch(next);
+        for (size_t i = 0; i < chunk->count; i++) {
+            if (chunk->events[i].t_ns > q->limit_ns) {
+                bucket_put(q, &chunk->events[i]);
+            } else {
+                events_reserve(&q->run, q->run.count + 1);
+                q->run.at[q->run.count++] = chunk->events[i];
+            }
+        }
+        chunk_give(q, chunk);
+        chunk = next;
+    }
+    run_sort(&q->run);
+}
+
+uint64_t sim_queue_next_ns(struct sim_queue *q)
+{
+    if (q->run.count > 0 || q->late.count > 0) {
+        uint64_t run_ns = q->run.count > 0 ? q->run.at[q->run.count - 1].t_ns : UINT64_MAX;
+        uint64_t late_ns = q->late.count > 0 ? q->late.at[0].t_ns : UINT64_MAX;
+        return run_ns < late_ns ? run_ns : late_ns;
+    }
+    if (q->levels == 0)
+        return UINT64_MAX;
+    unsigned level;
+    unsigned digit;
+    return first_bucket(q, &level, &digit)->least_ns;
+}
+
+bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *out)
+{
+    if (q->run.count == 0 && q->late.count == 0) {
+        if (q->levels == 0 || sim_queue_next_ns(q) > limit_ns)
+            return false;
+        bucket_open(q);
+    }
+    const struct sim_event *run_end = q->run.at + q->run.count;
+    const struct sim_event *late = q->late.at;
+    bool from_late = q->late.count > 0 && (q->run.count == 0 || event_before(late, run_end - 1));
+    const struct sim_event *least = from_late ? late : run_end - 1;
+    if (least->t_ns > limit_ns)
+        return false;
+    *out = *least;
+    q->last_ns = least->t_ns;
+    q->count--;
+    if (from_late)
+        late_pop(&q->late);
+    else
+        q->run.count--;
+    return true;
+}
+
+size_t sim_queue_count(const struct sim_queue *q)
+{
+    return q->count;
+}
+
+size_t sim_queue_bytes(const struct sim_queue *q)
+{
+    return sizeof *q + q->chunks * sizeof(struct chunk) +
+           (q->run.capacity + q->late.capacity) * sizeof(struct sim_event);
+}

@@ -1,0 +1,186 @@
+/* The simulator's run loop, its dice and its sums.
+ *
+ * Everything that happens is one event of the queue, handled to its end before the next is taken; a
+ * handler reaches other hosts only by putting later events. Between two calls of sim_run_until the
+ * caller acts at the present time. */
+#include "transport-sim/sim_internal.h"
+
+#include "core/base/bytes.h"
+#include "core/base/rng.h"
+
+#include <xxhash.h>
+
+#define WINDOW_MIN     4096u
+#define WINDOW_MAX     (1u << 30)
+#define WINDOW_DEFAULT (256u * 1024)
+
+void *sim_resize(struct sim *sim, void *old, size_t old_size, size_t size)
+{
+    uint8_t *grown = mem_resize(old, size, 1);
+    if (size > old_size)
+        memset(grown + old_size, 0, size - old_size);
+    sim->stats.memory += size - old_size;
+    return grown;
+}
+
+void *sim_room(struct sim *sim, void *array, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return array;
+    assert(*capacity < UINT32_MAX / 2);
+    uint32_t grown = *capacity ? *capacity * 2 : 8;
+    array = sim_resize(sim, array, *capacity * size, grown * size);
+    *capacity = grown;
+    return array;
+}
+
+/* The output function of SplitMix64 (Steele, Lea and Flood 2014; Vigna's splitmix64.c, public
+ * domain). */
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* SplitMix64's state is a counter, so that its n-th number needs no state at all. */
+uint64_t sim_draw(const struct sim *sim, enum sim_dice purpose, uint64_t of, uint64_t n)
+{
+    const uint64_t golden = 0x9e3779b97f4a7c15u;
+    uint64_t start = mix(sim->dice[purpose] ^ mix(of + golden));
+    return mix(start + (n + 1) * golden);
+}
+
+double sim_draw_unit(const struct sim *sim, enum sim_dice purpose, uint64_t of, uint64_t n)
+{
+    return (double)(sim_draw(sim, purpose, of, n) >> 11) * 0x1p-53;
+}
+
+uint64_t sim_chain(uint64_t hash, uint64_t v)
+{
+    uint8_t bytes[8];
+    put_le64(bytes, v);
+    return XXH3_64bits_withSeed(bytes, sizeof bytes, hash);
+}
+
+void sim_config_init(struct sim_config *config)
+{
+    *config = (struct sim_config){
+        .wall_start_ns = 1744100000 * SIM_SECOND,
+        .window = WINDOW_DEFAULT,
+        .chunk_chance = 1.0 / 16,
+        .store_latency = {.kind = SIM_CONSTANT, .a = 0.001},
+    };
+}
+
+static void dice_init(struct sim *sim)
+{
+    static const char *const names[SIM_DICE_KINDS] = {
+        [SIM_DICE_LATENCY] = "latency", [SIM_DICE_JITTER] = "jitter", [SIM_DICE_LOSS] = "loss",
+        [SIM_DICE_CHUNK] = "chunk",     [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk"};
+    for (unsigned i = 0; i < SIM_DICE_KINDS; i++) {
+        struct rng rng;
+        rng_fork(&rng, sim->config.seed, names[i], 0);
+        sim->dice[i] = rng_u64(&rng);
+    }
+}
+
+struct sim *sim_new(const struct sim_config *config)
+{
+    if (!config || config->window < WINDOW_MIN || config->window > WINDOW_MAX ||
+        !(config->chunk_chance >= 0 && config->chunk_chance <= 1) ||
+        !sim_dist_check(&config->store_latency, NULL, 0))
+        return NULL;
+    struct sim *sim = mem_new(1, sizeof *sim);
+    sim->config = *config;
+    sim->queue = sim_queue_new();
+    sim->half = config->window / 2;
+    sim->chunk_threshold = (uint64_t)(config->chunk_chance * 0x1p32);
+    sim->stepping = SIM_NO_HOST;
+    sim->link_free = SIM_NO_LINK;
+    sim->stats.memory = sizeof *sim;
+    dice_init(sim);
+    sim_net_init(sim);
+    return sim;
+}
+
+void sim_free(struct sim *sim)
+{
+    if (!sim)
+        return;
+    links_free(sim);
+    hosts_free(sim);
+    net_free(sim);
+    sim_queue_free(sim->queue);
+    mem_free(sim);
+}
+
+uint64_t sim_now_ns(const struct sim *sim)
+{
+    return sim->now_ns;
+}
+
+void sim_stop(struct sim *sim)
+{
+    sim->stopped = true;
+}
+
+uint64_t sim_next_ns(struct sim *sim)
+{
+    return sim_queue_next_ns(sim->queue);
+}
+
+static void dispatch(struct sim *sim, const struct sim_event *event)
+{
+    switch ((enum sim_kind)(event->kind & 15)) {
+    case SIM_EV_STREAM:
+        stream_on_event(sim, event);
+        return;
+    case SIM_EV_SENT:
+        stream_on_sent(sim, event);
+        return;
+    case SIM_EV_SYN:
+        link_on_syn(sim, event);
+        return;
+    case SIM_EV_SYN_ACK:
+        link_on_syn_ack(sim, event);
+        return;
+    case SIM_EV_DOWN:
+        link_on_down(sim, event);
+        return;
+    case SIM_EV_TIMER:
+        host_on_timer(sim, event);
+        return;
+    case SIM_EV_DISK:
+        disk_on_event(sim, event);
+        return;
+    }
+}
+
+void sim_run_until(struct sim *sim, uint64_t t_ns)
+{
+    struct sim_event event;
+    if (t_ns > SIM_LAST_NS)
+        t_ns = SIM_LAST_NS;
+    sim->stopped = false;
+    while (!sim->stopped && sim_queue_take(sim->queue, t_ns, &event)) {
+        sim->now_ns = event.t_ns;
+        dispatch(sim, &event);
+    }
+    if (!sim->stopped && t_ns > sim->now_ns)
+        sim->now_ns = t_ns;
+}
+
+void sim_stats(const struct sim *sim, struct sim_stats *out)
+{
+    *out = sim->stats;
+    out->memory += sim_queue_bytes(sim->queue);
+}
+
+uint64_t sim_trace_hash(const struct sim *sim)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < sim->host_count; i++)
+        hash = sim_chain(hash, host_hash(sim_host_at(sim, i)));
+    return hash;
+}

@@ -1,0 +1,355 @@
+/* What the simulator's own files share: its objects and the functions between them. Nobody else
+ * includes this.
+ *
+ * Layout. Links are the bulk of a large network, so a link is three cache lines in a slab, both
+ * ends together: what both ends share, then one line for each direction, which is all that a
+ * delivery touches. Links and hosts live in chunks that never move and are named by index; a link's
+ * slot is reused with another generation, so that an event for the former one is recognised.
+ *
+ * Order. An event's (dst, src, seq) is made of numbers that its source host counts by itself: the
+ * serial of its dials, the ids it accepted. No slab index, address or global counter takes part. */
+#ifndef SIM_INTERNAL_H
+#define SIM_INTERNAL_H
+
+#include "core/base/map.h"
+#include "core/base/mem.h"
+#include "transport-sim/queue.h"
+#include "transport-sim/sim.h"
+
+#include <assert.h>
+
+#define SIM_SECOND  1000000000ull
+#define SIM_NO_HOST UINT32_MAX
+#define SIM_NO_LINK UINT32_MAX
+#define SIM_PORT    8765u
+#define SIM_LAST_NS (UINT64_MAX / 4) /* no event is later: room for additions */
+#define SIM_RTO_NS  (200 * 1000000ull)
+#define SIM_RTO_MAX (60 * SIM_SECOND)
+
+/* ---- events: sim_event.kind is kind (4 bits), direction or end (1), halves (2), generation (25)
+ * ---- */
+
+enum sim_kind {
+    SIM_EV_STREAM,  /* look at a direction: its head may be due at the receiver */
+    SIM_EV_SENT,    /* a refund arrives at the sender of a direction */
+    SIM_EV_SYN,     /* arrives at the host that was dialled */
+    SIM_EV_SYN_ACK, /* arrives back at the dialler */
+    SIM_EV_DOWN,    /* an end learns that its link is gone */
+    SIM_EV_TIMER,
+    SIM_EV_DISK
+};
+
+#define SIM_GEN_BITS 25u
+
+/* ---- dice: one number for each purpose, so that a draw here moves nothing there ---- */
+
+enum sim_dice {
+    SIM_DICE_LATENCY,
+    SIM_DICE_JITTER,
+    SIM_DICE_LOSS,
+    SIM_DICE_CHUNK,
+    SIM_DICE_SYN,
+    SIM_DICE_DISK,
+    SIM_DICE_KINDS
+};
+
+/* ---- links ---- */
+
+#define SIM_SLOT_BITS 24u
+#define SIM_SLOT_FREE 0x80000000u
+
+/* One slice in flight, or a marker (buf is NULL, len is an enum sim_mark). */
+struct sim_item {
+    struct sim_item *next;
+    uint64_t t_ns; /* arrival at the receiver's access link */
+    struct vn_buf *buf;
+    uint32_t off, len;
+};
+
+enum sim_mark { SIM_MARK_OPEN, SIM_MARK_FIN, SIM_MARK_RST };
+
+struct sim_dir {
+    struct sim_item *head, *tail;
+    uint64_t armed_ns;   /* of the pending SIM_EV_STREAM that counts, or VN_NEVER */
+    uint64_t last_ns;    /* arrival of the latest item; of a dial under way: its beginning */
+    uint64_t latency_ns; /* base, without jitter */
+    uint32_t used;       /* bytes sent and not refunded */
+    uint32_t eaten;      /* bytes consumed and not yet on their way back as a refund */
+    uint32_t sends;      /* deliveries so far: the place in the dice */
+    uint32_t chunks;
+    uint32_t arrived; /* items at the head that have passed the receiver's downlink */
+    uint8_t blocked;  /* waits in sim->blocked for a heal */
+    uint8_t halves;   /* refunds of the other direction that wait there too */
+    uint8_t stopped;  /* the receiver reads no more */
+    uint8_t reserved;
+};
+
+enum sim_end {
+    SIM_END_NONE, /* the accepting end before its OPEN marker */
+    SIM_END_DIALLING,
+    SIM_END_OPEN,
+    SIM_END_CLOSING, /* its SIM_EV_DOWN is pending at this very time */
+    SIM_END_GONE
+};
+
+/* End 0 dialled, end 1 accepted. Direction d leads from end d to end 1 - d. */
+struct sim_link {
+    uint64_t id[2];
+    uint64_t rate_free_ns[2]; /* when the link's own rate has passed what was sent */
+    uint32_t host[2];
+    uint32_t slot[2]; /* in the host's slots */
+    uint32_t serial;  /* of the dials of host[0] */
+    uint32_t gen;
+    uint8_t state[2]; /* enum sim_end */
+    uint8_t why[2];   /* of the SIM_EV_DOWN under way */
+    uint16_t params;  /* index */
+    uint8_t tries;    /* SYNs sent */
+    uint8_t live;
+    struct sim_dir dir[2];
+};
+
+_Static_assert(sizeof(struct sim_dir) == 64, "a direction is one cache line");
+_Static_assert(sizeof(struct sim_link) == 192, "a link is three cache lines");
+
+#define SIM_LINKS_CHUNK 256u
+#define SIM_HOSTS_CHUNK 64u
+#define SIM_ITEMS_CHUNK 512u
+
+/* ---- hosts ---- */
+
+struct sim_disk;
+struct sim_peer;
+
+/* A node's configuration without what differs from host to host, shared by hosts of one kind. */
+struct sim_template {
+    uint32_t refs;
+    struct vn_config config; /* node_id zeroed; seeds point behind this structure */
+};
+
+struct sim_host {
+    const struct vn_api *api;
+    struct vn_node *node; /* NULL while dead, or for a scripted peer */
+    uint64_t timer_ns;    /* of the pending SIM_EV_TIMER that counts, or VN_NEVER */
+    uint64_t up_free_ns, down_free_ns;
+    uint64_t up_bps, down_bps;
+    struct u64map dialled; /* the core's odd ids -> links */
+    uint32_t *slots;       /* link index * 2 + end; a free one: SIM_SLOT_FREE + the next free + 1 */
+    uint32_t slot_count, slot_capacity;
+    uint32_t slot_free; /* + 1; 0: none */
+    uint32_t number;
+    uint32_t starts;
+    uint32_t dials;
+    uint64_t ids; /* ids given out by the simulator on this host */
+    uint64_t hash;
+    int64_t skew_ns;
+    struct sim_disk *disk;
+    struct sim_peer *peer; /* of a scripted peer */
+    struct sim_template *template;
+    char *node_id;
+    uint8_t alive;
+    uint8_t settle; /* a trace or a command asked for on_settled */
+};
+
+/* ---- the network between hosts ---- */
+
+/* A set of hosts as bits of a range. */
+struct sim_set {
+    uint32_t first, count; /* hosts that the bits speak of */
+    uint64_t *bits;
+};
+
+struct sim_params {
+    struct sim_link_params p;
+    double log_keep; /* ln(1 - loss) */
+};
+
+struct sim_rule {
+    struct sim_set a, b;
+    uint16_t params;
+};
+
+struct sim_cut_rule {
+    struct sim_set a, b;
+    uint32_t id;
+    bool one_way;
+};
+
+struct sim_blocked {
+    uint64_t since_ns;
+    uint32_t link;
+    uint32_t gen;
+    uint32_t d;
+    uint32_t reserved;
+};
+
+struct sim_shared {
+    const struct vn_api *api;
+    struct vn_shared *shared;
+};
+
+struct sim {
+    struct sim_config config;
+    uint64_t now_ns;
+    struct sim_queue *queue;
+    bool stopped;
+    bool settling;
+    uint32_t half;            /* of the window: what one refund gives back */
+    uint64_t chunk_threshold; /* of 2^32 */
+    uint64_t dice[SIM_DICE_KINDS];
+    uint32_t stepping; /* the host whose node is being called */
+
+    struct sim_link **link_chunks;
+    uint32_t link_count, link_free;
+    struct sim_item *item_free;
+    void *item_chunks;
+
+    struct sim_host **host_chunks;
+    uint32_t host_count;
+    struct sim_shared *shared;
+    uint32_t shared_count;
+    struct sim_template *template; /* the latest */
+    uint32_t *settle;              /* hosts whose on_settled waits for another's to return */
+    uint32_t settle_count, settle_capacity;
+    uint64_t tokens;
+
+    struct sim_params *params;
+    uint32_t params_count, params_capacity;
+    uint16_t params_default;
+    struct sim_rule *rules;
+    uint32_t rule_count, rule_capacity;
+    struct sim_cut_rule *cuts;
+    uint32_t cut_count, cut_capacity, cut_ids;
+    struct sim_blocked *blocked;
+    uint32_t blocked_count, blocked_capacity;
+
+    struct sim_stats stats;
+    struct vn_action action;
+};
+
+static inline struct sim_link *sim_link_at(const struct sim *sim, uint32_t index)
+{
+    return &sim->link_chunks[index / SIM_LINKS_CHUNK][index % SIM_LINKS_CHUNK];
+}
+
+static inline struct sim_host *sim_host_at(const struct sim *sim, uint32_t number)
+{
+    return &sim->host_chunks[number / SIM_HOSTS_CHUNK][number % SIM_HOSTS_CHUNK];
+}
+
+/* ---- sim.c ---- */
+
+/* Memory of the simulator's own, counted in stats.memory. The grown part is zeroed. */
+void *sim_resize(struct sim *sim, void *old, size_t old_size, size_t size);
+/* Makes room for one more element of `size` bytes. */
+void *sim_room(struct sim *sim, void *array, uint32_t count, uint32_t *capacity, size_t size);
+/* The number n of the stream (purpose, of). */
+uint64_t sim_draw(const struct sim *sim, enum sim_dice purpose, uint64_t of, uint64_t n);
+double sim_draw_unit(const struct sim *sim, enum sim_dice purpose, uint64_t of, uint64_t n);
+/* Chains the 64-bit word v to a hash. */
+uint64_t sim_chain(uint64_t hash, uint64_t v);
+
+/* ---- sim_host.c ---- */
+
+void host_link_up(struct sim *sim, struct sim_host *host, const struct sim_link *link, unsigned e);
+void host_bytes(struct sim *sim, struct sim_host *host, uint64_t id, struct vn_slice data);
+void host_link_down(struct sim *sim, struct sim_host *host, uint64_t id, uint32_t why);
+/* Gives a node one event; kind and u are filled in. */
+void host_step(struct sim *sim, struct sim_host *host, struct vn_event *event);
+/* Ends a cycle: performs the actions, arms the timer, tells the observer. */
+void host_settle(struct sim *sim, struct sim_host *host);
+void host_on_timer(struct sim *sim, const struct sim_event *event);
+void hosts_free(struct sim *sim);
+struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params);
+uint64_t host_hash(const struct sim_host *host);
+
+/* ---- sim_link.c: the life of links and their ends ---- */
+
+struct vn_addr link_addr(const struct sim_link *link, unsigned e);
+/* The end of `host` with that id: its link, with its index and which end; NULL if there is none. */
+struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_t id,
+                           uint32_t *index, unsigned *e);
+/* id 0: the simulator picks one. Returns the id. */
+uint64_t link_dial(struct sim *sim, struct sim_host *host, uint64_t id, const struct vn_addr *to);
+void link_close(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e);
+/* The process at end e is gone: no more events there. */
+void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e);
+/* The accepting end opens, or answers with a reset if its host is dead. */
+void link_accept(struct sim *sim, uint32_t index, struct sim_link *link);
+/* Tells open end e that its link is gone. */
+void link_drop(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, uint32_t why);
+/* Puts an event of direction or end d. */
+void link_event(struct sim *sim, uint32_t index, const struct sim_link *link, unsigned d,
+                enum sim_kind kind, uint32_t halves, uint64_t t_ns);
+void link_on_syn(struct sim *sim, const struct sim_event *event);
+void link_on_syn_ack(struct sim *sim, const struct sim_event *event);
+void link_on_down(struct sim *sim, const struct sim_event *event);
+void links_free(struct sim *sim);
+
+/* ---- sim_stream.c: what flows on a link ---- */
+
+void stream_send(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                 struct vn_slice *slices, uint32_t count);
+void stream_mark(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                 enum sim_mark mark);
+void stream_clear(struct sim *sim, struct sim_dir *dir);
+void stream_read(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, bool on);
+/* Makes sure that the direction is looked at, at t_ns or before. */
+void stream_arm(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, uint64_t t_ns);
+void stream_on_event(struct sim *sim, const struct sim_event *event);
+void stream_on_sent(struct sim *sim, const struct sim_event *event);
+/* A heal: what waited in direction d goes on at t_ns. */
+void stream_resume(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                   uint64_t t_ns);
+void stream_items_free(struct sim *sim);
+
+/* Names a direction in the dice: by its dialler's count, not by where it is in memory. */
+static inline uint64_t link_dice(const struct sim_link *link, unsigned d)
+{
+    return (uint64_t)link->host[0] << 40 | (uint64_t)link->serial << 1 | d;
+}
+
+/* The link that an event speaks of, or NULL if that one is no more. */
+static inline struct sim_link *link_of_event(const struct sim *sim, const struct sim_event *event)
+{
+    struct sim_link *link = sim_link_at(sim, event->arg);
+    return link->live && link->gen == event->kind >> 7 ? link : NULL;
+}
+
+/* ---- sim_net.c ---- */
+
+uint16_t net_params_for(const struct sim *sim, uint32_t a, uint32_t b);
+bool net_is_cut_slow(const struct sim *sim, uint32_t src, uint32_t dst);
+/* Remembers that direction d waits, since now. */
+void net_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+void sim_net_init(struct sim *sim);
+void net_free(struct sim *sim);
+/* How long a sender waits for an acknowledgement before it sends again. */
+uint64_t net_rto_ns(const struct sim_link *link);
+
+static inline bool net_is_cut(const struct sim *sim, uint32_t src, uint32_t dst)
+{
+    return sim->cut_count > 0 && net_is_cut_slow(sim, src, dst);
+}
+
+/* ---- sim_disk.c ---- */
+
+void disk_store(struct sim *sim, struct sim_host *host, const struct vn_action *action);
+void disk_load(struct sim *sim, struct sim_host *host, const struct vn_action *action);
+void disk_resolve(struct sim *sim, struct sim_host *host, const struct vn_action *action);
+void disk_on_event(struct sim *sim, const struct sim_event *event);
+/* Forgets what is under way; with `all` what is stored too. */
+void disk_drop(struct sim *sim, struct sim_host *host, bool all);
+
+/* ---- sim_peer.c ---- */
+
+void peer_on_link(struct sim *sim, struct sim_host *host, uint64_t id,
+                  const struct vn_addr *remote);
+void peer_on_bytes(struct sim *sim, struct sim_host *host, uint64_t id, struct vn_slice data);
+void peer_on_close(struct sim *sim, struct sim_host *host, uint64_t id, uint32_t why);
+/* The window of link id, whose end is in `slot`, has opened: sends what waits. */
+void peer_pump(struct sim *sim, struct sim_host *host, uint32_t index, struct sim_link *link,
+               unsigned e);
+void peer_end_gone(struct sim *sim, struct sim_host *host, uint32_t slot);
+void peer_free(struct sim *sim, struct sim_host *host);
+
+#endif

@@ -1,0 +1,450 @@
+/* What flows on a link: one FIFO a direction, its times of arrival, its window.
+ *
+ * Arrival times in a direction never decrease, so only the head needs an event: armed_ns is the
+ * time of the pending one that counts, and any other is recognised by its time and ignored. The
+ * event only says "look at this direction"; to look twice is harmless.
+ *
+ * The window. `used` counts what was sent and not refunded: it is the sum of what is in flight,
+ * what the receiver has eaten since the last refund (`eaten`), and the refunds under way. The
+ * receiver sends half a window back whenever it has eaten that much, so eaten < half between
+ * events. A sender is therefore never stuck: had it spent the whole window with nothing in flight
+ * and no refund under way, eaten would be the window, which is not below its half. A quiet link may
+ * keep up to half a window unrefunded for ever; at least the other half can always be sent.
+ *
+ * Failure modes: a cut makes the head wait in the list of sim_net.c; a receiver that reads no more
+ * leaves the head due, without an event, until it reads again; an end that is gone drops what
+ * arrives. */
+#include "transport-sim/sim_internal.h"
+
+#include "core/base/bytes.h"
+#include "core/base/exact.h"
+
+#define SEGMENT         1460u /* bytes of a full TCP segment on Ethernet */
+#define FAST_RETRANSMIT 3u    /* duplicate acknowledgements (RFC 5681, 3.2) */
+#define LOSS_DRAWS      4096u /* at most, for one delivery */
+
+/* ---- items ---- */
+
+struct item_chunk {
+    void *next;
+    uint64_t reserved[3];
+    struct sim_item items[SIM_ITEMS_CHUNK];
+};
+
+static void items_grow(struct sim *sim)
+{
+    struct item_chunk *chunk = sim_resize(sim, NULL, 0, sizeof *chunk);
+    chunk->next = sim->item_chunks;
+    sim->item_chunks = chunk;
+    for (unsigned i = SIM_ITEMS_CHUNK; i-- > 0;) {
+        chunk->items[i].next = sim->item_free;
+        sim->item_free = &chunk->items[i];
+    }
+}
+
+static inline struct sim_item *item_take(struct sim *sim)
+{
+    if (!sim->item_free)
+        items_grow(sim);
+    struct sim_item *item = sim->item_free;
+    sim->item_free = item->next;
+    return item;
+}
+
+static inline void item_give(struct sim *sim, struct sim_item *item)
+{
+    item->next = sim->item_free;
+    sim->item_free = item;
+}
+
+void stream_items_free(struct sim *sim)
+{
+    struct item_chunk *chunk = sim->item_chunks;
+    while (chunk) {
+        struct item_chunk *next = chunk->next;
+        mem_free(chunk);
+        chunk = next;
+    }
+}
+
+static struct sim_item *dir_pop(struct sim_dir *dir)
+{
+    struct sim_item *item = dir->head;
+    dir->head = item->next;
+    if (!dir->head)
+        dir->tail = NULL;
+    return item;
+}
+
+void stream_clear(struct sim *sim, struct sim_dir *dir)
+{
+    while (dir->head) {
+        struct sim_item *item = dir_pop(dir);
+        vn_buf_unref(item->buf);
+        item_give(sim, item);
+    }
+    dir->arrived = 0;
+}
+
+/* ---- times ---- */
+
+/* How long `bytes` take at a rate, rounded up. */
+static uint64_t transfer_ns(uint64_t bytes, uint64_t bps)
+{
+    const uint64_t bit_ns = 8 * SIM_SECOND;
+    if (bytes < (uint64_t)1 << 31)
+        return (bytes * bit_ns + bps - 1) / bps;
+    u128 ns = ((u128)bytes * bit_ns + bps - 1) / bps;
+    return ns < SIM_LAST_NS ? (uint64_t)ns : SIM_LAST_NS;
+}
+
+static inline uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline uint64_t bounded(uint64_t t_ns)
+{
+    return t_ns < SIM_LAST_NS ? t_ns : SIM_LAST_NS;
+}
+
+/* A queue in front of a pipe that is free from *free_ns on. The first bit comes span_ns before the
+ * last one, at last_ns: bits pass on as they come, so two pipes in a row do not add up. Returns
+ * when the last bit has passed. */
+static uint64_t pipe_pass(uint64_t *free_ns, uint64_t last_ns, uint64_t span_ns, uint64_t takes_ns)
+{
+    uint64_t first_ns = last_ns > span_ns ? last_ns - span_ns : 0;
+    *free_ns = bounded(later(last_ns, later(first_ns, *free_ns) + takes_ns));
+    return *free_ns;
+}
+
+/* What the loss of segments adds to a delivery: the longest recovery among its segments. The kept
+ * segments before a lost one are geometrically distributed: one draw finds the next loss. A
+ * retransmission may be lost again, each time at twice the timeout. */
+static uint64_t loss_ns(const struct sim *sim, const struct sim_link *link, unsigned d,
+                        uint64_t bytes)
+{
+    const struct sim_params *params = &sim->params[link->params];
+    const uint64_t of = link_dice(link, d);
+    const uint64_t rtt = link->dir[0].latency_ns + link->dir[1].latency_ns;
+    uint64_t segments = bytes > 0 ? (bytes + SEGMENT - 1) / SEGMENT : 1;
+    uint64_t draw = (uint64_t)link->dir[d].sends * LOSS_DRAWS;
+    uint64_t end = draw + LOSS_DRAWS;
+    uint64_t worst = 0;
+    for (uint64_t at = 0; draw < end; at++) {
+        double u = sim_draw_unit(sim, SIM_DICE_LOSS, of, draw++);
+        double kept = exact_log(1.0 - u) / params->log_keep;
+        if (!(kept < (double)(segments - at)))
+            break;
+        at += (uint64_t)kept;
+        uint64_t rto = net_rto_ns(link);
+        uint64_t wait = segments - 1 - at >= FAST_RETRANSMIT ? rtt : rto;
+        while (draw < end && sim_draw_unit(sim, SIM_DICE_LOSS, of, draw++) < params->p.loss) {
+            wait += rto;
+            rto = rto < SIM_RTO_MAX / 2 ? rto * 2 : SIM_RTO_MAX;
+        }
+        worst = later(worst, wait);
+        if (at + 1 >= segments)
+            break;
+    }
+    return worst;
+}
+
+/* When `bytes` that are sent now arrive at the other side. */
+static uint64_t arrival_ns(struct sim *sim, struct sim_link *link, unsigned d, uint64_t bytes)
+{
+    struct sim_dir *dir = &link->dir[d];
+    const struct sim_params *params = &sim->params[link->params];
+    struct sim_host *host = sim_host_at(sim, link->host[d]);
+    uint64_t t = sim->now_ns;
+    uint64_t span = 0;
+    if (host->up_bps > 0 && bytes > 0) {
+        span = transfer_ns(bytes, host->up_bps);
+        t = pipe_pass(&host->up_free_ns, t, 0, span);
+    }
+    if (params->p.rate_bps > 0 && bytes > 0)
+        t = pipe_pass(&link->rate_free_ns[d], t, span, transfer_ns(bytes, params->p.rate_bps));
+    t += dir->latency_ns;
+    if (params->p.jitter.kind != SIM_CONSTANT)
+        t += sim_dist_at_ns(&params->p.jitter,
+                            sim_draw_unit(sim, SIM_DICE_JITTER, link_dice(link, d), dir->sends));
+    else if (params->p.jitter.a > 0)
+        t += sim_dist_at_ns(&params->p.jitter, 0);
+    if (params->p.loss > 0)
+        t += loss_ns(sim, link, d, bytes);
+    dir->sends++;
+    dir->last_ns = bounded(later(t, dir->last_ns));
+    return dir->last_ns;
+}
+
+/* ---- the sending side ---- */
+
+void stream_arm(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, uint64_t t_ns)
+{
+    struct sim_dir *dir = &link->dir[d];
+    if (t_ns >= dir->armed_ns)
+        return;
+    dir->armed_ns = t_ns;
+    link_event(sim, index, link, d, SIM_EV_STREAM, 0, t_ns);
+}
+
+static void dir_push(struct sim *sim, struct sim_dir *dir, uint64_t t_ns, struct vn_buf *buf,
+                     uint32_t off, uint32_t len)
+{
+    struct sim_item *item = item_take(sim);
+    *item = (struct sim_item){.t_ns = t_ns, .buf = buf, .off = off, .len = len};
+    if (dir->tail)
+        dir->tail->next = item;
+    else
+        dir->head = item;
+    dir->tail = item;
+}
+
+void stream_send(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                 struct vn_slice *slices, uint32_t count)
+{
+    struct sim_dir *dir = &link->dir[d];
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += slices[i].len;
+    dir->used = bytes < UINT32_MAX - dir->used ? dir->used + (uint32_t)bytes : UINT32_MAX;
+    bool lost = link->state[1 - d] == SIM_END_GONE || link->state[1 - d] == SIM_END_CLOSING;
+    bool idle = !dir->head;
+    uint64_t t_ns = bytes > 0 ? arrival_ns(sim, link, d, bytes) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (lost || slices[i].len == 0)
+            vn_slice_unref(slices[i]);
+        else
+            dir_push(sim, dir, t_ns, slices[i].buf, slices[i].off, slices[i].len);
+    }
+    if (idle && dir->head && !dir->blocked)
+        stream_arm(sim, index, link, d, t_ns);
+}
+
+void stream_mark(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                 enum sim_mark mark)
+{
+    struct sim_dir *dir = &link->dir[d];
+    bool idle = !dir->head;
+    uint64_t t_ns = arrival_ns(sim, link, d, 0);
+    dir_push(sim, dir, t_ns, NULL, 0, mark);
+    /* A reset is heard even by one who reads no more. */
+    if ((idle || mark == SIM_MARK_RST) && !dir->blocked)
+        stream_arm(sim, index, link, d, t_ns);
+}
+
+void stream_on_sent(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_link *link = link_of_event(sim, event);
+    if (!link)
+        return;
+    unsigned d = event->kind >> 4 & 1;
+    uint32_t halves = event->kind >> 5 & 3;
+    if (net_is_cut(sim, link->host[1 - d], link->host[d])) {
+        link->dir[1 - d].halves = (uint8_t)(link->dir[1 - d].halves + halves);
+        net_block(sim, event->arg, link, 1 - d);
+        return;
+    }
+    if (link->state[d] != SIM_END_OPEN)
+        return;
+    uint32_t bytes = halves * sim->half;
+    struct sim_host *host = sim_host_at(sim, link->host[d]);
+    assert(link->dir[d].used >= bytes);
+    link->dir[d].used -= bytes;
+    if (host->peer) {
+        peer_pump(sim, host, event->arg, link, d);
+        return;
+    }
+    struct vn_event sent = {.kind = VN_EV_SENT, .u.sent = {link->id[d], bytes}};
+    host_step(sim, host, &sent);
+    host_settle(sim, host);
+}
+
+/* ---- the receiving side ---- */
+
+static void dir_refund(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    struct sim_dir *dir = &link->dir[d];
+    uint32_t halves = dir->eaten / sim->half;
+    if (halves == 0)
+        return;
+    dir->eaten -= halves * sim->half;
+    if (link->state[d] != SIM_END_OPEN)
+        return;
+    assert(halves <= 3);
+    link_event(sim, index, link, d, SIM_EV_SENT, halves,
+               bounded(sim->now_ns + link->dir[1 - d].latency_ns));
+}
+
+/* Hands data to the receiving end, cut at random places; stops where a script ends the link. */
+static void dir_eat(struct sim *sim, struct sim_link *link, unsigned d, struct sim_item *item)
+{
+    struct sim_dir *dir = &link->dir[d];
+    struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
+    const uint64_t id = link->id[1 - d];
+    const uint64_t of = link_dice(link, d);
+    const uint32_t gen = link->gen;
+    struct vn_slice rest = {item->buf, item->off, item->len};
+    struct vn_buf *buf = item->buf;
+    item_give(sim, item);
+    dir->eaten += rest.len;
+    sim->stats.bytes += rest.len;
+    while (sim->chunk_threshold > 0 && rest.len > 1) {
+        uint64_t r = sim_draw(sim, SIM_DICE_CHUNK, of, dir->chunks++);
+        if (r >> 32 >= sim->chunk_threshold)
+            break;
+        struct vn_slice piece = rest;
+        piece.len = 1 + (uint32_t)((r & UINT32_MAX) * (rest.len - 1) >> 32);
+        rest.off += piece.len;
+        rest.len -= piece.len;
+        host_bytes(sim, host, id, piece);
+        if (!link->live || link->gen != gen || link->state[1 - d] != SIM_END_OPEN) {
+            rest.len = 0;
+            break;
+        }
+    }
+    if (rest.len > 0)
+        host_bytes(sim, host, id, rest);
+    vn_buf_unref(buf);
+}
+
+static void dir_mark(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                     struct sim_item *item)
+{
+    enum sim_mark mark = (enum sim_mark)item->len;
+    item_give(sim, item);
+    switch (mark) {
+    case SIM_MARK_OPEN:
+        link_accept(sim, index, link);
+        return;
+    case SIM_MARK_FIN:
+        link_drop(sim, index, link, 1 - d, VN_WHY_REMOTE_CLOSED);
+        return;
+    case SIM_MARK_RST:
+        link_drop(sim, index, link, 1 - d, VN_WHY_RESET);
+        return;
+    }
+}
+
+/* Gives the receiver what is due, all in one cycle. */
+static void dir_deliver(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    struct sim_dir *dir = &link->dir[d];
+    struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
+    uint32_t gen = link->gen;
+    uint32_t left = dir->arrived > 0 ? dir->arrived : UINT32_MAX;
+    bool same = true;
+    dir->arrived = 0;
+    while (same && left-- > 0 && dir->head && dir->head->t_ns <= sim->now_ns && !dir->stopped) {
+        struct sim_item *item = dir_pop(dir);
+        if (item->buf)
+            dir_eat(sim, link, d, item);
+        else
+            dir_mark(sim, index, link, d, item);
+        same = link->live && link->gen == gen && link->state[1 - d] == SIM_END_OPEN;
+    }
+    if (same) {
+        dir_refund(sim, index, link, d);
+        if (dir->head && !dir->blocked && !dir->stopped)
+            stream_arm(sim, index, link, d, later(dir->head->t_ns, sim->now_ns));
+    }
+    host_settle(sim, host);
+}
+
+/* What is due has come to the receiver's access link: false if it must pass that first. */
+static bool dir_arrive(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    struct sim_dir *dir = &link->dir[d];
+    struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
+    if (host->down_bps == 0 && !dir->stopped)
+        return true;
+    uint64_t bytes = 0;
+    for (const struct sim_item *item = dir->head; item && item->t_ns <= sim->now_ns;
+         item = item->next) {
+        bytes += item->buf ? item->len : 0;
+        dir->arrived++;
+    }
+    if (host->down_bps == 0 || bytes == 0)
+        return true;
+    uint64_t up_bps = sim_host_at(sim, link->host[d])->up_bps;
+    uint64_t rate_bps = sim->params[link->params].p.rate_bps;
+    uint64_t slowest = up_bps == 0 || (rate_bps > 0 && rate_bps < up_bps) ? rate_bps : up_bps;
+    uint64_t span = slowest > 0 ? transfer_ns(bytes, slowest) : 0;
+    uint64_t t_ns =
+        pipe_pass(&host->down_free_ns, sim->now_ns, span, transfer_ns(bytes, host->down_bps));
+    struct sim_item *item = dir->head;
+    for (uint32_t i = 0; i < dir->arrived; i++, item = item->next)
+        item->t_ns = t_ns;
+    stream_arm(sim, index, link, d, t_ns);
+    return false;
+}
+
+/* The receiver reads no more: only a reset gets through to it. */
+static void dir_withhold(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    struct sim_dir *dir = &link->dir[d];
+    if (dir->tail->buf || dir->tail->len != SIM_MARK_RST)
+        return;
+    if (dir->tail->t_ns > sim->now_ns) {
+        stream_arm(sim, index, link, d, dir->tail->t_ns);
+    } else if (net_is_cut(sim, link->host[d], link->host[1 - d])) {
+        net_block(sim, index, link, d);
+    } else {
+        struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
+        stream_clear(sim, dir);
+        link_drop(sim, index, link, 1 - d, VN_WHY_RESET);
+        host_settle(sim, host);
+    }
+}
+
+void stream_on_event(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_link *link = link_of_event(sim, event);
+    if (!link)
+        return;
+    unsigned d = event->kind >> 4 & 1;
+    struct sim_dir *dir = &link->dir[d];
+    if (dir->armed_ns != event->t_ns)
+        return;
+    dir->armed_ns = VN_NEVER;
+    if (!dir->head)
+        return;
+    if (dir->arrived == 0) {
+        if (dir->blocked)
+            return;
+        if (dir->head->t_ns > sim->now_ns) {
+            stream_arm(sim, event->arg, link, d, dir->head->t_ns);
+            return;
+        }
+        if (net_is_cut(sim, link->host[d], link->host[1 - d])) {
+            net_block(sim, event->arg, link, d);
+            return;
+        }
+        if (!dir_arrive(sim, event->arg, link, d))
+            return;
+    }
+    if (dir->stopped)
+        dir_withhold(sim, event->arg, link, d);
+    else
+        dir_deliver(sim, event->arg, link, d);
+}
+
+void stream_read(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, bool on)
+{
+    struct sim_dir *dir = &link->dir[d];
+    dir->stopped = !on;
+    if (on && dir->head && (dir->arrived > 0 || !dir->blocked))
+        stream_arm(sim, index, link, d, later(dir->head->t_ns, sim->now_ns));
+}
+
+void stream_resume(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+                   uint64_t t_ns)
+{
+    struct sim_dir *dir = &link->dir[d];
+    dir->blocked = 0;
+    if (dir->halves > 0)
+        link_event(sim, index, link, 1 - d, SIM_EV_SENT, dir->halves, t_ns);
+    dir->halves = 0;
+    if (dir->head)
+        stream_arm(sim, index, link, d, later(t_ns, dir->head->t_ns));
+}
