@@ -3,7 +3,7 @@ scenario {
   name = "partition-heal",
   about = "Two halves mine apart, then heal: one chain remains, and nobody is punished for it.",
   duration = 600,
-  params = { nodes = 30, miners = 6, cut = 120, block_interval = 5, latency = 80 },
+  params = { nodes = 100, miners = 10, cut = 120, block_interval = 5, latency = 80 },
 }
 
 function run(net, p)
