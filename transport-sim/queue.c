@@ -77,6 +77,7 @@ static inline bool event_before(const struct sim_event *a, const struct sim_even
     return a->arg < b->arg;
 }
 
+/* Total: events that are equal here are equal in every byte. */
 static int compare_descending(const void *left, const void *right)
 {
     if (event_before(left, right))
