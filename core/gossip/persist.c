@@ -67,9 +67,8 @@ static bool load_ban(struct gossip *g, struct vn_slice slice)
     if (until_ns > net_wall_ns(g->net))
         rep = scores_get(&g->net->scores, record + 8);
     if (rep && rep->banned_until_ns == 0) {
-        rep->banned_until_ns = until_ns;
+        score_set_ban(&g->net->scores, rep, until_ns);
         rep->score = SCORE_PROBATION;
-        g->net->bans++;
     }
     return true;
 }

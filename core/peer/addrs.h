@@ -15,6 +15,8 @@ struct addr_entry {
     uint64_t link;         /* the live link to or from it; 0: none */
     bool seed;             /* never forgotten */
     bool self;             /* our own address: never dialled */
+    bool id_known;
+    uint8_t id_key[32]; /* score key of the node id that answered there when last dialled */
 };
 
 struct addrs {

@@ -71,7 +71,6 @@ struct net {
     uint32_t outbound, inbound; /* open links of class peer by direction, ready or not */
     uint32_t feelers;
     uint32_t ready_in, ready_out;
-    uint32_t bans;
     bool online; /* dials and accepts; off while loading and after a shutdown */
     bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
@@ -156,6 +155,10 @@ void net_violation(struct net *net, struct peer *peer, const char *what);
 /* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the store. */
 void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns);
 bool net_banned(struct net *net, struct reputation *rep);
+
+/* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id and
+ * nobody has answered there yet. */
+bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32]);
 
 /* ---- timers and actions ---- */
 

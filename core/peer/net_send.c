@@ -47,6 +47,8 @@ void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_
         outbox_shed_transactions(&peer->outbox, &net->pools->outbox_entries, net->cfg.outbox_soft);
     if (waiting > net->cfg.outbox_hard)
         net_close_silent(net, peer, VN_WHY_STALLED);
+    else if (peer->window == 0)
+        net_peer_rearm(net, peer); /* from now on it may stall */
     else
         schedule_send(net, peer);
 }
