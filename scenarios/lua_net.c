@@ -60,6 +60,7 @@ static int net_links(lua_State *L)
         run->world.links_default(run->world.self, &links);
         return 0;
     }
+    lua_settop(L, 4);
     struct sim_link_params links = run->links;
     const struct group *a = lua_group_arg(L, 2, "net:links");
     const struct group *b = lua_group_arg(L, 3, "net:links");
@@ -98,6 +99,7 @@ static int net_partition(lua_State *L)
     struct run *run = acting(L, "partition");
     bool one_way = false;
     const struct option options[] = {{.name = "one_way", .kind = OPTION_FLAG, .out = &one_way}};
+    lua_settop(L, 4);
     const struct group *a = lua_group_arg(L, 2, "net:partition");
     const struct group *b = lua_group_arg(L, 3, "net:partition");
     options_read(L, 4, "net:partition", options, 1);
@@ -131,7 +133,7 @@ static int net_split(lua_State *L)
     double share = 0;
     const struct option fraction = {
         .name = "the share", .kind = OPTION_NUMBER, .out = &share, .hi = 1};
-    luaL_checkany(L, 2);
+    lua_settop(L, 3);
     option_value(L, 2, "net:split", &fraction);
     const struct group *all = lua_group_opt(L, 3, "net:split");
     uint32_t na = (uint32_t)(share * all->n + 0.5);
@@ -192,6 +194,7 @@ static int net_each(lua_State *L)
 static int net_one_tip(lua_State *L)
 {
     struct run *run = looking(L, "one_tip");
+    lua_settop(L, 2);
     const struct group *g = lua_group_opt(L, 2, "net:one_tip");
     struct vn_info first, info;
     uint32_t seen = 0;
@@ -212,6 +215,7 @@ static int net_one_tip(lua_State *L)
 static int net_tips(lua_State *L)
 {
     struct run *run = looking(L, "tips");
+    lua_settop(L, 2);
     const struct group *g = lua_group_opt(L, 2, "net:tips");
     struct vn_info info;
     lua_Integer tips = 0;

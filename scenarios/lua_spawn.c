@@ -161,6 +161,7 @@ static void read_spawn(lua_State *L, struct spawn *s)
         {.name = "config", .kind = OPTION_TABLE, .out = &config},
         {.name = "uplink", .kind = OPTION_RATE, .out = &s->host.up_bps},
         {.name = "downlink", .kind = OPTION_RATE, .out = &s->host.down_bps},
+        {.name = "seeds_from", .kind = OPTION_HOSTS, .out = &s->from},
     };
     options_read(L, 3, "net:spawn", options, sizeof options / sizeof *options);
     uint32_t pool = s->from ? s->from->n : s->n - 1;
@@ -229,15 +230,10 @@ int lua_net_spawn(lua_State *L)
     uint64_t n = 0;
     const struct option number = {
         .name = "the number of nodes", .kind = OPTION_WHOLE, .out = &n, .lo = 1, .hi = NODES_MAX};
+    lua_settop(L, 3);
     option_value(L, 2, "net:spawn", &number);
     s.n = (uint32_t)n;
     vn_config_init(&s.config);
-    if (lua_type(L, 3) == LUA_TTABLE) {
-        /* seeds_from = group is taken out first: it decides what seeds may be */
-        lua_pushliteral(L, "seeds_from");
-        if (lua_rawget(L, 3) != LUA_TNIL)
-            s.from = lua_group_arg(L, -1, "net:spawn seeds_from");
-    }
     read_spawn(L, &s);
     check_memory(L, run, &s);
     sandbox_charge(L, n * 100);

@@ -3,7 +3,7 @@
 #include "scenarios/options.h"
 
 #include "core/base/exact.h"
-#include "scenarios/sandbox.h"
+#include "scenarios/run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -166,6 +166,9 @@ static void read_typed(lua_State *L, int index, const char *what, const struct o
         if (type != LUA_TBOOLEAN)
             refuse(L, index, what, option, "true or false");
         *(bool *)option->out = lua_toboolean(L, index) != 0;
+        break;
+    case OPTION_HOSTS:
+        *(const struct group **)option->out = lua_group_arg(L, index, what);
         break;
     case OPTION_FUNCTION:
     case OPTION_TABLE:

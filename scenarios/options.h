@@ -30,7 +30,8 @@ enum option_kind {
     OPTION_TEXT,     /* const char *, borrowed from the table */
     OPTION_FLAG,     /* bool */
     OPTION_FUNCTION, /* int: the stack index, pushed; 0 if absent */
-    OPTION_TABLE     /* likewise */
+    OPTION_TABLE,    /* likewise */
+    OPTION_HOSTS     /* const struct group *, pushed */
 };
 
 struct option {
@@ -42,7 +43,7 @@ struct option {
 };
 
 /* Reads the table at index (nil or none: all absent). what: "net:links". Raises errors with file
- * and line. Values of kind TEXT, FUNCTION and TABLE stay on the stack, pushed in the order of
+ * and line. Values of kind TEXT, FUNCTION, TABLE and HOSTS stay on the stack, pushed in the order of
  * options. */
 void options_read(lua_State *L, int index, const char *what, const struct option *options,
                   size_t count);

@@ -99,6 +99,8 @@ static void pump(struct vn_node *node, struct fake_link *link)
                 link->used_max = link->used;
             link->tx_hash = fake_stream_hash(link->tx_hash, vn_slice_data(s), s.len);
             link->tx_bytes += s.len;
+            link->sent = mem_resize(link->sent, link->sent_count + 1, sizeof *link->sent);
+            link->sent[link->sent_count++] = (struct fake_sent){link->tx_bytes, link->tx_hash};
         }
     }
 }
@@ -182,6 +184,7 @@ static void on_link_up(struct vn_node *node, const struct vn_event *event)
         link = link_new(node, id);
     }
     link->state = FAKE_UP;
+    link->local = event->u.link_up.local;
     link->remote = event->u.link_up.remote;
     link->window = event->u.link_up.window;
     link->up_ns = node->now_ns;
@@ -276,6 +279,8 @@ static void on_command(struct vn_node *node, const struct vn_event *event)
         act(node, VN_ACT_DIAL, id)->u.dial.remote = command->addr;
     } else if (command->kind == VN_CMD_MINE) {
         store_blocks(node, command->number);
+    } else if (command->kind == VN_CMD_SHUTDOWN) {
+        node->stored = command->number;
     } else if (command->kind == VN_CMD_MINE_INTERVAL) {
         node->tick_ns = command->number;
         node->deadline_ns = node->now_ns + node->tick_ns;
@@ -404,8 +409,10 @@ static void node_free(struct vn_node *node)
     struct vn_action action;
     while (next_action(node, &action))
         action_release(&action);
-    for (uint32_t i = 0; i < node->link_count; i++)
+    for (uint32_t i = 0; i < node->link_count; i++) {
         outbox_drop(&node->links[i]);
+        mem_free(node->links[i].sent);
+    }
     mem_free(node->items);
     mem_free(node->links);
     mem_free(node);
