@@ -53,7 +53,7 @@ static bool load_addr(struct gossip *g, struct vn_slice slice)
         return false;
     struct vn_addr addr = {.family = key[0], .port = get_le16(key + 17)};
     memcpy(addr.ip, key + 1, sizeof addr.ip);
-    addrs_add(&g->net->addrs, &addr, false, g->net->now_ns);
+    net_addr_add(g->net, &addr, false);
     return true;
 }
 
