@@ -148,7 +148,7 @@ static void test_a_disconnect_is_answered_by_nothing_but_the_end(void **state)
         rig_msg(&rig, link, &(struct msg){.kind = MSG_DISCONNECT, .u.disconnect.reason = reason});
         rig_expect_quiet(link);
         assert_true(link->closed);
-        assert_true(rig_last(&rig, VN_TR_SCORE)->b < 2); /* nothing but the quick answer before */
+        assert_int_equal(rig_traced(&rig, VN_TR_SCORE), 0);
         rig_deinit(&rig);
     }
 }
@@ -277,6 +277,8 @@ static void test_shutdown_says_so_to_all_and_ends_dialling_and_accepting(void **
     rig_init_started(&rig, &cfg);
     struct rig_link *in = rig_ready_idle(&rig, PEER_ADDR, "peer");
     struct rig_link *dialling = rig_dial(&rig);
+    while (rig_next(in)) /* what was mined meanwhile */
+        ;
     struct vn_command down = {.kind = VN_CMD_SHUTDOWN};
     assert_int_equal(rig_command(&rig, down), VN_OK);
     rig_take_disconnect(in, REASON_SHUTDOWN);
