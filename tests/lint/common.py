@@ -95,7 +95,7 @@ class Function:
 
 def functions(code):
     """Function definitions of code_of()'s text, by the house's braces: both in the first column."""
-    found = []
+    found, code = [], without_preprocessor(code)
     for match in re.finditer(r"^\{\n(.*?)^\}", code, re.M | re.S):
         before = code[:match.start()].rstrip()
         if not before.endswith(")"):
