@@ -16,8 +16,5 @@ void on_new_block(struct gossip *g, struct peer *peer, const struct block_view *
         frame = net_frame_of(payload, used);
     enum chain_result result = blocks_add(g, peer, block, body, FROM_GOSSIP, frame);
     vn_slice_unref(frame);
-    if ((result == CHAIN_ACCEPTED || result == CHAIN_KNOWN) && block->height > peer->best_height)
-        peer->best_height = block->height;
-    if (result == CHAIN_ORPHAN)
-        sync_consider(g, peer, block->height);
+    sync_shown(g, peer, block, result);
 }

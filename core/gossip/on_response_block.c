@@ -31,11 +31,7 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
     if (peer->closed)
         return;
     feeler_done(g, peer, result == CHAIN_ORPHAN);
-    if ((result == CHAIN_ACCEPTED || result == CHAIN_KNOWN) && block->height > peer->best_height)
-        peer->best_height = block->height;
-    bool waits = result == CHAIN_ORPHAN || chain_is_orphan(g->chain, block->hash);
-    if (!peer->closed && waits)
-        sync_consider(g, peer, block->height);
+    sync_shown(g, peer, block, result);
 }
 
 void on_response_block(struct gossip *g, struct peer *peer, const struct block_view *block,

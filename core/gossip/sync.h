@@ -16,7 +16,7 @@
 #ifndef GOSSIP_SYNC_H
 #define GOSSIP_SYNC_H
 
-#include "core/node.h"
+#include "core/chain/chain.h"
 #include "core/peer/peer.h"
 #include "core/wire/msg.h"
 
@@ -55,14 +55,17 @@ struct sync {
     uint64_t assign;    /* the next height that no chunk covers */
     uint64_t held_bytes;
     uint64_t started_at; /* our height then */
+    uint64_t helper;     /* link that the last connected chunk came from, if not the leader; or 0 */
     struct chunk *chunks; /* SYNC_CHUNKS of them while not idle */
 };
 
 void sync_init(struct sync *sync);
 void sync_deinit(struct gossip *g);
 
-/* A peer showed a block at `height` that is not in our chain and may lead to a heavier one. */
-void sync_consider(struct gossip *g, struct peer *peer, uint64_t height);
+/* A peer showed a block, new or as its newest, and the chain said `result` to it. One that does not
+ * connect makes us catch up. */
+void sync_shown(struct gossip *g, struct peer *peer, const struct block_view *block,
+                enum chain_result result);
 
 void sync_on_block(struct gossip *g, struct peer *peer, const struct block_view *block);
 void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,

@@ -46,6 +46,7 @@ struct peer {
     bool read_stopped;
     bool id_below_ours; /* its node id is bytewise smaller than ours */
     bool asked_tip;     /* the outstanding REQUEST_BLOCK asks for the newest */
+    bool ahead;         /* the last block it showed us does not connect to ours */
     bool off_chain;     /* its ranges did not fit the chain that is being fetched */
     uint32_t slot;      /* small number while ready, else NO_SLOT */
     uint32_t window;    /* bytes that may be SENT now */
