@@ -290,7 +290,7 @@ static void print_verdict(const struct report *r, const struct report_end *end, 
 void report_end(struct report *r, const struct report_end *end)
 {
     progress_clear(r->progress);
-    if (r->human && (r->steps_shown || r->check_count))
+    if (r->human && r->check_count)
         printf("\n");
     if (r->human)
         print_checks(r, true);

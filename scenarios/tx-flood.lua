@@ -9,8 +9,8 @@ scenario {
 function run(net, p)
   net:links { latency = p.latency * ms }
   local g = net:spawn(p.nodes, { seeds = 5, config = { mine_max_txs = 10000, mempool_max = 10000 } })
-  wait("every node has two ready peers", 60, function()
-    return g:all(function(node) return node:ready() >= 2 end)
+  wait("every node has four ready peers", 60, function()
+    return g:all(function(node) return node:ready() >= 4 end)
   end)
 
   local ids, refused = {}, nil

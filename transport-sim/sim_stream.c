@@ -73,6 +73,7 @@ static struct sim_item *dir_pop(struct sim_dir *dir)
     dir->head = item->next;
     if (!dir->head)
         dir->tail = NULL;
+    __builtin_prefetch(dir->head); /* while this one is delivered */
     return item;
 }
 
@@ -138,7 +139,11 @@ static uint64_t loss_ns(const struct sim *sim, const struct sim_link *link, unsi
             break;
         at += (uint64_t)kept;
         uint64_t rto = net_rto_ns(link);
-        uint64_t wait = segments - 1 - at >= FAST_RETRANSMIT ? rtt : rto;
+        uint64_t wait = rtt;
+        if (segments - 1 - at < FAST_RETRANSMIT) {
+            wait = rto;
+            rto *= 2;
+        }
         while (draw < end && sim_draw_unit(sim, SIM_DICE_LOSS, of, draw++) < params->p.loss) {
             wait += rto;
             rto = rto < SIM_RTO_MAX / 2 ? rto * 2 : SIM_RTO_MAX;

@@ -1,95 +1,91 @@
-/* However a stream is cut, the framer finds the frames that a plain walk over the whole finds, and
- * holds no more than what has arrived allows.
- *
- * The input's first byte chooses how the rest is cut: pieces of 1 to 64 bytes in buffers of their
- * own with or without room before them, or windows of one buffer.
- *
- *     clang -I. -g -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_frame.c \
- *         core/wire/frame.c core/base/{buf,mem}.c -o fuzz_frame */
+/* The framer against a parser that sees the whole stream at once: however the stream is cut, and
+ * whether the pieces are windows of one buffer or buffers of their own, the same frames come out,
+ * an oversize length is final, memory is bounded by what has arrived, and every reference is given
+ * back. */
 #include "core/base/bytes.h"
 #include "core/wire/frame.h"
+#include "tests/fuzz/input.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The stream, and how far the plain walk has come. */
-struct walk {
+struct stream {
     const uint8_t *data;
-    size_t size, at;
+    size_t len;
+    size_t parsed;   /* by the reference parser */
+    size_t received; /* by the framer */
+    bool failed;     /* the reference met an oversize length */
 };
 
-/* Compares all frames that come out with those of the walk; returns the framer's last word. */
-static enum frame_result drain(struct framer *f, struct walk *walk)
+/* The next frame of what has been received, or false. */
+static bool reference_next(struct stream *s, const uint8_t **payload, uint32_t *len)
 {
+    if (s->failed || s->received - s->parsed < FRAME_HEADER)
+        return false;
+    const uint32_t size = get_be32(s->data + s->parsed);
+    s->failed = size > FRAME_PAYLOAD_MAX;
+    if (s->failed || s->received - s->parsed - FRAME_HEADER < size)
+        return false;
+    *payload = s->data + s->parsed + FRAME_HEADER;
+    *len = size;
+    s->parsed += FRAME_HEADER + size;
+    return true;
+}
+
+static void compare(struct stream *s, struct framer *f)
+{
+    const uint8_t *expected;
+    uint32_t len;
     struct vn_slice payload;
-    enum frame_result result;
-
-    while ((result = framer_next(f, &payload)) == FRAME_READY) {
-        if (walk->size - walk->at < FRAME_HEADER)
-            abort();
-        const uint32_t len = get_be32(walk->data + walk->at);
-        walk->at += FRAME_HEADER;
-        if (len != payload.len || len > walk->size - walk->at)
-            abort();
-        if (len && memcmp(vn_slice_data(payload), walk->data + walk->at, len) != 0)
-            abort();
-        walk->at += len;
+    while (reference_next(s, &expected, &len)) {
+        CLAIM(framer_next(f, &payload) == FRAME_READY, "a frame is missing");
+        CLAIM(payload.len == len, "a frame has another length");
+        CLAIM(len == 0 || memcmp(vn_slice_data(payload), expected, len) == 0,
+              "a frame has other bytes");
+        CLAIM(payload.off >= FRAME_HEADER && get_be32(vn_slice_data(payload) - FRAME_HEADER) == len,
+              "a frame's header is not in front of it");
     }
-    return result;
+    CLAIM(framer_next(f, &payload) == (s->failed ? FRAME_TOO_LARGE : FRAME_NONE),
+          "a frame too many, or a failure missed");
+    CLAIM(framer_bytes(f) <= 2 * s->received + 65536 + sizeof(struct vn_buf) + s->len,
+          "more memory than what has arrived allows");
 }
 
-/* What the plain walk says once `size` bytes have arrived and no frame is left. */
-static enum frame_result expected(const struct walk *walk, size_t arrived)
+/* Pushes n bytes as a window of `whole`, or as the end of a buffer of their own with `room` before
+ * them. */
+static void push(struct stream *s, struct framer *f, struct vn_buf *whole, uint32_t n, bool own,
+                 uint32_t room)
 {
-    if (arrived - walk->at < FRAME_HEADER)
-        return FRAME_NONE;
-    const uint32_t len = get_be32(walk->data + walk->at);
-    if (len > FRAME_PAYLOAD_MAX)
-        return FRAME_TOO_LARGE;
-    if (len <= arrived - walk->at - FRAME_HEADER)
-        abort(); /* a frame was complete and did not come out */
-    return FRAME_NONE;
-}
-
-static struct vn_slice piece_of(struct vn_buf *whole, bool own, size_t room, size_t from, size_t n)
-{
-    if (!own)
-        return (struct vn_slice){vn_buf_ref(whole), (uint32_t)from, (uint32_t)n};
-    struct vn_buf *buf = vn_buf_new((uint32_t)(room + n));
-    memset(buf->data, 0xee, room);
-    memcpy(buf->data + room, whole->data + from, n);
-    return (struct vn_slice){buf, (uint32_t)room, (uint32_t)n};
+    struct vn_slice piece = {whole, (uint32_t)s->received, n};
+    if (own) {
+        piece = (struct vn_slice){vn_buf_new(room + n), room, n};
+        memset(piece.buf->data, 0xee, room);
+        memcpy(piece.buf->data + room, s->data + s->received, n);
+    } else {
+        vn_buf_ref(whole);
+    }
+    s->received += n;
+    framer_push(f, piece);
+    compare(s, f);
+    vn_slice_unref(piece);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 1)
-        return 0;
-    const uint8_t how = *data;
-    struct walk walk = {.data = data + 1, .size = size - 1};
-    struct vn_buf *whole = vn_buf_new((uint32_t)walk.size);
-    struct framer f = {0};
-
-    if (walk.size)
-        memcpy(whole->data, walk.data, walk.size);
-    for (size_t at = 0; at < walk.size;) {
-        size_t n = 1 + (how & 63) * (1 + at % 3) / 2;
-        if (n > walk.size - at)
-            n = walk.size - at;
-        const bool own = (how & 64) && (at + n) % 5 != 0;
-        const struct vn_slice s = piece_of(whole, own, how & 128 ? 9000 : 0, at, n);
-        framer_push(&f, s);
-        at += n;
-        if (drain(&f, &walk) != expected(&walk, at))
-            abort();
-        vn_slice_unref(s);
-        if (framer_bytes(&f) > 2 * at + 65536 + sizeof *whole + walk.size)
-            abort();
+    struct input in = {data, size};
+    size_t cuts_len = input_u8(&in);
+    const uint8_t *cuts_data = input_bytes(&in, &cuts_len);
+    struct input cuts = {cuts_data, cuts_len};
+    struct stream s = {.data = in.at, .len = in.left};
+    struct vn_buf *whole = vn_buf_new((uint32_t)s.len);
+    if (s.len > 0)
+        memcpy(whole->data, s.data, s.len);
+    struct framer framer = {0};
+    while (s.received < s.len) {
+        const uint8_t cut = input_u8(&cuts);
+        uint32_t n = cut == 0 ? UINT32_MAX : cut & 1 ? 1u + (cut >> 1) % 8 : (uint32_t)cut * 16;
+        const uint32_t left = (uint32_t)(s.len - s.received);
+        push(&s, &framer, whole, n < left ? n : left, cut & 0x40, cut & 0x20 ? 9000 : 0);
     }
-    framer_deinit(&f);
-    if (whole->refs != 1)
-        abort();
+    framer_deinit(&framer);
+    CLAIM(whole->refs == 1, "the framer keeps a reference");
     vn_buf_unref(whole);
     return 0;
 }

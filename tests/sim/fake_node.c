@@ -53,6 +53,13 @@ static struct vn_action *act(struct vn_node *node, uint32_t kind, uint64_t link)
     return &a->action;
 }
 
+/* Room for one more: the array grows to the next power of two. */
+static void *grown(void *array, uint32_t count, size_t size)
+{
+    return (count & (count - 1)) == 0 ? mem_resize(array, count > 0 ? 2 * (size_t)count : 1, size)
+                                      : array;
+}
+
 static struct fake_link *link_get(struct vn_node *node, uint64_t id)
 {
     for (uint32_t i = node->link_count; i-- > 0;)
@@ -64,7 +71,7 @@ static struct fake_link *link_get(struct vn_node *node, uint64_t id)
 static struct fake_link *link_new(struct vn_node *node, uint64_t id)
 {
     assert(!link_get(node, id));
-    node->links = mem_resize(node->links, node->link_count + 1, sizeof *node->links);
+    node->links = grown(node->links, node->link_count, sizeof *node->links);
     struct fake_link *link = &node->links[node->link_count++];
     memset(link, 0, sizeof *link);
     link->id = id;
@@ -99,6 +106,8 @@ static void pump(struct vn_node *node, struct fake_link *link)
                 link->used_max = link->used;
             link->tx_hash = fake_stream_hash(link->tx_hash, vn_slice_data(s), s.len);
             link->tx_bytes += s.len;
+            link->sent = grown(link->sent, link->sent_count, sizeof *link->sent);
+            link->sent[link->sent_count++] = (struct fake_sent){link->tx_bytes, link->tx_hash};
         }
     }
 }
@@ -182,6 +191,7 @@ static void on_link_up(struct vn_node *node, const struct vn_event *event)
         link = link_new(node, id);
     }
     link->state = FAKE_UP;
+    link->local = event->u.link_up.local;
     link->remote = event->u.link_up.remote;
     link->window = event->u.link_up.window;
     link->up_ns = node->now_ns;
@@ -217,11 +227,8 @@ static void on_loaded(struct vn_node *node, const struct vn_event *event)
     node->loads++;
     node->loaded_blocks = event->u.loaded.count;
     node->loaded_bytes = 0;
-    node->loaded_first = 0;
     for (uint32_t i = 0; i < event->u.loaded.count; i++)
         node->loaded_bytes += event->u.loaded.slices[i].len;
-    if (event->u.loaded.count > 0)
-        node->loaded_first = vn_slice_data(event->u.loaded.slices[0])[0];
     chain(node, node->loaded_bytes);
 }
 
@@ -229,8 +236,7 @@ static void store_blocks(struct vn_node *node, uint64_t count)
 {
     struct vn_action *action = act(node, VN_ACT_STORE, 0);
     struct vn_store_item *items = mem_new((size_t)count, sizeof *items);
-    ((struct fake_action *)(void *)((char *)action - offsetof(struct fake_action, action)))->items =
-        items;
+    node->tail->items = items;
     for (uint64_t i = 0; i < count; i++) {
         items[i].op = VN_STORE_BLOCK;
         items[i].number = node->stored++;
@@ -276,6 +282,8 @@ static void on_command(struct vn_node *node, const struct vn_event *event)
         act(node, VN_ACT_DIAL, id)->u.dial.remote = command->addr;
     } else if (command->kind == VN_CMD_MINE) {
         store_blocks(node, command->number);
+    } else if (command->kind == VN_CMD_SHUTDOWN) {
+        node->stored = command->number;
     } else if (command->kind == VN_CMD_MINE_INTERVAL) {
         node->tick_ns = command->number;
         node->deadline_ns = node->now_ns + node->tick_ns;
@@ -404,8 +412,10 @@ static void node_free(struct vn_node *node)
     struct vn_action action;
     while (next_action(node, &action))
         action_release(&action);
-    for (uint32_t i = 0; i < node->link_count; i++)
+    for (uint32_t i = 0; i < node->link_count; i++) {
         outbox_drop(&node->links[i]);
+        mem_free(node->links[i].sent);
+    }
     mem_free(node->items);
     mem_free(node->links);
     mem_free(node);

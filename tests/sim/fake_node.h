@@ -13,6 +13,7 @@
  *   BAN, UNBAN   stops, starts reading on every open link
  *   MINE         stores `number` blocks of one byte above those it stored before
  *   ADD_PEER     loads all stored blocks, `number` bytes at most
+ *   SHUTDOWN     the next MINE stores from height `number` on
  *   MINE_INTERVAL  sends one byte on every link each `number` ns */
 #ifndef FAKE_NODE_H
 #define FAKE_NODE_H
@@ -24,6 +25,11 @@
 
 enum fake_state { FAKE_DIALLING, FAKE_UP, FAKE_CLOSING, FAKE_DOWN };
 
+/* The hash of the first `bytes` bytes that were sent. */
+struct fake_sent {
+    uint64_t bytes, hash;
+};
+
 struct fake_out {
     struct fake_out *next;
     struct vn_slice data;
@@ -32,7 +38,7 @@ struct fake_out {
 struct fake_link {
     uint64_t id;
     enum fake_state state;
-    struct vn_addr remote;
+    struct vn_addr local, remote;
     uint32_t window, used;
     uint32_t used_max;
     uint32_t why;
@@ -42,6 +48,8 @@ struct fake_link {
     uint8_t frame[FAKE_FRAME];
     uint32_t frame_len;
     struct fake_out *head, *tail;
+    struct fake_sent *sent; /* after each slice */
+    uint32_t sent_count;
 };
 
 struct vn_node {
@@ -55,7 +63,7 @@ struct vn_node {
     uint32_t link_count;
     struct fake_action *head, *tail;
     struct vn_store_item *items; /* of the latest STORE that was drained */
-    uint64_t stored, stored_ok, loads, loaded_blocks, loaded_bytes, loaded_first;
+    uint64_t stored, stored_ok, loads, loaded_blocks, loaded_bytes;
     uint64_t frames;
     uint8_t seen[FAKE_FRAMES];
 };

@@ -167,6 +167,18 @@ static void test_addrs_released_waits_half_the_base_or_what_is_asked_if_more(voi
     assert_int_equal(entry.failures, 2);
 }
 
+static void test_addrs_newcomers_may_be_tried_at_once_but_not_earlier(void **state)
+{
+    (void)state;
+    struct addrs addrs;
+    const struct vn_addr addr = host(1);
+    addrs_init(&addrs, 10);
+    const struct addr_entry *entry = addrs_add(&addrs, &addr, false, 5 * S);
+    assert_true(addr_eligible(entry, 5 * S));
+    assert_false(addr_eligible(entry, 5 * S - 1));
+    addrs_deinit(&addrs);
+}
+
 static void test_addrs_are_eligible_from_their_time_on_unless_linked_or_self(void **state)
 {
     (void)state;
@@ -342,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_addrs_are_given_up_after_five_failures_and_tried_rarely),
         cmocka_unit_test(test_addrs_failures_and_times_do_not_overflow),
         cmocka_unit_test(test_addrs_released_waits_half_the_base_or_what_is_asked_if_more),
+        cmocka_unit_test(test_addrs_newcomers_may_be_tried_at_once_but_not_earlier),
         cmocka_unit_test(test_addrs_are_eligible_from_their_time_on_unless_linked_or_self),
         cmocka_unit_test(test_addrs_forget_the_most_failed_first),
         cmocka_unit_test(test_addrs_forget_the_longest_unseen_of_equal_failures),
