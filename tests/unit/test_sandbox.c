@@ -413,30 +413,38 @@ static void test_memory_limit_stops_growth(void **state)
     expect_part("local k, t = ('x'):rep(1024), {} for i = 1, 31 do t[i] = k:rep(1024) end "
                 "return table.concat(t)",
                 "limit: ", "32 MiB");
+    teardown(NULL);
+    open_box(4u << 20, 2000000, seed_a);
+    expect_part("local t = {} for i = 1, 1e9 do t[i] = i end", "limit: t.lua:1: ", "4 MiB");
+    expect("for i = 1, 200 do local s = ('x'):rep(1024):rep(512) end return 'reused'", "reused");
 }
 
 static void test_limits_cannot_be_caught(void **state)
 {
     (void)state;
     static const char *const wraps[] = {
-        "pcall(loop) return 'caught'",
-        "while true do pcall(loop) end",
-        "xpcall(loop, function() return 1 end) return 'caught'",
-        "xpcall(loop, function() while true do end end) return 'caught'",
-        "coroutine.resume(coroutine.create(loop)) return 'caught'",
-        "pcall(coroutine.wrap(loop)) return 'caught'",
-        "pcall(pcall, pcall, loop) return 'caught'",
-        "pcall(table.sort, { 3, 2, 1 }, loop) return 'caught'",
-        "pcall(string.gsub, 'x', 'x', loop) return 'caught'",
+        "pcall(loop) caught = 1",
+        "while true do pcall(loop) caught = 1 end",
+        "xpcall(loop, function() return 1 end) caught = 1",
+        "xpcall(loop, function() while true do end end) caught = 1",
+        "coroutine.resume(coroutine.create(loop)) caught = 1",
+        "pcall(coroutine.wrap(loop)) caught = 1",
+        "pcall(pcall, pcall, loop) caught = 1",
+        "pcall(table.sort, { 3, 2, 1 }, loop) caught = 1",
+        "pcall(string.gsub, 'x', 'x', loop) caught = 1",
         "pcall(function() local a <close> = setmetatable({}, { __close = function() error('mine') "
         "end })"
-        " loop() end) return 'caught'",
+        " loop() end) caught = 1",
         "pcall(function() local a <close> = setmetatable({}, { __close = loop }) loop() end) "
-        "return 'caught'",
+        "caught = 1",
         "local co = coroutine.create(function() local a <close> = setmetatable({}, "
         "{ __close = loop }) coroutine.yield() end) coroutine.resume(co) "
-        "pcall(coroutine.close, co) return 'caught'",
-        "pcall(tostring, setmetatable({}, { __tostring = loop })) return 'caught'",
+        "pcall(coroutine.close, co) caught = 1",
+        "local co = coroutine.create(function() local a <close> = setmetatable({}, "
+        "{ __close = loop }) loop() end) local b <close> = setmetatable({}, "
+        "{ __close = function() coroutine.close(co) caught = 1 end }) coroutine.resume(co) "
+        "caught = 1",
+        "pcall(tostring, setmetatable({}, { __tostring = loop })) caught = 1",
     };
     static const char *const loops[] = {
         "local function loop() while true do end end ",
@@ -448,6 +456,10 @@ static void test_limits_cannot_be_caught(void **state)
             char text[600];
             snprintf(text, sizeof text, "%s%s", loops[k], wraps[i]);
             expect_part(text, "limit: t.lua:1: ", k == 0 ? "steps" : "32 MiB");
+            lua_pushglobaltable(box.L);
+            lua_pushliteral(box.L, "caught");
+            if (lua_rawget(box.L, -2) != LUA_TNIL)
+                fail_msg("the script went on after the limit: %s", text);
         }
 }
 
