@@ -323,6 +323,11 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
     return true;
 }
 
+const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t n)
+{
+    return n < q->run.count ? &q->run.at[q->run.count - 1 - n] : NULL;
+}
+
 size_t sim_queue_count(const struct sim_queue *q)
 {
     return q->count;
