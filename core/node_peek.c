@@ -21,7 +21,7 @@ void vn_node_info(const struct vn_node *node, struct vn_info *out)
         .inbound = net->ready_in,
         .connecting = links - net->ready_out - net->ready_in,
         .known = net->addrs.count,
-        .banned = net->bans,
+        .banned = net->scores.bans,
         .mempool = mempool_count(node->gossip.pool),
         .orphans = chain_orphan_count(chain),
         .height = tip->height,
@@ -69,9 +69,8 @@ static void addr_info(const struct net *net, const struct addr_entry *entry,
                       struct vn_peer_info *info)
 {
     uint8_t key[32];
-    score_key_ip(key, &entry->addr);
     const struct reputation *rep = NULL;
-    if (!score_by_id(net->cfg.ban_by, &entry->addr))
+    if (net_addr_key(net, &entry->addr, key))
         rep = scores_find(&net->scores, key);
     uint32_t state = VN_PEER_DISCONNECTED;
     if (score_banned(rep, net_wall_ns(net)))

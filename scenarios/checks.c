@@ -49,7 +49,7 @@ static bool holds(lua_State *L, struct run *run, struct condition *c)
     run->judging = true;
     run->sandbox.frozen = "a condition (always, eventually, wait) may look, but not draw";
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->fn);
-    int status = lua_pcall(L, 0, 2, 0);
+    int status = sandbox_call(L, 0, 2);
     run->judging = false;
     run->sandbox.frozen = NULL;
     sandbox_check(L, status);

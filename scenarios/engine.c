@@ -158,8 +158,8 @@ bool engine_open_state(struct run *run, char *why, size_t size)
     run->sandbox.sources = &run->engine->sources;
     run->sandbox.interrupt = o->interrupt;
     lua_pushcfunction(run->L, top_level);
-    int status = lua_pcall(run->L, 0, 0, 0);
-    if (sandbox_limit(&run->sandbox, run->L, status))
+    int status = sandbox_call(run->L, 0, 0);
+    if (sandbox_limit(&run->sandbox, status))
         snprintf(why, size, "%s", run->sandbox.limit);
     else if (status != LUA_OK)
         snprintf(why, size, "%s",

@@ -293,7 +293,7 @@ static void judge_status(struct run *run, int status)
         run->result->outcome = ENGINE_INTERRUPTED;
         snprintf(run->result->reason, sizeof run->result->reason, "interrupted at t=%.3f s",
                  (double)run_now(run) / 1e9);
-    } else if (sandbox_limit(&run->sandbox, run->L, status)) {
+    } else if (sandbox_limit(&run->sandbox, status)) {
         bad_scenario(run, run->sandbox.limit);
     } else if (status != LUA_OK) {
         bad_scenario(run, lua_type(run->L, -1) == LUA_TSTRING
@@ -383,7 +383,7 @@ void engine_run_in(struct engine *engine, const struct engine_options *options, 
             run->sandbox.print = on_print;
             lua_pushcfunction(run->L, run_main);
             lua_pushlightuserdata(run->L, params);
-            judge_status(run, lua_pcall(run->L, 1, 0, 0));
+            judge_status(run, sandbox_call(run->L, 1, 0));
         } else {
             bad_scenario(run, why);
         }

@@ -79,32 +79,12 @@ static void task_free(struct run *run, struct task *task)
     free(task);
 }
 
-static bool has_position(const char *text)
-{
-    for (const char *c = strchr(text, ':'); c; c = strchr(c + 1, ':')) {
-        size_t digits = strspn(c + 1, "0123456789");
-        if (digits > 0 && c[1 + digits] == ':')
-            return true;
-    }
-    return false;
-}
-
 /* The error on top of the coroutine's stack goes on, with a place. */
 static _Noreturn void task_failed(struct run *run, struct task *task)
 {
-    lua_State *L = run->L;
-    if (lua_type(task->co, -1) != LUA_TSTRING) {
-        sandbox_where(task->co);
-        lua_pushstring(task->co, "the script raised an error that is a ");
-        lua_pushstring(task->co, luaL_typename(task->co, -3));
-        lua_concat(task->co, 3);
-    } else if (!has_position(lua_tostring(task->co, -1))) {
-        sandbox_where(task->co);
-        lua_insert(task->co, -2);
-        lua_concat(task->co, 2);
-    }
-    lua_xmove(task->co, L, 1);
-    lua_error(L);
+    sandbox_place_error(task->co);
+    lua_xmove(task->co, run->L, 1);
+    lua_error(run->L);
     abort(); /* lua_error does not return */
 }
 
@@ -114,11 +94,10 @@ static void task_resume(struct run *run, struct task *task, int nargs)
     run->current = task;
     run->sandbox.task = task->co;
     sandbox_slice(&run->sandbox);
-    int status = lua_resume(task->co, run->L, nargs, &nres);
+    int status = sandbox_resume(run->L, task->co, nargs, &nres);
     run->current = NULL;
     run->sandbox.task = NULL;
-    if (sandbox_limit(&run->sandbox, task->co, status))
-        sandbox_check(run->L, LUA_OK);
+    sandbox_check(run->L, status);
     if (status != LUA_OK && status != LUA_YIELD)
         task_failed(run, task);
     lua_pop(task->co, nres);

@@ -1,5 +1,6 @@
 /* COMMAND: what the user of the node wants. Each is answered by one REPLY. */
 #include "core/gossip/gossip.h"
+#include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 #include "core/peer/dialer.h"
 
@@ -62,6 +63,7 @@ static void submit_tx(struct gossip *g, uint64_t token, struct vn_slice data)
     struct vn_slice raw = {frame, FRAME_HEADER + 4, frame->len - FRAME_HEADER - 4};
     switch (tx_accept(g, NULL, &msg.u.tx, raw, whole)) {
     case MEMPOOL_ADDED:
+        own_add(g, msg.u.tx.tx_id);
         reply(g, token, VN_OK, NULL);
         break;
     case MEMPOOL_KNOWN:
@@ -88,14 +90,16 @@ static void disconnect(struct gossip *g, uint64_t token, const struct vn_addr *a
     reply(g, token, found ? VN_OK : VN_ERR_UNKNOWN, found ? NULL : "no link with this address");
 }
 
-/* The identity behind an address: that of a link with it, else its IP address. */
+/* The identity behind an address: that of a link with it, else what the address list knows; NULL if
+ * the node id that counts there is not known, or the table is full. */
 static struct reputation *identity_of(struct net *net, const struct vn_addr *addr)
 {
     for (struct peer *p = net->first; p; p = p->next)
         if (p->rep && (addr_equal(&p->remote, addr) || addr_equal(&p->listen, addr)))
             return p->rep;
     uint8_t key[32];
-    score_key_ip(key, addr);
+    if (!net_addr_key(net, addr, key))
+        return NULL;
     return scores_get(&net->scores, key);
 }
 
@@ -104,7 +108,7 @@ static void ban(struct gossip *g, uint64_t token, const struct vn_command *comma
     struct net *net = g->net;
     struct reputation *rep = identity_of(net, &command->addr);
     if (!rep) {
-        reply(g, token, VN_ERR_LIMIT, "no room for another identity");
+        reply(g, token, VN_ERR_UNKNOWN, "nobody known by this address");
         return;
     }
     uint64_t ns = command->number ? command->number : net->cfg.ban_ns;
@@ -121,7 +125,7 @@ static void connect_to(struct gossip *g, uint64_t token, const struct vn_addr *a
 
 static void add_peer(struct gossip *g, uint64_t token, const struct vn_addr *addr)
 {
-    bool ok = addrs_add(&g->net->addrs, addr, true, g->net->now_ns) != NULL;
+    bool ok = net_addr_add(g->net, addr, true) != NULL;
     g->net->dial_wanted = true;
     reply(g, token, ok ? VN_OK : VN_ERR_ARGUMENT, ok ? NULL : "not an address to dial");
 }

@@ -2,6 +2,7 @@
 #include "core/gossip/gossip.h"
 
 #include "core/crypto/sha256.h"
+#include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 
 #include <string.h>
@@ -37,6 +38,7 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
+    own_deinit(g);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);
@@ -51,6 +53,7 @@ void gossip_on_ready(struct gossip *g, struct peer *peer)
         seen_reset_slot(&g->told, peer->slot);
     }
     sync_ask_tip(g, peer);
+    own_announce(g, peer);
 }
 
 void gossip_on_gone(struct gossip *g, struct peer *peer)

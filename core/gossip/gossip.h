@@ -17,6 +17,8 @@ struct gossip {
     struct mempool *pool;
     struct seen heard; /* which link sent us which recent block */
     struct seen told;  /* which link we sent which recent block */
+    uint8_t (*own)[32]; /* ids of transactions submitted here; see own.h */
+    uint32_t own_count, own_capacity;
     struct sync sync;
     struct rng mine_rng, sync_rng;
     struct timer mine_timer, sync_timer, expire_timer, store_timer;

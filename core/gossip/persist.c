@@ -53,7 +53,7 @@ static bool load_addr(struct gossip *g, struct vn_slice slice)
         return false;
     struct vn_addr addr = {.family = key[0], .port = get_le16(key + 17)};
     memcpy(addr.ip, key + 1, sizeof addr.ip);
-    addrs_add(&g->net->addrs, &addr, false, g->net->now_ns);
+    net_addr_add(g->net, &addr, false);
     return true;
 }
 
@@ -67,9 +67,8 @@ static bool load_ban(struct gossip *g, struct vn_slice slice)
     if (until_ns > net_wall_ns(g->net))
         rep = scores_get(&g->net->scores, record + 8);
     if (rep && rep->banned_until_ns == 0) {
-        rep->banned_until_ns = until_ns;
+        score_set_ban(&g->net->scores, rep, until_ns);
         rep->score = SCORE_PROBATION;
-        g->net->bans++;
     }
     return true;
 }
@@ -120,10 +119,29 @@ void persist_on_loaded(struct gossip *g, const struct vn_event *event)
         load_next_stage(g);
 }
 
+/* Puts the heights from store_from into the next batch. Bodies that have left memory can only be missing at
+ * the bottom: of a reorganisation deeper than cached_blocks, or of a failed batch that is tried again. */
+static void gather_blocks(struct gossip *g)
+{
+    uint64_t tip = chain_height(g->chain);
+    for (uint64_t height = g->store_from; height <= tip; height++) {
+        const struct block_record *record = chain_at(g->chain, height);
+        struct vn_slice body = chain_body(g->chain, record);
+        if (body.buf)
+            net_store(g->net, VN_STORE_BLOCK, record->hash, HASH_SIZE, height, vn_slice_ref(body));
+    }
+    if (g->store_from < g->store_pending_from)
+        g->store_pending_from = g->store_from;
+    g->store_from = VN_NEVER;
+}
+
 void persist_mark(struct gossip *g, uint64_t height)
 {
     if (height < g->store_from)
         g->store_from = height;
+    /* The next block may push the lowest of them out of memory: hold them from now on. */
+    if (!g->loading && chain_height(g->chain) - g->store_from + 1 >= g->net->cfg.cached_blocks)
+        gather_blocks(g);
 }
 
 void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
@@ -138,21 +156,6 @@ void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
     }
     if (g->store_pending == 0)
         g->store_pending_from = VN_NEVER;
-}
-
-static void gather_blocks(struct gossip *g)
-{
-    uint64_t tip = chain_height(g->chain);
-    for (uint64_t height = g->store_from; height <= tip; height++) {
-        const struct block_record *record = chain_at(g->chain, height);
-        struct vn_slice body = chain_body(g->chain, record);
-        if (!body.buf)
-            break;
-        net_store(g->net, VN_STORE_BLOCK, record->hash, HASH_SIZE, height, vn_slice_ref(body));
-    }
-    if (g->store_from < g->store_pending_from)
-        g->store_pending_from = g->store_from;
-    g->store_from = VN_NEVER;
 }
 
 void persist_flush(struct gossip *g)

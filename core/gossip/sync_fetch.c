@@ -202,7 +202,7 @@ static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
             continue;
         uint32_t mine = p->requests[REQUEST_RANGE].timeouts;
         uint32_t theirs = best ? best->requests[REQUEST_RANGE].timeouts : UINT32_MAX;
-        if (mine < theirs || (mine == theirs && p->rtt_ns < best->rtt_ns))
+        if (mine < theirs || (mine == theirs && p->answer_ns < best->answer_ns))
             best = p;
     }
     return best;

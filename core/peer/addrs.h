@@ -15,6 +15,8 @@ struct addr_entry {
     uint64_t link;         /* the live link to or from it; 0: none */
     bool seed;             /* never forgotten */
     bool self;             /* our own address: never dialled */
+    bool id_known;
+    uint8_t id_key[32]; /* score key of the node id that answered there when last dialled */
 };
 
 struct addrs {
@@ -22,6 +24,8 @@ struct addrs {
     uint32_t count;
     uint32_t capacity;
     uint32_t max;
+    bool forgot; /* the last add forgot this one: */
+    struct vn_addr forgotten;
 };
 
 struct addrs_policy {

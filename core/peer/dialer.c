@@ -6,10 +6,9 @@
 static bool usable(const void *ctx, const struct addr_entry *entry)
 {
     const struct net *net = ctx;
-    if (net->bans == 0 || score_by_id(net->cfg.ban_by, &entry->addr))
-        return true;
     uint8_t key[32];
-    score_key_ip(key, &entry->addr);
+    if (net->scores.bans == 0 || !net_addr_key(net, &entry->addr, key))
+        return true;
     return !score_banned(scores_find(&net->scores, key), net_wall_ns(net));
 }
 
@@ -37,6 +36,10 @@ void dialer_run(struct net *net)
         struct addr_entry *entry =
             addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, usable, net, &next_ns);
         if (!entry) {
+            /* A ban that ends wakes nobody: look again when one may have. */
+            uint64_t look_ns = add_sat(net->now_ns, net->cfg.retry_failed_ns);
+            if (net->scores.bans > 0 && look_ns < next_ns)
+                next_ns = look_ns;
             timers_arm(&net->timers, &net->dial_timer, next_ns);
             return;
         }
@@ -104,7 +107,7 @@ void dialer_promote(struct net *net, struct peer *peer)
 
 bool dialer_connect(struct net *net, const struct vn_addr *addr)
 {
-    struct addr_entry *entry = addrs_add(&net->addrs, addr, false, net->now_ns);
+    struct addr_entry *entry = net_addr_add(net, addr, false);
     if (!net->online || !entry || entry->link != 0 || entry->self || !usable(net, entry))
         return false;
     dial(net, entry, VN_CLASS_PEER);

@@ -54,17 +54,10 @@ static bool crossing(const struct net *net, const struct peer *newer, const stru
            older->began_ns < net->now_ns;
 }
 
-/* True if `newer` may go on; the older one is closed if it must give way. */
-static bool settle_duplicate(struct net *net, struct peer *newer)
+/* Of crossing dials the one stays that the smaller id dialled. */
+static bool newer_stays(const struct net *net, const struct peer *newer, const struct peer *older)
 {
-    struct peer *older = ready_with_id(net, newer->id_hash);
-    if (!older)
-        return true;
-    /* Of crossing dials the one stays that the smaller id dialled. */
-    bool newer_stays =
-        crossing(net, newer, older) && newer->inbound == newer->id_below_ours;
-    net_close(net, newer_stays ? older : newer, VN_WHY_DUPLICATE);
-    return newer_stays;
+    return crossing(net, newer, older) && newer->inbound == newer->id_below_ours;
 }
 
 /* We reached ourselves: remember under which address. */
@@ -92,10 +85,13 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
         note_self(net, peer);
         return VN_WHY_DUPLICATE;
     }
-    if (!settle_duplicate(net, peer))
+    struct peer *older = ready_with_id(net, peer->id_hash);
+    if (older && !newer_stays(net, peer, older))
         return VN_WHY_DUPLICATE;
     if (peer->inbound && net->ready_in >= net->cfg.max_inbound)
         return VN_WHY_TOO_MANY;
+    if (older) /* gives way only now that the newer one is sure to stay */
+        net_close(net, older, VN_WHY_DUPLICATE);
     return VN_WHY_NONE;
 }
 
@@ -113,19 +109,14 @@ static uint32_t slot_take(struct net *net)
 
 static void remember_address(struct net *net, struct peer *peer)
 {
-    struct addr_entry *entry = addrs_add(&net->addrs, &peer->listen, false, net->now_ns);
+    struct addr_entry *entry = net_addr_add(net, &peer->listen, false);
     if (!entry || entry->self)
         return;
     entry->last_seen_ns = net->now_ns;
     entry->failures = 0;
     if (entry->link == 0)
         entry->link = peer->link;
-    uint8_t key[19] = {entry->addr.family};
-    memcpy(key + 1, entry->addr.ip, 16);
-    put_le16(key + 17, entry->addr.port);
-    struct vn_buf *value = vn_buf_new(8);
-    put_le64(value->data, net_wall_s(net));
-    net_store(net, VN_STORE_ADDR, key, sizeof key, 0, (struct vn_slice){value, 0, 8});
+    net_store_addr(net, &entry->addr, false);
 }
 
 static void become_ready(struct net *net, struct peer *peer)
@@ -140,9 +131,21 @@ static void become_ready(struct net *net, struct peer *peer)
     net_peer_rearm(net, peer);
 }
 
+/* Who answers at an address that we dialled is who listens there; what an acceptor hears proves nothing
+ * about the address it hears of. */
+static void learn_who_listens(struct net *net, const struct peer *peer)
+{
+    struct addr_entry *entry = peer->inbound ? NULL : addrs_find(&net->addrs, &peer->remote);
+    if (!entry)
+        return;
+    memcpy(entry->id_key, peer->id_hash, sizeof entry->id_key);
+    entry->id_known = true;
+}
+
 static bool on_handshake(struct net *net, struct peer *peer, const struct msg *msg)
 {
     learn_identity(net, peer, msg);
+    learn_who_listens(net, peer);
     enum vn_why why = objection(net, peer, msg);
     if (why != VN_WHY_NONE) {
         net_close(net, peer, why);

@@ -214,6 +214,17 @@ static void slot_release(struct net *net, struct peer *peer)
     peer->slot = NO_SLOT;
 }
 
+/* Another ready link with who listens at addr, or 0: of two links with one node the address follows the
+ * one that stays. */
+static uint64_t live_link_with(const struct net *net, const struct peer *but,
+                               const struct vn_addr *addr)
+{
+    for (const struct peer *p = net->first; p; p = p->next)
+        if (p != but && peer_ready(p) && !p->closed && addr_equal(&p->listen, addr))
+            return p->link;
+    return 0;
+}
+
 /* Tells the address list how the link to, or from, an address ended. */
 static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum vn_why why,
                                         bool was_ready)
@@ -222,7 +233,9 @@ static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum
         addrs_find(&net->addrs, peer->inbound ? &peer->listen : &peer->remote);
     if (!entry || entry->link != peer->link)
         return NULL;
-    entry->link = 0;
+    entry->link = live_link_with(net, peer, &entry->addr);
+    if (entry->link != 0)
+        return entry;
     bool blameless = was_ready || peer->inbound || why == VN_WHY_SHUTDOWN || why == VN_WHY_BANNED;
     if (why == VN_WHY_DUPLICATE)
         addrs_released(entry, &net->policy, net->now_ns, net->cfg.retry_failed_ns, &net->backoff_rng);
@@ -258,6 +271,7 @@ static void link_ended(struct net *net, struct peer *peer, enum vn_why why)
     net_set_state(net, peer, state_after(net, peer, entry), why);
     if (peer->rep)
         peer->rep->users--;
+    peer->rep = NULL; /* the shell outlives its hold on the entry */
     slot_release(net, peer);
     timers_disarm(&net->timers, &peer->timer);
     net->dial_wanted = true;

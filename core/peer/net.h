@@ -71,7 +71,6 @@ struct net {
     uint32_t outbound, inbound; /* open links of class peer by direction, ready or not */
     uint32_t feelers;
     uint32_t ready_in, ready_out;
-    uint32_t bans;
     bool online; /* dials and accepts; off while loading and after a shutdown */
     bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
@@ -157,6 +156,10 @@ void net_violation(struct net *net, struct peer *peer, const char *what);
 void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns);
 bool net_banned(struct net *net, struct reputation *rep);
 
+/* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id and
+ * nobody has answered there yet. */
+bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32]);
+
 /* ---- timers and actions ---- */
 
 /* Handles a peer's timer; returns the request kinds that timed out, as bits 1 << enum request_kind. */
@@ -169,6 +172,12 @@ bool net_next_action(struct net *net, struct vn_action *out);
 /* Adds a change to the next STORE batch, taking over value's reference. */
 void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t key_len,
                uint64_t number, struct vn_slice value);
+
+/* addrs_add; what the list forgets for it leaves the store too. */
+struct addr_entry *net_addr_add(struct net *net, const struct vn_addr *addr, bool seed);
+
+/* Stores that somebody listens at addr, seen now; or forgets it. */
+void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget);
 
 /* ---- telling ---- */
 

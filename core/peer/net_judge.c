@@ -34,12 +34,7 @@ void net_violation(struct net *net, struct peer *peer, const char *what)
 
 void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
 {
-    bool was = rep->banned_until_ns != 0;
-    rep->banned_until_ns = until_ns;
-    if (was)
-        net->bans--;
-    if (until_ns != 0)
-        net->bans++;
+    score_set_ban(&net->scores, rep, until_ns);
     net_store(net, VN_STORE_BAN, rep->key, sizeof rep->key, until_ns, (struct vn_slice){0});
     if (until_ns == 0) {
         net_trace(net, &(struct vn_trace){.kind = VN_TR_UNBAN});
@@ -55,6 +50,19 @@ void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
                                           .a = until_ns});
         net_close(net, peer, VN_WHY_BANNED);
     }
+}
+
+bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32])
+{
+    if (!score_by_id(net->cfg.ban_by, addr)) {
+        score_key_ip(key, addr);
+        return true;
+    }
+    const struct addr_entry *entry = addrs_find(&net->addrs, addr);
+    if (!entry || !entry->id_known)
+        return false;
+    memcpy(key, entry->id_key, 32);
+    return true;
 }
 
 bool net_banned(struct net *net, struct reputation *rep)

@@ -45,8 +45,16 @@ void scores_init(struct scores *scores, uint32_t max, uint64_t seed)
     idmap_init(&scores->by_key, offsetof(struct reputation, key), seed);
 }
 
+void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until_ns)
+{
+    scores->bans -= rep->banned_until_ns != 0;
+    scores->bans += until_ns != 0;
+    rep->banned_until_ns = until_ns;
+}
+
 static void scores_drop(struct scores *scores, struct reputation *rep)
 {
+    score_set_ban(scores, rep, 0);
     idmap_remove(&scores->by_key, rep->key);
     if (rep->prev)
         rep->prev->next = rep->next;

@@ -49,6 +49,7 @@ struct scores {
     struct idmap by_key;
     struct reputation *first, *last;
     uint32_t count, max;
+    uint32_t bans; /* entries whose banned_until_ns is set */
 };
 
 void scores_init(struct scores *scores, uint32_t max, uint64_t seed);
@@ -66,6 +67,9 @@ struct reputation *scores_get(struct scores *scores, const uint8_t key[32]);
 
 /* Adds the event's points, clamped; true if this crosses into a ban, which is the caller's to impose. */
 bool score_apply(struct reputation *rep, enum score_event event);
+
+/* Sets the end of the entry's ban; 0 lifts it. */
+void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until_ns);
 
 bool score_banned(const struct reputation *rep, uint64_t wall_ns);
 

@@ -368,6 +368,7 @@ void lan_config(struct vn_config *cfg, uint32_t i, const char *id)
     strcpy(cfg->node_id, id);
     cfg->listen = lan_addr(i);
     cfg->seed[0] = (uint8_t)(i + 1);
+    cfg->sync_interval_ns = 60 * S;
 }
 
 struct lan_node *lan_add(struct lan *lan, const struct vn_config *cfg, const struct vn_api *api,

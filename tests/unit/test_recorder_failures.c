@@ -145,6 +145,38 @@ static void test_recorder_refuses_a_locked_file(void **state)
     assert_string_equal(query(path, "SELECT count(*) FROM run"), "1");
 }
 
+static void test_recorder_lets_several_processes_share_a_new_file(void **state)
+{
+    (void)state;
+    const char *path = in_folder("run.db");
+    enum { RUNS = 4 };
+    pid_t children[RUNS];
+    for (int i = 0; i < RUNS; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            char why[512] = "";
+            struct recorder *r = recorder_open(path, &a_run, why, sizeof why);
+            if (r)
+                put_events(r, 0, 20000);
+            if (!r || !recorder_finish(r, &a_result, why, sizeof why)) {
+                fprintf(stderr, "%s\n", why);
+                _exit(1);
+            }
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < RUNS; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_string_equal(query(path, "SELECT count(*), min(verdict), max(verdict) FROM run"),
+                        "4|pass|pass");
+    assert_string_equal(query(path, "SELECT min(n), max(n) FROM"
+                                    " (SELECT count(*) AS n FROM event GROUP BY run_id)"),
+                        "20000|20000");
+}
+
 static void test_recorder_makes_the_caller_wait_when_the_ring_is_full(void **state)
 {
     (void)state;
@@ -257,6 +289,7 @@ int main(void)
         CASE(test_recorder_names_what_is_wrong_with_a_place),
         CASE(test_recorder_refuses_what_it_may_not_write),
         CASE(test_recorder_refuses_a_locked_file),
+        CASE(test_recorder_lets_several_processes_share_a_new_file),
         CASE(test_recorder_makes_the_caller_wait_when_the_ring_is_full),
         CASE(test_recorder_killed_at_any_moment_leaves_a_valid_file),
         CASE(test_recorder_tells_of_a_full_disk_and_leaves_a_valid_file),
