@@ -123,7 +123,7 @@ static void connect_to(struct gossip *g, uint64_t token, const struct vn_addr *a
 
 static void add_peer(struct gossip *g, uint64_t token, const struct vn_addr *addr)
 {
-    bool ok = addrs_add(&g->net->addrs, addr, true, g->net->now_ns) != NULL;
+    bool ok = net_addr_add(g->net, addr, true) != NULL;
     g->net->dial_wanted = true;
     reply(g, token, ok ? VN_OK : VN_ERR_ARGUMENT, ok ? NULL : "not an address to dial");
 }

@@ -53,7 +53,7 @@ static bool load_addr(struct gossip *g, struct vn_slice slice)
         return false;
     struct vn_addr addr = {.family = key[0], .port = get_le16(key + 17)};
     memcpy(addr.ip, key + 1, sizeof addr.ip);
-    addrs_add(&g->net->addrs, &addr, false, g->net->now_ns);
+    net_addr_add(g->net, &addr, false);
     return true;
 }
 
@@ -119,10 +119,40 @@ void persist_on_loaded(struct gossip *g, const struct vn_event *event)
         load_next_stage(g);
 }
 
+/* Puts the heights from store_from into the next batch. Bodies that have left memory can only be missing at
+ * the bottom: of a reorganisation deeper than cached_blocks, or of a failed batch that is tried again. */
+static void gather_blocks(struct gossip *g)
+{
+    uint64_t tip = chain_height(g->chain);
+    for (uint64_t height = g->store_from; height <= tip; height++) {
+        const struct block_record *record = chain_at(g->chain, height);
+        struct vn_slice body = chain_body(g->chain, record);
+        if (body.buf)
+            net_store(g->net, VN_STORE_BLOCK, record->hash, HASH_SIZE, height, vn_slice_ref(body));
+    }
+    if (g->store_from < g->store_pending_from)
+        g->store_pending_from = g->store_from;
+    g->store_from = VN_NEVER;
+}
+
 void persist_mark(struct gossip *g, uint64_t height)
 {
     if (height < g->store_from)
         g->store_from = height;
+    /* The next block may push the lowest of them out of memory: hold them from now on. */
+    if (!g->loading && chain_height(g->chain) - g->store_from + 1 >= g->net->cfg.cached_blocks)
+        gather_blocks(g);
+}
+
+/* A failed batch is not kept; what it may have held of bans is told again. Addresses come again by
+ * themselves. */
+static void store_bans(struct gossip *g)
+{
+    const struct reputation *rep = g->net->scores.bans ? g->net->scores.first : NULL;
+    for (; rep; rep = rep->next)
+        if (rep->banned_until_ns != 0)
+            net_store(g->net, VN_STORE_BAN, rep->key, sizeof rep->key, rep->banned_until_ns,
+                      (struct vn_slice){0});
 }
 
 void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
@@ -132,26 +162,13 @@ void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
         return;
     g->store_pending--;
     if (status != VN_OK) {
-        persist_mark(g, g->store_pending_from);
+        if (g->store_pending_from != VN_NEVER)
+            persist_mark(g, g->store_pending_from);
+        store_bans(g);
         timers_arm(&g->net->timers, &g->store_timer, add_sat(g->net->now_ns, RETRY_NS));
     }
     if (g->store_pending == 0)
         g->store_pending_from = VN_NEVER;
-}
-
-static void gather_blocks(struct gossip *g)
-{
-    uint64_t tip = chain_height(g->chain);
-    for (uint64_t height = g->store_from; height <= tip; height++) {
-        const struct block_record *record = chain_at(g->chain, height);
-        struct vn_slice body = chain_body(g->chain, record);
-        if (!body.buf)
-            break;
-        net_store(g->net, VN_STORE_BLOCK, record->hash, HASH_SIZE, height, vn_slice_ref(body));
-    }
-    if (g->store_from < g->store_pending_from)
-        g->store_pending_from = g->store_from;
-    g->store_from = VN_NEVER;
 }
 
 void persist_flush(struct gossip *g)

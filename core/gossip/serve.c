@@ -110,7 +110,7 @@ static void load(struct gossip *g, struct peer *peer, uint64_t start, uint64_t e
     peer->load_token = g->net->next_token++;
     struct action_entry *action = net_push_action(g->net, VN_ACT_LOAD, peer->load_token);
     action->why = VN_LOAD_BLOCKS;
-    action->from = start;
+    action->from = start ? start : 1; /* the genesis is in memory, never in the store */
     action->to = end;
     action->max_bytes = RANGE_BYTES_MAX;
 }
@@ -160,12 +160,16 @@ bool serve_on_loaded(struct gossip *g, const struct vn_event *event)
         return true;
     struct vn_slice bodies[RANGE_BLOCKS_MAX];
     uint32_t count = 0;
-    uint64_t sum = 0;
+    uint64_t sum = 0, start = peer->served[0].start;
+    if (start == 0) {
+        bodies[count++] = chain_body(g->chain, chain_genesis(g->chain));
+        sum = bodies[0].len;
+    }
     uint32_t given = event->u.loaded.status == VN_OK ? event->u.loaded.count : 0;
-    for (uint32_t i = 0; i < given && i < RANGE_BLOCKS_MAX; i++) {
+    for (uint32_t i = 0; i < given && count < RANGE_BLOCKS_MAX; i++) {
         struct vn_slice slice = event->u.loaded.slices[i];
         sum += slice.len;
-        if (sum > RANGE_BYTES_MAX || !slice_is_block_at(g, slice, peer->served[0].start + i))
+        if (sum > RANGE_BYTES_MAX || !slice_is_block_at(g, slice, start + count))
             break;
         bodies[count++] = slice;
     }

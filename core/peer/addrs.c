@@ -72,6 +72,7 @@ static struct addr_entry *addrs_victim(const struct addrs *addrs)
 struct addr_entry *addrs_add(struct addrs *addrs, const struct vn_addr *addr, bool seed,
                              uint64_t now_ns)
 {
+    addrs->forgot = false;
     if (!addr_dialable(addr))
         return NULL;
     struct addr_entry *entry = addrs_find(addrs, addr);
@@ -90,6 +91,8 @@ struct addr_entry *addrs_add(struct addrs *addrs, const struct vn_addr *addr, bo
         entry = addrs_victim(addrs);
         if (!entry)
             return NULL;
+        addrs->forgot = true;
+        addrs->forgotten = entry->addr;
     }
     *entry = (struct addr_entry){.addr = *addr, .next_try_ns = now_ns, .seed = seed};
     return entry;

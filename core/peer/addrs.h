@@ -24,6 +24,8 @@ struct addrs {
     uint32_t count;
     uint32_t capacity;
     uint32_t max;
+    bool forgot; /* the last add forgot this one: */
+    struct vn_addr forgotten;
 };
 
 struct addrs_policy {

@@ -107,7 +107,7 @@ void dialer_promote(struct net *net, struct peer *peer)
 
 bool dialer_connect(struct net *net, const struct vn_addr *addr)
 {
-    struct addr_entry *entry = addrs_add(&net->addrs, addr, false, net->now_ns);
+    struct addr_entry *entry = net_addr_add(net, addr, false);
     if (!net->online || !entry || entry->link != 0 || entry->self || !usable(net, entry))
         return false;
     dial(net, entry, VN_CLASS_PEER);

@@ -109,19 +109,14 @@ static uint32_t slot_take(struct net *net)
 
 static void remember_address(struct net *net, struct peer *peer)
 {
-    struct addr_entry *entry = addrs_add(&net->addrs, &peer->listen, false, net->now_ns);
+    struct addr_entry *entry = net_addr_add(net, &peer->listen, false);
     if (!entry || entry->self)
         return;
     entry->last_seen_ns = net->now_ns;
     entry->failures = 0;
     if (entry->link == 0)
         entry->link = peer->link;
-    uint8_t key[19] = {entry->addr.family};
-    memcpy(key + 1, entry->addr.ip, 16);
-    put_le16(key + 17, entry->addr.port);
-    struct vn_buf *value = vn_buf_new(8);
-    put_le64(value->data, net_wall_s(net));
-    net_store(net, VN_STORE_ADDR, key, sizeof key, 0, (struct vn_slice){value, 0, 8});
+    net_store_addr(net, &entry->addr, false);
 }
 
 static void become_ready(struct net *net, struct peer *peer)

@@ -173,6 +173,12 @@ bool net_next_action(struct net *net, struct vn_action *out);
 void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t key_len,
                uint64_t number, struct vn_slice value);
 
+/* addrs_add; what the list forgets for it leaves the store too. */
+struct addr_entry *net_addr_add(struct net *net, const struct vn_addr *addr, bool seed);
+
+/* Stores that somebody listens at addr, seen now; or forgets it. */
+void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget);
+
 /* ---- telling ---- */
 
 void net_trace(struct net *net, const struct vn_trace *trace);

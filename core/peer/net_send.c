@@ -113,7 +113,7 @@ void net_request_done(struct net *net, struct peer *peer, enum request_kind kind
     struct request *request = &peer->requests[kind];
     request->deadline_ns = VN_NEVER;
     request->timeouts = 0;
-    peer->rtt_ns = net->now_ns - request->sent_ns;
+    peer->answer_ns = net->now_ns - request->sent_ns;
 }
 
 /* ---- the store ---- */
@@ -136,7 +136,42 @@ void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t k
     item->value = value;
 }
 
+void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget)
+{
+    uint8_t key[19] = {addr->family};
+    memcpy(key + 1, addr->ip, 16);
+    put_le16(key + 17, addr->port);
+    struct vn_slice value = {0};
+    if (!forget) {
+        value = (struct vn_slice){vn_buf_new(8), 0, 8};
+        put_le64(value.buf->data, net_wall_s(net));
+    }
+    net_store(net, VN_STORE_ADDR, key, sizeof key, 0, value);
+}
+
+struct addr_entry *net_addr_add(struct net *net, const struct vn_addr *addr, bool seed)
+{
+    struct addr_entry *entry = addrs_add(&net->addrs, addr, seed, net->now_ns);
+    if (net->addrs.forgot)
+        net_store_addr(net, &net->addrs.forgotten, true);
+    return entry;
+}
+
 /* ---- taking actions ---- */
+
+/* One SEND did not take all that leaves before the CLOSE that is queued already: another goes first. */
+static void send_before_close(struct net *net, struct peer *peer)
+{
+    struct action_entry *entry = mem_pool_take(&net->pools->action_entries);
+    entry->kind = VN_ACT_SEND;
+    entry->link = peer->link;
+    entry->peer = peer;
+    peer->send_entry = entry;
+    entry->next = net->actions;
+    net->actions = entry;
+    if (!net->actions_last)
+        net->actions_last = entry;
+}
 
 /* Fills a SEND from the outbox; false if nothing can leave. */
 static bool fill_send(struct net *net, struct peer *peer, struct vn_action *out)
@@ -162,8 +197,11 @@ static bool fill_send(struct net *net, struct peer *peer, struct vn_action *out)
                                           .addr = &peer->remote,
                                           .a = finished[i].kind,
                                           .b = finished[i].bytes});
-    if (peer->closed)
+    if (peer->closed) {
+        if (peer->window > 0 && !outbox_empty(&peer->outbox))
+            send_before_close(net, peer);
         return true;
+    }
     schedule_send(net, peer);
     if (peer->window == 0 && !outbox_empty(&peer->outbox))
         net_peer_rearm(net, peer);

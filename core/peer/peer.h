@@ -64,7 +64,8 @@ struct peer {
     uint64_t progress_ns;  /* last time output moved, or had nothing to move */
     uint64_t ping_ns;      /* when the outstanding Ping left; 0: none */
     uint64_t ping_nonce;
-    uint64_t rtt_ns;
+    uint64_t rtt_ns;    /* of the last answered Ping or handshake */
+    uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
     uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
     uint64_t best_height; /* the highest it showed us */
     uint8_t id_hash[32];  /* SHA-256 of its node id */

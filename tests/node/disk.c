@@ -111,6 +111,7 @@ uint32_t disk_load(const struct disk *disk, const struct vn_action *action, stru
     uint64_t from = action->u.load.from, sum = 0;
     switch ((enum vn_load_op)action->u.load.op) {
     case VN_LOAD_BLOCKS:
+        assert(from >= 1); /* the genesis is no business of a store */
         for (uint64_t h = from; h <= action->u.load.to && h <= disk->heights; h++) {
             struct vn_buf *value = disk->blocks[h - 1].value;
             sum += value->len;

@@ -19,6 +19,7 @@ void rig_config(struct vn_config *cfg)
     cfg->genesis_timestamp = FORGE_GENESIS_S;
     cfg->difficulty = FORGE_D0;
     cfg->feeler_interval_ns = 0;
+    cfg->sync_interval_ns = 1000000 * S; /* asks for news only when told */
 }
 
 static void on_trace(void *ctx, const struct vn_trace *trace)

@@ -99,8 +99,8 @@ struct rig {
     uint32_t chunk;   /* bytes per BYTES event, 0: all at once */
 };
 
-/* Defaults: id "m-node-under-test", listening at 10.0.0.1:8765, no seeds, no feelers, the forge's
- * chain. */
+/* Defaults: id "m-node-under-test", listening at 10.0.0.1:8765, no seeds, no feelers, no looking
+ * for news by itself, the forge's chain. */
 void rig_config(struct vn_config *cfg);
 
 /* cfg may be NULL. Does not START yet. */
