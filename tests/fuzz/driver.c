@@ -207,12 +207,11 @@ void driver_drain(struct driver *d)
 
 /* ---- events ---- */
 
-void driver_accept(struct driver *d, const struct vn_addr *remote, uint32_t window)
+void driver_accept(struct driver *d, uint32_t window)
 {
     struct driver_link *link = link_new(d, d->next_accepted);
     d->next_accepted += 2;
     driver_dialled_up(d, link, window);
-    (void)remote;
 }
 
 void driver_dialled_up(struct driver *d, struct driver_link *link, uint32_t window)

@@ -67,7 +67,7 @@ void driver_step(struct driver *d, struct vn_event *event);
 void driver_drain(struct driver *d);
 
 /* Events that the driver has to account for. */
-void driver_accept(struct driver *d, const struct vn_addr *remote, uint32_t window);
+void driver_accept(struct driver *d, uint32_t window);
 void driver_dialled_up(struct driver *d, struct driver_link *link, uint32_t window);
 void driver_down(struct driver *d, struct driver_link *link, enum vn_why why);
 void driver_bytes(struct driver *d, const struct driver_link *link, struct vn_slice data);

@@ -152,7 +152,7 @@ static void flood(struct driver *d, struct input *in, const struct driver_link *
 static void accept_link(struct driver *d, struct input *in, bool speaks)
 {
     const uint8_t shape = input_u8(in);
-    driver_accept(d, NULL, shape & 1 ? 1u << 18 : 1u + shape);
+    driver_accept(d, shape & 1 ? 1u << 18 : 1u + shape);
     if (speaks)
         say(d, &d->links[d->link_count - 1], forge_handshake(in, shape >> 4));
 }
@@ -312,6 +312,28 @@ static void start(struct driver *d)
     driver_drain(d);
 }
 
+/* The world so far: a trunk of 6 blocks, and a longer branch that leaves it at height 2; the node's
+ * disk may hold some of the trunk. */
+static void prepare_world(struct driver *d, struct forge *forge, uint32_t on_disk)
+{
+    static const uint8_t shapes[16] = {1, 2, 3, 5, 6, 7};
+    struct input fixed = {shapes, sizeof shapes};
+    forge_grow(forge, &fixed, 0, 6);
+    forge_grow(forge, &fixed, 2, 8);
+    for (uint32_t h = 1; h <= on_disk; h++)
+        d->disk[h] = (struct vn_slice){vn_buf_ref(forge->blocks[h]), 0, forge->blocks[h]->len};
+}
+
+static void greet(struct driver *d, uint32_t peers)
+{
+    for (uint32_t who = 0; who < peers; who++) {
+        struct input empty = {NULL, 0};
+        driver_accept(d, 1u << 18);
+        say(d, &d->links[d->link_count - 1], forge_handshake(&empty, who));
+        driver_drain(d);
+    }
+}
+
 static void look(const struct driver *d)
 {
     struct vn_info info = {.size = sizeof info};
@@ -339,7 +361,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     forge_init(&forge);
     config_of(&config, &in, &forge);
     driver_init(&d, &config);
+    const uint8_t world = input_u8(&in);
+    prepare_world(&d, &forge, world % 5);
     start(&d);
+    for (uint32_t i = 0; i < 3 && world & 0x20; i++) { /* blocks, addresses, bans */
+        driver_loaded(&d, VN_OK, 100);
+        driver_drain(&d);
+    }
+    greet(&d, world >> 6);
     while (input_left(&in) > 0 && driver_room(&d)) {
         run_op(&d, &forge, &in);
         if (input_below(&in, 4) != 0)
