@@ -1,5 +1,6 @@
-/* NewBlock: checked by its rules and, if new and valid, kept and relayed to the others. A known one costs
- * its sender nothing unless the same link sends it again; an unknown parent makes us catch up. */
+/* NewBlock: checked by its rules and, if new and valid, kept and relayed to the others. A known one
+ * costs its sender nothing unless the same link sends it again; an unknown parent makes us catch
+ * up. */
 #include "core/gossip/gossip.h"
 
 void on_new_block(struct gossip *g, struct peer *peer, const struct block_view *block,

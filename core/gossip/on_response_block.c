@@ -1,11 +1,11 @@
-/* ResponseBlock: the newest block of a peer, which goes into the chain or shows what is missing, or the
- * answer to a probe of the synchroniser. One that nobody asked for is ignored. */
+/* ResponseBlock: the newest block of a peer, which goes into the chain or shows what is missing, or
+ * the answer to a probe of the synchroniser. One that nobody asked for is ignored. */
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
 #define QUICK_NS UINT64_C(1000000000)
 
-/* A feeler has done its work once its chain is known: it stays only where that differs from ours. */
+/* A feeler has done its work once its chain is known: it stays only where that differs from ours */
 static void feeler_done(struct gossip *g, struct peer *peer, bool differs)
 {
     if (peer->link_class != VN_CLASS_FEELER || peer->closed)

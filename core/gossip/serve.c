@@ -1,14 +1,15 @@
 /* Answering RequestBlock and RequestBlockRange.
  *
- * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in memory
- * and the link's outbox has room, else by one LOAD ahead. Failure modes: a peer that asks without
- * reading fills its FIFO, is not read any more (net_update_reading), and ends the link at SERVED_MAX; a
- * disk that fails makes the answer shorter. */
+ * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in
+ * memory and the link's outbox has room, else by one LOAD ahead. Failure modes: a peer that asks
+ * without reading fills its FIFO, is not read any more (net_update_reading), and ends the link at
+ * SERVED_MAX; a disk that fails makes the answer shorter. */
 #include "core/gossip/gossip.h"
 
 #include <string.h>
 
-/* The requests that may have been on their way when reading stopped: a full default window of them. */
+/* The requests that may have been on their way when reading stopped: a full default window of them.
+ */
 #define SERVED_MAX 16384u
 
 #define RANGE_HEADER 12u /* message kind, count */
@@ -69,7 +70,8 @@ static struct vn_slice range_frame(const struct vn_slice *bodies, uint32_t count
 }
 
 /* Answers the first request in the FIFO with these bodies, ascending from its start. */
-static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *bodies, uint32_t count)
+static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *bodies,
+                   uint32_t count)
 {
     bool range = peer->served[0].kind == REQUEST_RANGE;
     struct vn_slice frame;

@@ -1,18 +1,19 @@
-/* Catching up: from the newest block a peer shows, back to the highest block we share, then up in ranges
- * from several peers at once (PROTOCOL-0.1 section 6).
+/* Catching up: from the newest block a peer shows, back to the highest block we share, then up in
+ * ranges from several peers at once (PROTOCOL-0.1 section 6).
  *
- *   IDLE -> a peer shows a block that does not connect, or a higher one -> LOCATING: RequestBlock at
- *   heights between a common and an uncommon one, doubling steps down, then halving -> FETCHING: the
- *   heights above are cut into chunks of at most 100; each ready peer that claims to have one gets one
- *   request; chunks are held until all before them are in the chain -> IDLE.
+ *   IDLE -> a peer shows a block that does not connect, or a higher one -> LOCATING: RequestBlock
+ * at heights between a common and an uncommon one, doubling steps down, then halving -> FETCHING:
+ * the heights above are cut into chunks of at most 100; each ready peer that claims to have one
+ * gets one request; chunks are held until all before them are in the chain -> IDLE.
  *
- * Peers of our own branch have all heights that we have, with other blocks than the leader's: so heights up
- * to our own come from the leader alone, and every block must be the child of the one before.
+ * Peers of our own branch have all heights that we have, with other blocks than the leader's: so
+ * heights up to our own come from the leader alone, and every block must be the child of the one
+ * before.
  *
- * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others only); a
- * chunk that does not connect is asked of the leader; a leader whose own answers do not connect, or that
- * leaves, ends the run and the next best peer leads a new one. Nothing here is ever a reason to
- * punish but an answer that does not fit its request, or an invalid block. */
+ * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others
+ * only); a chunk that does not connect is asked of the leader; a leader whose own answers do not
+ * connect, or that leaves, ends the run and the next best peer leads a new one. Nothing here is
+ * ever a reason to punish but an answer that does not fit its request, or an invalid block. */
 #ifndef GOSSIP_SYNC_H
 #define GOSSIP_SYNC_H
 
@@ -20,8 +21,8 @@
 #include "core/peer/peer.h"
 #include "core/wire/msg.h"
 
-#define SYNC_CHUNKS    8u          /* fetched ahead of the chain */
-#define SYNC_HELD_MAX  16777216u   /* bytes of answers held; above it only the next chunk is asked for */
+#define SYNC_CHUNKS   8u        /* fetched ahead of the chain */
+#define SYNC_HELD_MAX 16777216u /* bytes of answers; above it only the next chunk is asked for */
 
 struct gossip;
 

@@ -206,7 +206,8 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
            peer->best_height >= chunk->end && request->timeouts < g->net->cfg.probe_retries;
 }
 
-/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest link. */
+/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest
+ * link. */
 static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
 {
     struct peer *best = NULL;

@@ -1,7 +1,8 @@
-/* One link's life: what we know of the remote node at its other end, from the dial or the accept to the
- * driver's LINK_DOWN. Plain data and the table of legal states; net.c moves it.
+/* One link's life: what we know of the remote node at its other end, from the dial or the accept to
+ * the driver's LINK_DOWN. Plain data and the table of legal states; net.c moves it.
  *
- * A peer that is closed (`closed`) is only a shell: it waits for its LINK_DOWN and ignores the rest. */
+ * A peer that is closed (`closed`) is only a shell: it waits for its LINK_DOWN and ignores the
+ * rest. */
 #ifndef PEER_PEER_H
 #define PEER_PEER_H
 
