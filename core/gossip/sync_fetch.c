@@ -202,8 +202,9 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
         return false;
     if (peer->link == g->sync.leader)
         return true;
-    return !chunk->leader_only && peer->ahead && !peer->off_chain && peer->link_class == VN_CLASS_PEER &&
-           peer->best_height >= chunk->end && request->timeouts < g->net->cfg.probe_retries;
+    return !chunk->leader_only && peer->ahead && !peer->off_chain &&
+           peer->link_class == VN_CLASS_PEER && peer->best_height >= chunk->end &&
+           request->timeouts < g->net->cfg.probe_retries;
 }
 
 /* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest

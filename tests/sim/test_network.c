@@ -1,4 +1,5 @@
-/* Real nodes in the simulated network: what neither the node's tests nor the simulator's can show alone. */
+/* Real nodes in the simulated network: what neither the node's tests nor the simulator's can show
+ * alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +54,8 @@ static struct sim *network(uint32_t nodes, uint64_t seed, struct heard *heard,
         if (adjust)
             adjust(&node, i);
         char why[160];
-        assert_int_equal(sim_host_add(sim, &node, &(struct sim_host_params){0}, why, sizeof why), i);
+        struct sim_host_params params = {0};
+        assert_int_equal(sim_host_add(sim, &node, &params, why, sizeof why), i);
     }
     return sim;
 }
@@ -67,7 +69,8 @@ static struct vn_info info_of(const struct sim *sim, uint32_t host)
 
 static void mine(struct sim *sim, uint32_t host, uint64_t blocks)
 {
-    assert_true(sim_command(sim, host, &(struct vn_command){.kind = VN_CMD_MINE, .number = blocks}));
+    struct vn_command command = {.kind = VN_CMD_MINE, .number = blocks};
+    assert_true(sim_command(sim, host, &command));
 }
 
 static void assert_one_tip(const struct sim *sim, uint32_t nodes, uint64_t height)
