@@ -144,6 +144,17 @@ void persist_mark(struct gossip *g, uint64_t height)
         gather_blocks(g);
 }
 
+/* A failed batch is not kept; what it may have held of bans is told again. Addresses come again by
+ * themselves. */
+static void store_bans(struct gossip *g)
+{
+    const struct reputation *rep = g->net->scores.bans ? g->net->scores.first : NULL;
+    for (; rep; rep = rep->next)
+        if (rep->banned_until_ns != 0)
+            net_store(g->net, VN_STORE_BAN, rep->key, sizeof rep->key, rep->banned_until_ns,
+                      (struct vn_slice){0});
+}
+
 void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
 {
     (void)token;
@@ -151,7 +162,9 @@ void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
         return;
     g->store_pending--;
     if (status != VN_OK) {
-        persist_mark(g, g->store_pending_from);
+        if (g->store_pending_from != VN_NEVER)
+            persist_mark(g, g->store_pending_from);
+        store_bans(g);
         timers_arm(&g->net->timers, &g->store_timer, add_sat(g->net->now_ns, RETRY_NS));
     }
     if (g->store_pending == 0)

@@ -2,6 +2,8 @@
 #include "core/gossip/gossip.h"
 #include "core/gossip/sync_fetch.h"
 
+#include <string.h>
+
 #define RELOCATE_MAX 3u
 
 void sync_init(struct sync *sync)
@@ -59,6 +61,7 @@ static void locate(struct gossip *g)
     uint64_t above = chain_height(g->chain) + 1;
     sync->state = SYNC_LOCATING;
     sync->common = 0;
+    memcpy(sync->common_hash, chain_genesis(g->chain)->hash, HASH_SIZE);
     sync->uncommon = sync->target < above ? sync->target : above;
     sync->step = 1;
 }
@@ -156,6 +159,7 @@ void sync_on_block(struct gossip *g, struct peer *peer, const struct block_view 
         return;
     if (block && chain_find(g->chain, block->hash)) {
         sync->common = height;
+        memcpy(sync->common_hash, block->hash, HASH_SIZE);
         sync->step = 0;
     } else {
         sync->uncommon = height;

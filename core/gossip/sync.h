@@ -6,6 +6,9 @@
  *   heights above are cut into chunks of at most 100; each ready peer that claims to have one gets one
  *   request; chunks are held until all before them are in the chain -> IDLE.
  *
+ * Peers of our own branch have all heights that we have, with other blocks than the leader's: so heights up
+ * to our own come from the leader alone, and every block must be the child of the one before.
+ *
  * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others only); a
  * chunk that does not connect is asked of the leader; a leader whose own answers do not connect, or that
  * leaves, ends the run and the next best peer leads a new one. Nothing here is ever a reason to
@@ -43,9 +46,12 @@ struct sync {
     uint64_t leader;    /* link */
     uint64_t target;    /* height to reach */
     uint64_t common;    /* LOCATING: known to be shared */
+    uint8_t common_hash[32];
     uint64_t uncommon;  /* LOCATING: known not to be, or above both chains */
     uint64_t step;
     uint64_t connect;   /* FETCHING: the next height to put into the chain */
+    uint8_t connect_hash[32]; /* of the block below it on the leader's chain */
+    uint64_t own_top;   /* FETCHING: our height when it began */
     uint64_t assign;    /* the next height that no chunk covers */
     uint64_t held_bytes;
     uint64_t started_at; /* our height then */

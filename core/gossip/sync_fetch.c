@@ -4,12 +4,15 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <string.h>
 
 void fetch_begin(struct gossip *g)
 {
     struct sync *sync = &g->sync;
     sync->state = SYNC_FETCHING;
     sync->connect = sync->assign = sync->common + 1;
+    memcpy(sync->connect_hash, sync->common_hash, HASH_SIZE);
+    sync->own_top = chain_height(g->chain);
     sync->held_bytes = 0;
     sync->chunks = mem_new(SYNC_CHUNKS, sizeof *sync->chunks);
 }
@@ -71,16 +74,22 @@ void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
 
 enum connected { CONNECTED_ALL, CONNECTED_NOT, CONNECTED_BAD };
 
-/* Puts a held chunk's blocks into the chain, in order. */
+/* Puts a held chunk's blocks into the chain, in order, each the child of the one before. */
 static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, struct peer *source)
 {
     struct vn_slice payload = vn_slice_ref(chunk->payload); /* the chunk may be dropped meanwhile */
     const uint8_t *start = vn_slice_data(payload);
     struct reader r = reader_over(start + chunk->offset, payload.len - chunk->offset);
     enum connected verdict = CONNECTED_ALL;
+    const uint8_t *below = g->sync.connect_hash;
     for (uint32_t i = 0, count = chunk->count; i < count && verdict == CONNECTED_ALL; i++) {
         struct block_view block;
         wire_read_block(&r, &block);
+        if (!hash_eq(block.prev_hash, below)) {
+            verdict = CONNECTED_NOT;
+            break;
+        }
+        below = block.hash;
         struct vn_slice body = {payload.buf,
                                 payload.off + (uint32_t)(block.raw.data - start),
                                 (uint32_t)block.raw.len};
@@ -97,6 +106,8 @@ static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, stru
             break;
         }
     }
+    if (verdict == CONNECTED_ALL)
+        memmove(g->sync.connect_hash, below, HASH_SIZE);
     vn_slice_unref(payload);
     return verdict;
 }
@@ -177,7 +188,8 @@ static void cover(struct sync *sync)
         uint64_t count = left < RANGE_BLOCKS_MAX ? left : RANGE_BLOCKS_MAX;
         *chunk = (struct chunk){.start = sync->assign,
                                 .end = sync->assign + count - 1,
-                                .state = CHUNK_WANTED};
+                                .state = CHUNK_WANTED,
+                                .leader_only = sync->assign <= sync->own_top};
         sync->assign += count;
     }
 }

@@ -324,10 +324,36 @@ void lan_run(struct lan *lan, uint64_t ns)
 
 /* ---- nodes ---- */
 
+static struct lan_asked *asked_on(struct lan_node *node, uint64_t link)
+{
+    for (uint32_t i = 0; i < node->asked_count; i++)
+        if (node->asked[i].link == link)
+            return &node->asked[i];
+    assert_true(node->asked_count < LAN_ASKED);
+    node->asked[node->asked_count] = (struct lan_asked){.link = link};
+    return &node->asked[node->asked_count++];
+}
+
+/* At all times at most one request of a kind is open on a link. */
+static void audit_requests(struct lan_node *node, const struct vn_trace *trace)
+{
+    if (trace->kind == VN_TR_MSG_OUT &&
+        (trace->a == MSG_REQUEST_BLOCK || trace->a == MSG_REQUEST_BLOCK_RANGE)) {
+        uint64_t *at = &asked_on(node, trace->link)->at_ns[trace->a == MSG_REQUEST_BLOCK_RANGE];
+        assert_true(*at == 0 || trace->now_ns - *at >= node->cfg.response_timeout_ns);
+        *at = trace->now_ns;
+        node->ranges_asked += trace->a == MSG_REQUEST_BLOCK_RANGE;
+    }
+    if (trace->kind == VN_TR_MSG_IN &&
+        (trace->a == MSG_RESPONSE_BLOCK || trace->a == MSG_RESPONSE_BLOCK_RANGE))
+        asked_on(node, trace->link)->at_ns[trace->a == MSG_RESPONSE_BLOCK_RANGE] = 0;
+}
+
 static void on_trace(void *ctx, const struct vn_trace *trace)
 {
     struct lan_node *node = ctx;
     int64_t score = (int64_t)trace->a;
+    audit_requests(node, trace);
     if (trace->kind == VN_TR_SCORE) {
         node->lowest_score = score < node->lowest_score ? score : node->lowest_score;
         node->evidence += (int64_t)trace->b < 0 && trace->c;

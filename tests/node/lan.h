@@ -8,6 +8,7 @@
 
 #define LAN_NODES 8u
 #define LAN_CONNS 4096u
+#define LAN_ASKED 256u
 
 struct lan_end {
     uint32_t node;
@@ -20,6 +21,12 @@ struct lan_conn {
     struct lan_end ends[2]; /* 0: who dialled */
     uint64_t latency_ns[2]; /* to end 0, to end 1 */
     bool cut;
+};
+
+/* The open requests of a node on one of its links. */
+struct lan_asked {
+    uint64_t link;
+    uint64_t at_ns[2]; /* RequestBlock, RequestBlockRange; 0: none */
 };
 
 struct lan_node {
@@ -39,6 +46,9 @@ struct lan_node {
     uint32_t disk_answers;
     struct rig_reply last_reply;
     uint64_t deepest_reorg;
+    struct lan_asked asked[LAN_ASKED];
+    uint32_t asked_count;
+    uint32_t ranges_asked;
 };
 
 struct lan_event;
