@@ -16,21 +16,21 @@ void lua_net_push(lua_State *L)
     luaL_setmetatable(L, NET);
 }
 
-static void self_arg(lua_State *L, const char *what)
+void lua_net_self(lua_State *L, const char *what)
 {
     if (!luaL_testudata(L, 1, NET))
-        sandbox_error(L, "%s: call it on the network, with a colon: net:%s(...)", what, what);
+        sandbox_error(L, "net:%s: call it on the network, with a colon: net:%s(...)", what, what);
 }
 
 static struct run *acting(lua_State *L, const char *what)
 {
-    self_arg(L, what);
+    lua_net_self(L, what);
     return run_acting(L, what);
 }
 
 static struct run *looking(lua_State *L, const char *what)
 {
-    self_arg(L, what);
+    lua_net_self(L, what);
     return run_looking(L, what);
 }
 

@@ -33,6 +33,7 @@ static int reference(lua_State *L, int index)
 
 int lua_net_peer(lua_State *L)
 {
+    lua_net_self(L, "peer");
     struct run *run = run_acting(L, "net:peer");
     int link = 0, message = 0, bytes = 0, closed = 0;
     struct sim_host_params host = {0};

@@ -306,6 +306,8 @@ void lua_class(lua_State *L, const char *name, const luaL_Reg *methods);
 int lua_net_spawn(lua_State *L);
 int lua_net_peer(lua_State *L);
 void lua_net_push(lua_State *L);
+/* Raises an error unless argument 1 of net:WHAT is the network. */
+void lua_net_self(lua_State *L, const char *what);
 
 /* Pushes the node or peer of a host, the same value each time. */
 void lua_host_push(lua_State *L, uint32_t host);
