@@ -31,10 +31,16 @@ void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uin
     net_update_reading(g->net, peer);
 }
 
+/* An idle link holds no FIFO: most ask for one thing, once. */
 static void served_pop(struct peer *peer)
 {
     peer->served_count--;
     memmove(peer->served, peer->served + 1, peer->served_count * sizeof *peer->served);
+    if (peer->served_count == 0) {
+        mem_free(peer->served);
+        peer->served = NULL;
+        peer->served_cap = 0;
+    }
 }
 
 /* ---- answers ---- */
