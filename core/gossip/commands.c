@@ -133,6 +133,7 @@ static void add_peer(struct gossip *g, uint64_t token, const struct vn_addr *add
 static void shut_down(struct gossip *g, uint64_t token)
 {
     g->net->online = false;
+    g->net->shut = true;
     miner_start(g, 0);
     for (struct peer *p = g->net->first; p; p = p->next)
         net_close(g->net, p, VN_WHY_SHUTDOWN);

@@ -12,7 +12,11 @@
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 {
     const struct vn_config *cfg = &net->cfg;
-    *g = (struct gossip){.net = net, .store_from = VN_NEVER, .store_pending_from = VN_NEVER};
+    *g = (struct gossip){.net = net,
+                         .mine_interval_ns = cfg->mine_interval_ns,
+                         .store_from = VN_NEVER,
+                         .store_pending_from = VN_NEVER,
+                         .loading = true};
     struct rng salt;
     rng_fork(&salt, cfg->seed, "gossip-salt", 0);
     rng_fork(&g->mine_rng, cfg->seed, "mine", 0);

@@ -30,7 +30,6 @@ static void load_more(struct gossip *g, enum vn_load_op op, uint64_t from)
 
 void persist_start(struct gossip *g)
 {
-    g->loading = true;
     load_more(g, VN_LOAD_BLOCKS, 1);
 }
 
@@ -101,13 +100,13 @@ static void load_next_stage(struct gossip *g)
     g->loading = false;
     g->load_token = 0;
     dialer_start(g->net);
-    miner_start(g, g->net->cfg.mine_interval_ns);
+    miner_start(g, g->mine_interval_ns);
     sync_on_timer(g);
 }
 
 void persist_on_loaded(struct gossip *g, const struct vn_event *event)
 {
-    if (!g->loading || event->u.loaded.token != g->load_token)
+    if (!g->loading || g->load_token == 0 || event->u.loaded.token != g->load_token)
         return;
     uint32_t count = event->u.loaded.status == VN_OK ? event->u.loaded.count : 0;
     bool good = count > 0;

@@ -57,6 +57,8 @@ static void arm_feeler(struct net *net)
 
 void dialer_start(struct net *net)
 {
+    if (net->shut)
+        return;
     net->online = true;
     arm_feeler(net);
     dialer_run(net);

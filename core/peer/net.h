@@ -73,6 +73,7 @@ struct net {
     uint32_t feelers;
     uint32_t ready_in, ready_out;
     bool online; /* dials and accepts; off while loading and after a shutdown */
+    bool shut;   /* a shutdown was ordered: never online again */
     bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
