@@ -87,7 +87,8 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
     case TIMER_EXPIRE:
         mempool_expire(g->pool, net_wall_s(g->net));
         if (mempool_bytes(g->pool) > 0)
-            timers_arm(&g->net->timers, &g->expire_timer, g->net->now_ns + TX_EXPIRE_CHECK_NS);
+            timers_arm(&g->net->timers, &g->expire_timer,
+                       add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
         break;
     case TIMER_STORE: /* persist_flush runs at the end of the step */
     case TIMER_PEER:
