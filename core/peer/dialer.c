@@ -7,7 +7,7 @@ static bool usable(const void *ctx, const struct addr_entry *entry)
 {
     const struct net *net = ctx;
     uint8_t key[32];
-    if (net->scores.bans == 0 || !net_addr_key(net, &entry->addr, key))
+    if (net->scores.bans == 0 || !net_entry_key(net, entry, key))
         return true;
     return !score_banned(scores_find(&net->scores, key), net_wall_ns(net));
 }

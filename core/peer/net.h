@@ -164,6 +164,7 @@ bool net_banned(struct net *net, struct reputation *rep);
 /* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id
  * and nobody has answered there yet. */
 bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32]);
+bool net_entry_key(const struct net *net, const struct addr_entry *entry, uint8_t key[32]);
 
 /* ---- timers and actions ---- */
 
