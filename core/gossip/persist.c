@@ -62,9 +62,11 @@ static bool load_ban(struct gossip *g, struct vn_slice slice)
     if (slice.len != 8 + BAN_KEY_SIZE)
         return false;
     uint64_t until_ns = get_be64(record);
-    struct reputation *rep = NULL;
-    if (until_ns > net_wall_ns(g->net))
-        rep = scores_get(&g->net->scores, record + 8);
+    if (until_ns <= net_wall_ns(g->net)) { /* over: who never comes back would stay for ever */
+        net_store(g->net, VN_STORE_BAN, record + 8, BAN_KEY_SIZE, 0, (struct vn_slice){0});
+        return true;
+    }
+    struct reputation *rep = scores_get(&g->net->scores, record + 8);
     if (rep && rep->banned_until_ns == 0) {
         score_set_ban(&g->net->scores, rep, until_ns);
         rep->score = SCORE_PROBATION;
