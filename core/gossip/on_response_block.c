@@ -30,7 +30,8 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
         blocks_add(g, peer, block, body, FROM_GOSSIP, (struct vn_slice){0});
     if (peer->closed)
         return;
-    feeler_done(g, peer, result == CHAIN_ORPHAN);
+    bool leads = g->sync.state != SYNC_IDLE && g->sync.leader == peer->link;
+    feeler_done(g, peer, result == CHAIN_ORPHAN || leads);
     sync_shown(g, peer, block, result);
 }
 
