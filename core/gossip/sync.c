@@ -6,6 +6,10 @@
 
 #define RELOCATE_MAX 3u
 
+/* A leader's turn is that many times two waits for a response long at most, and in each of those it
+ * must bring a full range, if another could lead. */
+#define TURNS_MAX 5u
+
 void sync_init(struct sync *sync)
 {
     *sync = (struct sync){.state = SYNC_IDLE};
@@ -18,8 +22,8 @@ void sync_deinit(struct gossip *g)
 
 static void tell(struct gossip *g, uint64_t link, const char *what, uint64_t a, uint64_t b)
 {
-    net_trace(g->net, &(struct vn_trace){
-                          .kind = VN_TR_SYNC, .link = link, .text = what, .a = a, .b = b});
+    net_trace(g->net,
+              &(struct vn_trace){.kind = VN_TR_SYNC, .link = link, .text = what, .a = a, .b = b});
 }
 
 /* ---- asking for the newest ---- */
@@ -30,27 +34,6 @@ void sync_ask_tip(struct gossip *g, struct peer *peer)
         return;
     peer->asked_tip = true;
     net_request(g->net, peer, REQUEST_BLOCK, HEIGHT_NEWEST, HEIGHT_NEWEST);
-}
-
-void sync_on_timer(struct gossip *g)
-{
-    struct net *net = g->net;
-    uint64_t half = net->cfg.sync_interval_ns / 2;
-    uint64_t wait = half + rng_below(&g->sync_rng, net->cfg.sync_interval_ns);
-    timers_arm(&net->timers, &g->sync_timer, add_sat(net->now_ns, wait));
-    uint32_t ready = 0;
-    for (struct peer *p = net->first; p; p = p->next) {
-        p->off_chain = false;
-        ready += peer_ready(p);
-    }
-    if (ready == 0)
-        return;
-    uint64_t chosen = rng_below(&g->sync_rng, ready);
-    for (struct peer *p = net->first; p; p = p->next)
-        if (peer_ready(p) && chosen-- == 0) {
-            sync_ask_tip(g, p);
-            return;
-        }
 }
 
 /* ---- starting ---- */
@@ -74,18 +57,26 @@ static void start(struct gossip *g, struct peer *leader, uint64_t target)
     sync->target = target;
     sync->relocated = 0;
     sync->started_at = chain_height(g->chain);
+    sync->started_ns = leader->led_ns = g->net->now_ns;
+    sync->gained = 0;
     tell(g, leader->link, "behind", sync->started_at, sync->target);
     locate(g);
     sync_run(g);
 }
 
-/* The ready peer that claims the most above our own height; the first of equals. */
+static bool leads_before(const struct peer *a, const struct peer *b)
+{
+    return a->led_ns != b->led_ns ? a->led_ns < b->led_ns : a->best_height > b->best_height;
+}
+
+/* Of the ready peers that claim more than we have the one that has not led for longest, so that no
+ * claim, however high, comes first for ever; of those the one that claims most, then the first. */
 static struct peer *best_leader(struct gossip *g)
 {
     struct peer *best = NULL;
     for (struct peer *p = g->net->first; p; p = p->next)
         if (peer_ready(p) && !p->off_chain && p->best_height > chain_height(g->chain) &&
-            (!best || p->best_height > best->best_height))
+            (!best || leads_before(p, best)))
             best = p;
     return best;
 }
@@ -142,6 +133,54 @@ void sync_relocate(struct gossip *g)
         sync_abort(g, "the leader's blocks do not connect");
     else
         locate(g);
+}
+
+/* ---- looking again ---- */
+
+/* Has the leader had its turn? A slow one may be honest, so it loses nothing but the lead; what it
+ * gave stays in the index, and a later run finds it there. */
+static bool turn_is_over(const struct gossip *g)
+{
+    const struct sync *sync = &g->sync;
+    uint64_t turns = (g->net->now_ns - sync->started_ns) / g->net->cfg.response_timeout_ns / 2;
+    return turns >= TURNS_MAX || sync->gained / RANGE_BLOCKS_MAX < turns;
+}
+
+/* A run that was given up is due again, and one that makes no way gives place to another. */
+static void look_again(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    struct peer *next = best_leader(g);
+    if (!next)
+        return;
+    if (sync->state == SYNC_IDLE) {
+        start(g, next, next->best_height);
+    } else if (next->link != sync->leader && turn_is_over(g)) {
+        tell(g, next->link, "another leads", chain_height(g->chain), sync->target);
+        sync_finish(g); /* begins with that one */
+    }
+}
+
+void sync_on_timer(struct gossip *g)
+{
+    struct net *net = g->net;
+    uint64_t half = net->cfg.sync_interval_ns / 2;
+    uint64_t wait = half + rng_below(&g->sync_rng, net->cfg.sync_interval_ns);
+    timers_arm(&net->timers, &g->sync_timer, add_sat(net->now_ns, wait));
+    uint32_t ready = 0;
+    for (struct peer *p = net->first; p; p = p->next) {
+        p->off_chain = false;
+        ready += peer_ready(p);
+    }
+    look_again(g);
+    if (ready == 0)
+        return;
+    uint64_t chosen = rng_below(&g->sync_rng, ready);
+    for (struct peer *p = net->first; p; p = p->next)
+        if (peer_ready(p) && chosen-- == 0) {
+            sync_ask_tip(g, p);
+            return;
+        }
 }
 
 /* ---- locating ---- */

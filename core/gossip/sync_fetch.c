@@ -128,6 +128,7 @@ static void chunk_done(struct gossip *g, struct chunk *chunk, struct peer *sourc
     bool leads = chunk->link == sync->leader;
     sync->helper = leads ? 0 : chunk->link;
     sync->connect += count;
+    sync->gained += count;
     chunk_want(sync, chunk);
     if (count == chunk->end - chunk->start + 1) {
         chunk->state = CHUNK_FREE;

@@ -70,6 +70,7 @@ struct peer {
     uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
     uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
     uint64_t best_height; /* the highest it showed us */
+    uint64_t led_ns;      /* when it last began to lead the synchroniser; 0: never */
     uint8_t id_hash[32];  /* SHA-256 of its node id */
     char *names;          /* node id (cut at 64 bytes), NUL, version (cut at 31), NUL; or NULL */
 };
