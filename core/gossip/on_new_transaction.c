@@ -4,10 +4,6 @@
 #include "core/gossip/gossip.h"
 #include "core/gossip/relay.h"
 
-/* A clock may be off by as much as rule T4 grants the future; who relays what is too old only by
- * that much may be honest, so it is dropped without penalty. */
-#define TX_AGE_TOLERANCE_S (TX_AGE_MAX_S + CLOCK_AHEAD_MAX_S)
-
 /* memo bit of a buffer that is exactly one NewTransaction frame: T1 was found to hold. */
 #define MEMO_TX_ID_OK 1u
 static const char memo_tag;
@@ -40,10 +36,8 @@ static void refused(struct gossip *g, struct peer *peer, const struct tx_view *t
                                       .addr = &peer->remote,
                                       .hash = tx->tx_id,
                                       .text = rule_name(rule)});
-    if (rule == RULE_T4_AHEAD)
-        return;
-    if (rule == RULE_T4_TOO_OLD && add_sat(tx->timestamp, TX_AGE_TOLERANCE_S) >= net_wall_s(net))
-        return;
+    if (rule == RULE_T4_AHEAD || rule == RULE_T4_TOO_OLD)
+        return; /* the clock that is off may be ours: it must not ban all who relay to us */
     net_score(net, peer, SCORE_INVALID_TX);
 }
 
