@@ -18,7 +18,8 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
     rng_fork(&g->mine_rng, cfg->seed, "mine", 0);
     rng_fork(&g->sync_rng, cfg->seed, "sync", 0);
     const struct chain_params params = {cfg->genesis_timestamp, cfg->difficulty};
-    const struct chain_limits limits = {cfg->cached_blocks, cfg->orphans_max, cfg->orphan_bytes_max};
+    const struct chain_limits limits = {cfg->cached_blocks, cfg->orphans_max,
+                                        cfg->orphan_bytes_max};
     g->chain = chain_new(&params, &limits, rng_u64(&salt), cache);
     const struct mempool_limits pool = {.max = cfg->mempool_max,
                                         .bytes_max = cfg->mempool_bytes_max,

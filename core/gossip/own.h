@@ -1,6 +1,6 @@
-/* Transactions that were submitted here. The network may not have them yet: a node without links has told
- * nobody. So each new link is told those that still wait for a block (as wallets rebroadcast; nothing in the
- * protocol lets a peer ask for them). */
+/* Transactions that were submitted here. The network may not have them yet: a node without links
+ * has told nobody. So each new link is told those that still wait for a block (as wallets
+ * rebroadcast; nothing in the protocol lets a peer ask for them). */
 #ifndef GOSSIP_OWN_H
 #define GOSSIP_OWN_H
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "core/base/mem.h"
+#include "core/base/rng.h"
 #include "core/wire/frame.h"
 #include "core/wire/msg.h"
 #include "tests/node/disk.h"

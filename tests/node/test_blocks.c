@@ -110,20 +110,47 @@ typedef void (*spoil)(struct block_view *view);
 static uint8_t noise[32] = {1, 2, 3};
 static uint8_t twins[64]; /* the same id twice */
 
-static void spoil_height(struct block_view *v) { v->height++; }
-static void spoil_timestamp(struct block_view *v) { v->timestamp = FORGE_GENESIS_S - 1; }
+static void spoil_height(struct block_view *v)
+{
+    v->height++;
+}
+static void spoil_timestamp(struct block_view *v)
+{
+    v->timestamp = FORGE_GENESIS_S - 1;
+}
 static void spoil_ids(struct block_view *v)
 {
     v->tx_count = 2;
     v->tx_ids = twins;
 }
-static void spoil_root(struct block_view *v) { v->tx_root = noise; }
-static void spoil_difficulty(struct block_view *v) { v->difficulty++; }
-static void spoil_total(struct block_view *v) { v->total_difficulty++; }
-static void spoil_hash(struct block_view *v) { v->hash = noise; }
-static void spoil_poh_seq(struct block_view *v) { v->poh_seq = UINT64_MAX; }
-static void spoil_poh_hash(struct block_view *v) { v->poh_hash = noise; }
-static void spoil_genesis(struct block_view *v) { v->height = 0; }
+static void spoil_root(struct block_view *v)
+{
+    v->tx_root = noise;
+}
+static void spoil_difficulty(struct block_view *v)
+{
+    v->difficulty++;
+}
+static void spoil_total(struct block_view *v)
+{
+    v->total_difficulty++;
+}
+static void spoil_hash(struct block_view *v)
+{
+    v->hash = noise;
+}
+static void spoil_poh_seq(struct block_view *v)
+{
+    v->poh_seq = UINT64_MAX;
+}
+static void spoil_poh_hash(struct block_view *v)
+{
+    v->poh_hash = noise;
+}
+static void spoil_genesis(struct block_view *v)
+{
+    v->height = 0;
+}
 
 static void test_each_broken_rule_costs_a_hundred_and_a_ban(void **state)
 {
@@ -309,8 +336,7 @@ int main(void)
         cmocka_unit_test(test_an_orphan_that_no_parent_can_save_is_invalid_at_once),
         cmocka_unit_test(test_orphans_are_bounded),
         cmocka_unit_test(test_a_side_branch_is_relayed_and_a_longer_one_becomes_the_chain),
-        cmocka_unit_test(
-            test_a_copy_with_another_unhashed_field_never_takes_the_first_ones_place),
+        cmocka_unit_test(test_a_copy_with_another_unhashed_field_never_takes_the_first_ones_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,8 @@ static int drop_line(void **state)
     return 0;
 }
 
-/* Answers one unread request of the node like an honest peer with blocks[0..height]; false if none. */
+/* Answers one unread request of the node like an honest peer with blocks[0..height]; false if none.
+ */
 static bool serve_one(struct rig *rig, struct rig_link *link, struct vn_buf *const *blocks,
                       uint64_t height)
 {
@@ -297,12 +298,11 @@ static void test_a_range_that_does_not_fit_its_request_is_a_violation(void **sta
         struct vn_buf *const *from;
         uint32_t count;
     } cases[] = {
-        {line + 2, 10},    /* does not begin where asked */
-        {line + 0, 10},    /* nor there */
-        {line + 1, 101},   /* more than asked for */
-        {mixed, 4},        /* out of order */
-        {twice, 2},
-        {line + 200, 100}, /* elsewhere */
+        {line + 2, 10},                     /* does not begin where asked */
+        {line + 0, 10},                     /* nor there */
+        {line + 1, 101},                    /* more than asked for */
+        {mixed, 4},                         /* out of order */
+        {twice, 2},      {line + 200, 100}, /* elsewhere */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig rig;

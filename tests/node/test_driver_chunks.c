@@ -40,8 +40,8 @@ static void write_speech(struct speech *speech)
     say(speech, forge_range(line + 2, 2));
     say(speech, forge_new_tx(tx));
     say(speech, msg_frame(&(struct msg){.kind = MSG_REQUEST_BLOCK, .u.request_block = {2}}));
-    say(speech, msg_frame(&(struct msg){.kind = MSG_REQUEST_BLOCK_RANGE,
-                                        .u.request_range = {0, 9}}));
+    say(speech,
+        msg_frame(&(struct msg){.kind = MSG_REQUEST_BLOCK_RANGE, .u.request_range = {0, 9}}));
     say(speech, msg_frame(&hello)); /* a violation */
     forge_drop(line, 6);
     vn_buf_unref(tx);
@@ -64,7 +64,8 @@ static int by_bytes(const void *a, const void *b)
     return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* Tells the speech in pieces that end at cuts[0..n); frames in the order of their bytes if sorted. */
+/* Tells the speech in pieces that end at cuts[0..n); frames in the order of their bytes if sorted.
+ */
 static struct outcome tell(const struct speech *speech, const uint32_t *cuts, uint32_t n,
                            bool sorted)
 {

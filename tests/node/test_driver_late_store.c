@@ -34,8 +34,7 @@ static void test_some_batches_fail_and_some_do_not_and_all_is_stored_in_the_end(
     for (uint32_t i = 0; i < 200; i++) {
         dice = dice * 1103515245 + 12345;
         if (rig.request_count > 0 && dice >> 16 & 1)
-            rig_answer(&rig, (dice >> 17) % rig.request_count,
-                       dice >> 20 & 1 ? VN_OK : VN_ERR_IO);
+            rig_answer(&rig, (dice >> 17) % rig.request_count, dice >> 20 & 1 ? VN_OK : VN_ERR_IO);
         else
             rig_command(&rig, (struct vn_command){.kind = VN_CMD_MINE, .number = 1});
         rig_run(&rig, 300 * MS);

@@ -1,7 +1,7 @@
-/* Two builds of the core in one process, each reached through its own vn_api, shake hands and relay a
- * block. VN_LIB names the folder of libvibenet.so; VN_LIB_OTHER, if set, that of another build (another
- * compiler or preset), else a copy of the first under another name stands in for it: the loader takes it
- * for another library, with its own data. */
+/* Two builds of the core in one process, each reached through its own vn_api, shake hands and relay
+ * a block. VN_LIB names the folder of libvibenet.so; VN_LIB_OTHER, if set, that of another build
+ * (another compiler or preset), else a copy of the first under another name stands in for it: the
+ * loader takes it for another library, with its own data. */
 #include "tests/node/lan.h"
 
 #include <dlfcn.h>

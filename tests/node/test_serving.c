@@ -1,4 +1,5 @@
-/* RequestBlock and RequestBlockRange: what is answered, in which order, from memory and from disk. */
+/* RequestBlock and RequestBlockRange: what is answered, in which order, from memory and from disk.
+ */
 #include "tests/node/rig.h"
 
 #include <string.h>
@@ -13,7 +14,8 @@ static struct rig_link *scene(struct rig *rig, uint32_t n, uint32_t cached)
     cfg.cached_blocks = cached;
     rig_init_started(rig, &cfg);
     for (uint32_t left = n; left > 0; left -= left < 1000 ? left : 1000)
-        rig_command(rig, (struct vn_command){.kind = VN_CMD_MINE, .number = left < 1000 ? left : 1000});
+        rig_command(rig,
+                    (struct vn_command){.kind = VN_CMD_MINE, .number = left < 1000 ? left : 1000});
     assert_int_equal(rig_info(rig).height, n);
     return rig_ready_idle(rig, PEER_ADDR, "peer");
 }
@@ -66,7 +68,7 @@ static void check_all_requests(uint32_t cached)
         uint64_t start, end, first, count;
     } ranges[] = {
         {1, 1, 1, 1},
-        {0, 3, 0, 4},              /* inclusive, genesis too */
+        {0, 3, 0, 4}, /* inclusive, genesis too */
         {10, 109, 10, 100},
         {10, 110, 10, 100},        /* at most 100 */
         {10, UINT64_MAX, 10, 100}, /* without overflow */
@@ -112,8 +114,8 @@ static void test_a_chain_of_nothing_but_genesis_answers(void **state)
     rig_deinit(&rig);
 }
 
-static void test_pipelined_requests_are_answered_in_order_though_some_wait_for_the_disk(
-    void **state)
+static void
+test_pipelined_requests_are_answered_in_order_though_some_wait_for_the_disk(void **state)
 {
     (void)state;
     struct rig rig;

@@ -1,4 +1,5 @@
-/* NewTransaction through the door: relay, the price of each rule, the pool's bounds, reorganisations. */
+/* NewTransaction through the door: relay, the price of each rule, the pool's bounds,
+ * reorganisations. */
 #include "tests/node/rig.h"
 
 #include <string.h>

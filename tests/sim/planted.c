@@ -1,6 +1,6 @@
-/* A planted bug, in a test build alone: the linker puts this function in the place of the simulator's
- * latency sampling (--wrap), and now and then it adds what no seed decides, the machine's clock. What
- * `vibesim run --verify` must catch and locate. */
+/* A planted bug, in a test build alone: the linker puts this function in the place of the
+ * simulator's latency sampling (--wrap), and now and then it adds what no seed decides, the
+ * machine's clock. What `vibesim run --verify` must catch and locate. */
 #include "transport-sim/dist.h"
 
 #include <time.h>
