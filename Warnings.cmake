@@ -7,7 +7,7 @@ set(warnings
     -Wall -Wextra -Wpedantic
     -Wcast-align -Wcast-qual -Wdouble-promotion -Wduplicated-branches -Wduplicated-cond
     -Wfloat-conversion -Wformat=2 -Wimplicit-fallthrough -Wlogical-op -Wmissing-declarations
-    -Wmissing-prototypes -Wnull-dereference -Wold-style-definition -Wpointer-arith -Wshadow
+    -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wshadow
     -Wsign-conversion -Wstrict-prototypes -Wswitch-enum -Wundef -Wunused-macros -Wvla
     -Wwrite-strings)
 

@@ -1,5 +1,5 @@
-/* The door: see node.h. One function takes every event, the rooms behind it queue actions, one function
- * gives them out. Nothing in here re-enters. */
+/* The door: see node.h. One function takes every event, the rooms behind it queue actions, one
+ * function gives them out. Nothing in here re-enters. */
 #include "core/node_impl.h"
 #include "core/peer/dialer.h"
 

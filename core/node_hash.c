@@ -1,5 +1,5 @@
-/* The trace hash: XXH3-64, each record hashed with the hash so far as its seed. Fields are written out one
- * by one, little-endian, so that no padding and no byte order ever counts. */
+/* The trace hash: XXH3-64, each record hashed with the hash so far as its seed. Fields are written
+ * out one by one, little-endian, so that no padding and no byte order ever counts. */
 #define XXH_INLINE_ALL
 #include "core/node_impl.h"
 

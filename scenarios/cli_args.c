@@ -32,7 +32,7 @@ const char *args_record_name(enum record_level level)
 /* The number of edits between two short words (Levenshtein), in one row; 99 for long ones. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t row[32], m = strlen(b);
+    size_t row[72], m = strlen(b);
     if (m >= sizeof row / sizeof *row || strlen(a) >= sizeof row / sizeof *row)
         return 99;
     for (size_t k = 0; k <= m; k++)
@@ -50,7 +50,7 @@ static size_t distance(const char *a, const char *b)
     return row[m];
 }
 
-static const char *nearest(const char *given, const char *const *names)
+const char *args_nearest(const char *given, const char *const *names)
 {
     const char *best = NULL;
     size_t best_distance = strlen(given) > 5 ? 4 : 3; /* one less is still a slip */
@@ -68,7 +68,7 @@ static const char *nearest(const char *given, const char *const *names)
 
 void args_unknown(const char *what, const char *given, const char *const *names)
 {
-    const char *best = nearest(given, names);
+    const char *best = args_nearest(given, names);
     if (best) {
         term_error("'%s' is no %s: did you mean %s?", given, what, best);
         return;

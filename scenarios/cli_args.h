@@ -34,6 +34,9 @@ bool args_list_parse(struct args_list *args, int argc, char **argv);
 
 const char *args_record_name(enum record_level level);
 
+/* The one of the names (NULL-terminated) that `given` may be a slip of, or NULL. */
+const char *args_nearest(const char *given, const char *const *names);
+
 /* Tells that `given` is not one of the names (NULL-terminated), with the nearest one. */
 void args_unknown(const char *what, const char *given, const char *const *names);
 

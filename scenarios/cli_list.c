@@ -107,6 +107,41 @@ static void list_file(const char *folder, const char *name, json_t *list)
     engine_free(engine);
 }
 
+static bool nearest_in(const char *folder, const char *name, char *out, size_t size)
+{
+    struct dirent **entries;
+    char wanted[NAME_MAX + 8];
+    size_t len = strlen(name);
+    bool ended = len > 4 && strcmp(name + len - 4, ".lua") == 0;
+    snprintf(wanted, sizeof wanted, "%.*s%s", NAME_MAX, name, ended ? "" : ".lua");
+    int count = scandir(folder, &entries, is_scenario, by_bytes);
+    if (count < 0)
+        return false;
+    const char **names = calloc((size_t)count + 1, sizeof *names);
+    for (int i = 0; names && i < count; i++)
+        names[i] = entries[i]->d_name;
+    const char *best = names ? args_nearest(wanted, names) : NULL;
+    if (best && strcmp(folder, ".") == 0)
+        snprintf(out, size, "%s", best);
+    else if (best)
+        snprintf(out, size, "%s/%s", folder, best);
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+    free(names);
+    return best != NULL;
+}
+
+bool list_nearest(const char *path, char *out, size_t size)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    return nearest_in(folder, name, out, size) ||
+           (find_folder(folder) && nearest_in(folder, name, out, size));
+}
+
 int cli_list(const struct args_list *args)
 {
     char found[PATH_MAX];

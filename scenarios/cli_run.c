@@ -9,6 +9,7 @@
 #include "scenarios/cli_run.h"
 
 #include "scenarios/cli.h"
+#include "scenarios/cli_list.h"
 #include "scenarios/cli_report.h"
 #include "scenarios/cli_verify.h"
 #include "scenarios/progress.h"
@@ -147,7 +148,10 @@ static bool load(struct run *run)
     struct stat st;
     char why[1024] = "";
     if (stat(args->file, &st) != 0) {
-        term_error("%s: there is no such file: vibesim list shows the scenarios", args->file);
+        char near[512];
+        bool found = list_nearest(args->file, near, sizeof near);
+        term_error("%s: there is no such file: %s%s", args->file, found ? "did you mean " : "",
+                   found ? near : "vibesim list shows the scenarios");
         return false;
     }
     if (S_ISDIR(st.st_mode)) {

@@ -3,6 +3,7 @@
  * errs or hits a limit (the run is a bad scenario), a check fails, the user interrupts. */
 #include "scenarios/run.h"
 
+#include "core/base/exact.h"
 #include "core/crypto/sha256.h"
 
 #include <stdarg.h>
@@ -210,6 +211,7 @@ static int crank(lua_State *L)
             run_step(run, "duration", -1, "over while run waits at %s", place);
         checks_finish(run);
     }
+    checks_tell_sometimes(run);
     return 0;
 }
 
@@ -273,8 +275,8 @@ static void run_init(struct run *run, struct engine *engine, const struct engine
     rng_fork(&run->rng_tx, run->seed, "tx", 0);
     rng_fork(&run->rng_split, run->seed, "split", 0);
     sim_link_params_init(&run->links);
-    double end = engine->about.duration_s * 1e9;
-    run->end_ns = options->until_ns ? options->until_ns : (uint64_t)end;
+    run->end_ns =
+        options->until_ns ? options->until_ns : exact_ns_from_seconds(engine->about.duration_s);
     *result = (struct engine_result){.outcome = ENGINE_PASS};
 }
 
@@ -293,7 +295,7 @@ static void judge_status(struct run *run, int status)
         run->result->outcome = ENGINE_INTERRUPTED;
         snprintf(run->result->reason, sizeof run->result->reason, "interrupted at t=%.3f s",
                  (double)run_now(run) / 1e9);
-    } else if (sandbox_limit(&run->sandbox, run->L, status)) {
+    } else if (sandbox_limit(&run->sandbox, status)) {
         bad_scenario(run, run->sandbox.limit);
     } else if (status != LUA_OK) {
         bad_scenario(run, lua_type(run->L, -1) == LUA_TSTRING
@@ -383,7 +385,7 @@ void engine_run_in(struct engine *engine, const struct engine_options *options, 
             run->sandbox.print = on_print;
             lua_pushcfunction(run->L, run_main);
             lua_pushlightuserdata(run->L, params);
-            judge_status(run, lua_pcall(run->L, 1, 0, 0));
+            judge_status(run, sandbox_call(run->L, 1, 0));
         } else {
             bad_scenario(run, why);
         }

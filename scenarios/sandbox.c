@@ -15,6 +15,41 @@
 
 const char sandbox_wait_key = 'w';
 
+static bool place_of(lua_State *L, char *out, size_t size)
+{
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+            snprintf(out, size, "%s:%d: ", ar.short_src, ar.currentline);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Lua collects garbage and asks for the same once more before it gives up; anything but a grant of
+ * the very next request makes a refusal final, so that no error handler of the script hides it. */
+static void note_request(struct sandbox *s, const void *p, size_t nsize, bool granted)
+{
+    bool again = s->asked_again && s->refused_block == p && s->refused_size == nsize;
+    s->asked_again = false;
+    if (granted) {
+        s->refused = s->refused && !again;
+        return;
+    }
+    if (s->refused)
+        return;
+    s->refused = true;
+    s->asked_again = true;
+    s->refused_block = p;
+    s->refused_size = nsize;
+    if (p || !s->running || !place_of(s->running, s->refused_at, sizeof s->refused_at))
+        s->refused_at[0] = 0;
+}
+
+/* A block that grows may pass the limit, to twice of it: Lua's stack grows by such a block, and
+ * while it does nobody can ask where the script is. on_count and sandbox_charge see it soon. */
 static void *limited_alloc(void *ud, void *p, size_t osize, size_t nsize)
 {
     struct sandbox *s = ud;
@@ -24,15 +59,13 @@ static void *limited_alloc(void *ud, void *p, size_t osize, size_t nsize)
         s->memory -= old;
         return NULL;
     }
-    if (nsize > old && (nsize > s->memory_max || s->memory - old > s->memory_max - nsize)) {
-        s->refused = true;
-        return NULL;
-    }
-    void *q = realloc(p, nsize);
-    if (!q) {
-        s->refused = true;
+    uint64_t max = p ? 2 * s->memory_max : s->memory_max;
+    bool fits = nsize <= old || (nsize <= max && s->memory - old <= max - nsize);
+    void *q = fits ? realloc(p, nsize) : NULL;
+    if (nsize > old)
+        note_request(s, p, nsize, q != NULL);
+    if (!q)
         return nsize <= old ? p : NULL; /* Lua expects that shrinking works */
-    }
     s->memory = s->memory - old + nsize;
     if (nsize > old)
         s->steps_left -= (int64_t)(nsize / BYTES_PER_STEP);
@@ -41,15 +74,9 @@ static void *limited_alloc(void *ud, void *p, size_t osize, size_t nsize)
 
 void sandbox_where(lua_State *L)
 {
-    lua_Debug ar;
-    for (int level = 0; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0) {
-            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
-            return;
-        }
-    }
-    lua_pushliteral(L, "");
+    char place[SANDBOX_PLACE] = "";
+    place_of(L, place, sizeof place);
+    lua_pushstring(L, place);
 }
 
 void sandbox_error(lua_State *L, const char *fmt, ...)
@@ -66,38 +93,36 @@ void sandbox_error(lua_State *L, const char *fmt, ...)
     abort(); /* lua_error does not return */
 }
 
-/* Notes the first limit that is hit. Allocates nothing in Lua. */
-static void limit_note(struct sandbox *s, lua_State *at, const char *text)
+/* Notes the first limit that is hit, at `place` ("FILE:LINE: " or ""). Allocates nothing in Lua. */
+static void limit_note(struct sandbox *s, const char *place, const char *text)
 {
     if (s->limit_hit)
         return;
     s->limit_hit = true;
-    lua_Debug ar;
-    for (int level = 0; lua_getstack(at, level, &ar); level++) {
-        lua_getinfo(at, "Sl", &ar);
-        if (ar.currentline > 0) {
-            snprintf(s->limit, sizeof s->limit, "%s:%d: %s", ar.short_src, ar.currentline, text);
-            return;
-        }
-    }
-    snprintf(s->limit, sizeof s->limit, "%s", text);
+    snprintf(s->limit, sizeof s->limit, "%s%s", place, text);
 }
 
 static void note_steps(struct sandbox *s, lua_State *at)
 {
     char text[160];
+    char place[SANDBOX_PLACE] = "";
+    place_of(at, place, sizeof place);
     snprintf(text, sizeof text,
              "more than %llu steps without a wait (sleep, wait): the script does not end by itself",
              (unsigned long long)s->steps_max);
-    limit_note(s, at, text);
+    limit_note(s, place, text);
 }
 
+/* at: where the script is, or NULL: where it was when memory was refused. */
 static void note_memory(struct sandbox *s, lua_State *at)
 {
     char text[160];
+    char place[SANDBOX_PLACE] = "";
+    if (!at || !place_of(at, place, sizeof place))
+        snprintf(place, sizeof place, "%s", s->refused_at);
     snprintf(text, sizeof text, "the script needs more than its %llu MiB of memory",
              (unsigned long long)(s->memory_max >> 20));
-    limit_note(s, at, text);
+    limit_note(s, place, text);
 }
 
 static _Noreturn void limit_raise(lua_State *L)
@@ -108,60 +133,143 @@ static _Noreturn void limit_raise(lua_State *L)
     abort(); /* lua_error does not return */
 }
 
+/* Notes whatever limit is hit by now, and raises its error. */
+static void check_limits(struct sandbox *s, lua_State *L)
+{
+    if (s->interrupt && *s->interrupt && !s->limit_hit) {
+        s->interrupted = true;
+        limit_note(s, "", "interrupted");
+    }
+    if (s->steps_left < 0)
+        note_steps(s, L);
+    if (s->memory > s->memory_max) {
+        lua_gc(L, LUA_GCCOLLECT);
+        if (s->memory > s->memory_max)
+            note_memory(s, L);
+    }
+    if (s->refused)
+        note_memory(s, NULL);
+    if (s->limit_hit)
+        limit_raise(L);
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     struct sandbox *s = sandbox_of(L);
     s->steps_left -= HOOK_STEPS;
-    if (s->interrupt && *s->interrupt) {
-        s->interrupted = true;
-        limit_note(s, L, "interrupted");
-    }
-    if (s->steps_left < 0)
-        note_steps(s, L);
-    if (s->limit_hit)
-        limit_raise(L);
+    check_limits(s, L);
 }
 
 void sandbox_charge(lua_State *L, uint64_t steps)
 {
     struct sandbox *s = sandbox_of(L);
-    if (s->steps_left < 0 || steps > (uint64_t)s->steps_left) {
+    if (s->steps_left < 0 || steps > (uint64_t)s->steps_left)
         s->steps_left = -1;
-        note_steps(s, L);
-    } else {
+    else
         s->steps_left -= (int64_t)steps;
-    }
-    if (s->limit_hit)
-        limit_raise(L);
+    check_limits(s, L);
 }
 
 void sandbox_slice(struct sandbox *s)
 {
     s->steps_left = (int64_t)s->steps_max;
     s->refused = false;
+    s->asked_again = false;
 }
 
-bool sandbox_limit(struct sandbox *s, lua_State *at, int status)
+bool sandbox_limit(struct sandbox *s, int status)
 {
-    bool out = status == LUA_ERRMEM;
-    /* The auxiliary library's buffers report a refusal as an ordinary error. */
-    if (status != LUA_OK && status != LUA_YIELD && s->refused && lua_type(at, -1) == LUA_TSTRING)
-        out = out || strstr(lua_tostring(at, -1), "not enough memory");
-    if (out)
-        note_memory(s, at);
+    if (status == LUA_ERRMEM || s->refused)
+        note_memory(s, NULL);
     return s->limit_hit;
 }
 
 void sandbox_check(lua_State *L, int status)
 {
-    if (sandbox_limit(sandbox_of(L), L, status))
+    if (sandbox_limit(sandbox_of(L), status))
         limit_raise(L);
+}
+
+static bool has_position(const char *text)
+{
+    for (const char *c = strchr(text, ':'); c; c = strchr(c + 1, ':')) {
+        size_t digits = strspn(c + 1, "0123456789");
+        if (digits > 0 && c[1 + digits] == ':')
+            return true;
+    }
+    return false;
+}
+
+void sandbox_place_error(lua_State *L)
+{
+    if (lua_islightuserdata(L, -1)) /* a limit's */
+        return;
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        const char *type = luaL_typename(L, -1);
+        lua_pushfstring(L, "the script raised an error that is a %s; error takes a text", type);
+        lua_remove(L, -2);
+    }
+    if (has_position(lua_tostring(L, -1)))
+        return;
+    sandbox_where(L);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+}
+
+static int place_handler(lua_State *L)
+{
+    sandbox_place_error(L);
+    return 1;
+}
+
+int sandbox_call(lua_State *L, int nargs, int nresults)
+{
+    int at = lua_gettop(L) - nargs;
+    lua_pushcfunction(L, place_handler);
+    lua_insert(L, at);
+    int status = lua_pcall(L, nargs, nresults, at);
+    lua_remove(L, at);
+    return status;
+}
+
+void sandbox_out_of_memory(lua_State *L)
+{
+    note_memory(sandbox_of(L), L);
+    limit_raise(L);
+}
+
+int sandbox_resume(lua_State *L, lua_State *co, int nargs, int *nres)
+{
+    struct sandbox *s = sandbox_of(L);
+    lua_State *before = s->running;
+    bool blocked = s->blocked;
+    s->running = co;
+    s->blocked = L != s->L && (blocked || !lua_isyieldable(L));
+    int status = lua_resume(co, L, nargs, nres);
+    s->running = before;
+    s->blocked = blocked;
+    return status;
+}
+
+int sandbox_reset(lua_State *L, lua_State *co)
+{
+    struct sandbox *s = sandbox_of(L);
+    lua_State *before = s->running;
+    s->running = co;
+    int status = lua_resetthread(co);
+    s->running = before;
+    return status;
+}
+
+bool sandbox_can_wait(lua_State *L)
+{
+    return lua_isyieldable(L) && !sandbox_of(L)->blocked;
 }
 
 int sandbox_wait(lua_State *L, const char *what, lua_KContext ctx, lua_KFunction k)
 {
-    if (!lua_isyieldable(L))
+    if (!sandbox_can_wait(L))
         sandbox_error(L,
                       "%s: cannot wait here (inside a callback of a C function such as "
                       "table.sort, or a metamethod)",
@@ -172,8 +280,12 @@ int sandbox_wait(lua_State *L, const char *what, lua_KContext ctx, lua_KFunction
 
 bool sandbox_compile(lua_State *L, const struct source *source)
 {
-    if (luaL_loadbufferx(L, source->text, source->len, source->chunk, "t") != LUA_OK)
+    if (luaL_loadbufferx(L, source->text, source->len, source->chunk, "t") != LUA_OK) {
+        if (!has_position(lua_tostring(L, -1))) /* its reader recursed too deep */
+            lua_pushfstring(L, "%s:1: %s: brackets, functions or blocks are nested too deep",
+                            source->chunk + 1, lua_tostring(L, -1));
         return false;
+    }
     char why[256];
     int line = 0;
     if (scan_text(source->text, source->len, &line, why, sizeof why))
@@ -211,6 +323,7 @@ bool sandbox_open(struct sandbox *s, uint64_t memory_max, uint64_t steps_max,
     if (!s->L)
         return false;
     *(struct sandbox **)lua_getextraspace(s->L) = s;
+    s->running = s->L;
     lua_atpanic(s->L, on_panic);
     lua_pushcfunction(s->L, open_libraries);
     if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {

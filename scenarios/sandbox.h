@@ -19,6 +19,9 @@
 #include <signal.h>
 #include <stddef.h>
 
+/* "FILE:LINE: " of a Lua function. */
+#define SANDBOX_PLACE (LUA_IDSIZE + 24)
+
 struct sandbox {
     lua_State *L;
     void *user;      /* the engine's */
@@ -31,7 +34,13 @@ struct sandbox {
     struct rng rng;                         /* math.random's */
     const char *frozen;                     /* not NULL: why the script may not draw now */
     void (*print)(struct sandbox *s, const char *text); /* or NULL */
-    bool refused; /* an allocation was refused in this slice */
+    lua_State *running;                                 /* the coroutine whose code runs now */
+    bool blocked;              /* a coroutine below it stands in a C function and cannot wait */
+    bool refused;              /* an allocation was refused for good, or asked_again comes next */
+    bool asked_again;          /* the next request may be the refused one again */
+    const void *refused_block; /* what it was to be the growth of, and to which size */
+    size_t refused_size;
+    char refused_at[SANDBOX_PLACE]; /* "FILE:LINE: " or "" */
     bool limit_hit;
     bool interrupted;
     char limit[512]; /* one line with file and line, once limit_hit */
@@ -57,11 +66,25 @@ void sandbox_charge(lua_State *L, uint64_t steps);
 /* After a protected call or a resume by C: turns a refused allocation into the limit, and raises
  * the limit's error again if one is hit. */
 void sandbox_check(lua_State *L, int status);
-/* The same without raising: true if a limit is hit. at: where to look for the line. */
-bool sandbox_limit(struct sandbox *s, lua_State *at, int status);
+/* The same without raising: true if a limit is hit. */
+bool sandbox_limit(struct sandbox *s, int status);
+
+/* Raises the limit of memory at once. */
+_Noreturn void sandbox_out_of_memory(lua_State *L);
+
+/* lua_resume and lua_resetthread for a coroutine of this sandbox; L: who calls. */
+int sandbox_resume(lua_State *L, lua_State *co, int nargs, int *nres);
+int sandbox_reset(lua_State *L, lua_State *co);
 
 /* Pushes "FILE:LINE: " of the nearest Lua function, or "". */
 void sandbox_where(lua_State *L);
+
+/* Makes the error on top of the stack a text with a place, if it is none or has none. L must still
+ * stand where the error was raised. */
+void sandbox_place_error(lua_State *L);
+
+/* lua_pcall whose errors have a place. */
+int sandbox_call(lua_State *L, int nargs, int nresults);
 
 /* Raises "FILE:LINE: text". */
 _Noreturn void sandbox_error(lua_State *L, const char *fmt, ...)
@@ -71,11 +94,17 @@ _Noreturn void sandbox_error(lua_State *L, const char *fmt, ...)
  * Refuses what cannot be the same everywhere (scan.h). */
 bool sandbox_compile(lua_State *L, const struct source *source);
 
+/* What the value at index is, for an error: "nil", "a table", "a group". Borrowed from the stack.
+ */
+const char *sandbox_kind(lua_State *L, int index);
+
 /* Pushes the text of any value as tostring gives it, and returns it. */
 const char *sandbox_tostring(lua_State *L, int index, size_t *len);
 
 /* The value that a coroutine yields when the engine, not the script, makes it wait. */
 extern const char sandbox_wait_key;
+/* Whether L and all coroutines that resumed it can wait. To be asked before anything is set up. */
+bool sandbox_can_wait(lua_State *L);
 /* To be returned by a C function that waits: yields to the engine through all coroutines of the
  * script in between; k is called when the wait is over. Raises an error where waiting is not
  * possible. */

@@ -35,9 +35,8 @@ static enum resumed resume(lua_State *L, lua_State *co, int narg, int *nres)
         return RESUMED_FAILED;
     }
     lua_xmove(L, co, narg);
-    int status = lua_resume(co, L, narg, nres);
-    if (sandbox_limit(sandbox_of(L), co, status))
-        sandbox_check(L, LUA_OK);
+    int status = sandbox_resume(L, co, narg, nres);
+    sandbox_check(L, status);
     if (status != LUA_OK && status != LUA_YIELD) {
         lua_xmove(co, L, 1);
         return RESUMED_FAILED;
@@ -101,7 +100,7 @@ static int wrap_finish(lua_State *L, lua_State *co, int narg)
         return sandbox_wait(L, "sleep", 0, wrap_k);
     case RESUMED_FAILED:
         if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD)
-            sandbox_check(L, lua_resetthread(co));
+            sandbox_check(L, sandbox_reset(L, co));
         if (lua_type(L, -1) == LUA_TSTRING && !strchr(lua_tostring(L, -1), ':')) {
             sandbox_where(L);
             lua_insert(L, -2);
@@ -203,7 +202,8 @@ static int co_close(lua_State *L)
     const char *status = status_of(L, co);
     if (is_waiting(co) || (strcmp(status, "dead") != 0 && strcmp(status, "suspended") != 0))
         sandbox_error(L, "cannot close a %s coroutine", is_waiting(co) ? "waiting" : status);
-    int result = lua_resetthread(co);
+    sandbox_charge(L, 20);
+    int result = sandbox_reset(L, co);
     sandbox_check(L, result);
     lua_pushboolean(L, result == LUA_OK);
     if (result == LUA_OK)

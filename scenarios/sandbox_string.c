@@ -18,10 +18,8 @@ static int string_rep(lua_State *L)
         lua_pushliteral(L, "");
         return 1;
     }
-    if ((uint64_t)n > s->memory_max / (len + sep_len)) {
-        s->refused = true;
-        sandbox_check(L, LUA_ERRMEM);
-    }
+    if ((uint64_t)n > s->memory_max / (len + sep_len))
+        sandbox_out_of_memory(L);
     sandbox_charge(L, (uint64_t)n);
     size_t total = (size_t)n * len + (size_t)(n - 1) * sep_len;
     luaL_Buffer b;

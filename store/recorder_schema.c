@@ -84,38 +84,6 @@ void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why
                  db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), detail);
 }
 
-/* Creates the file, so that the system itself says what is wrong with the place. */
-static bool claim_new(const char *path, char *why, uint32_t why_size)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd >= 0) {
-        close(fd);
-        return true;
-    }
-    const char *slash = strrchr(path, '/');
-    int dir_len = slash ? (int)(slash - path) : 1;
-    const char *dir = slash ? path : ".";
-    if (errno == ENOENT && slash)
-        snprintf(why, why_size,
-                 "%s: there is no folder %.*s: make it (mkdir -p) or use another "
-                 "file (--db)",
-                 path, dir_len, dir);
-    else if (errno == EACCES || errno == EROFS || errno == EPERM)
-        snprintf(why, why_size,
-                 "%s: cannot be created (%s): use a folder that you may write to "
-                 "(--db)",
-                 path, strerror(errno));
-    else if (errno == ENOSPC || errno == EDQUOT)
-        snprintf(why, why_size,
-                 "%s: no room for the record (the disk is full): free some space or "
-                 "use another file (--db)",
-                 path);
-    else
-        snprintf(why, why_size, "%s: cannot be created (%s): use another file (--db)", path,
-                 strerror(errno));
-    return false;
-}
-
 /* The first bytes of a file that exists. */
 static bool check_header(const char *path, const uint8_t *head, size_t len, char *why,
                          uint32_t why_size)
@@ -172,6 +140,41 @@ static bool claim_old(const char *path, struct schema_file *file, char *why, uin
     return file->was_empty || check_header(path, head, (size_t)len, why, why_size);
 }
 
+/* Creates the file, so that the system itself says what is wrong with the place. */
+static bool claim_new(const char *path, struct schema_file *file, char *why, uint32_t why_size)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+        close(fd);
+        file->created = true;
+        return true;
+    }
+    if (errno == EEXIST && access(path, F_OK) == 0) /* another run has just made it */
+        return claim_old(path, file, why, why_size);
+    const char *slash = strrchr(path, '/');
+    int dir_len = slash ? (int)(slash - path) : 1;
+    const char *dir = slash ? path : ".";
+    if (errno == ENOENT && slash)
+        snprintf(why, why_size,
+                 "%s: there is no folder %.*s: make it (mkdir -p) or use another "
+                 "file (--db)",
+                 path, dir_len, dir);
+    else if (errno == EACCES || errno == EROFS || errno == EPERM)
+        snprintf(why, why_size,
+                 "%s: cannot be created (%s): use a folder that you may write to "
+                 "(--db)",
+                 path, strerror(errno));
+    else if (errno == ENOSPC || errno == EDQUOT)
+        snprintf(why, why_size,
+                 "%s: no room for the record (the disk is full): free some space or "
+                 "use another file (--db)",
+                 path);
+    else
+        snprintf(why, why_size, "%s: cannot be created (%s): use another file (--db)", path,
+                 strerror(errno));
+    return false;
+}
+
 bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_t why_size)
 {
     struct stat st;
@@ -182,8 +185,7 @@ bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_
     }
     if (stat(path, &st) == 0)
         return claim_old(path, file, why, why_size);
-    file->created = claim_new(path, why, why_size);
-    return file->created;
+    return claim_new(path, file, why, why_size);
 }
 
 static void remove_companion(const char *path, const char *suffix)
@@ -246,13 +248,18 @@ sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why
     int rc = sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     free(name);
     if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(db, 2000);
+        rc = sqlite3_busy_timeout(db, 5000);
     if (rc == SQLITE_OK)
         rc = file->created || file->was_empty ? sqlite3_exec(db, ddl, NULL, NULL, NULL)
                                               : check_tables(db);
+    if (rc == SQLITE_OK) {
+        /* Busy: another run opens the new file at the same moment, and one of the two makes the
+         * switch. */
+        rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        rc = (rc & 0xff) == SQLITE_BUSY ? SQLITE_OK : rc;
+    }
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db,
-                          "PRAGMA journal_mode = WAL;"
                           "PRAGMA synchronous = NORMAL;"
                           "PRAGMA wal_autocheckpoint = 4000;"
                           "PRAGMA cache_size = -16384;",

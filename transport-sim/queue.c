@@ -77,6 +77,7 @@ static inline bool event_before(const struct sim_event *a, const struct sim_even
     return a->arg < b->arg;
 }
 
+/* Total: events that are equal here are equal in every byte. */
 static int compare_descending(const void *left, const void *right)
 {
     if (event_before(left, right))
@@ -263,7 +264,7 @@ static void bucket_open(struct sim_queue *q)
     q->digits[level] &= ~(1u << digit);
     if (q->digits[level] == 0)
         q->levels &= ~(1u << level);
-    bool whole = level == 0 || count <= RUN_SMALL;
+    bool whole = count <= RUN_SMALL;
     uint64_t span = ((uint64_t)1 << (level * DIGIT_BITS)) - 1;
     q->base_ns = least_ns;
     q->limit_ns = whole ? least_ns | span : least_ns;
@@ -320,6 +321,11 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
     else
         q->run.count--;
     return true;
+}
+
+const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t n)
+{
+    return n < q->run.count ? &q->run.at[q->run.count - 1 - n] : NULL;
 }
 
 size_t sim_queue_count(const struct sim_queue *q)

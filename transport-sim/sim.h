@@ -52,7 +52,7 @@ struct sim_observer {
 struct sim_config {
     uint8_t seed[32];
     uint64_t wall_start_ns;        /* wall clock at t = 0 [1744100000 s] */
-    uint32_t window;               /* bytes per link direction [256 KiB], >= 4096 */
+    uint32_t window;               /* bytes per link direction [256 KiB], 4096 bytes..1 GiB */
     double chunk_chance;           /* that a delivery is cut at a random place, 0..1 [1/16] */
     struct sim_dist store_latency; /* of STORE and LOAD [constant 1 ms] */
     struct sim_observer observer;
@@ -82,7 +82,7 @@ void sim_free(struct sim *sim);
 uint64_t sim_now_ns(const struct sim *sim);
 
 /* Runs all events up to and including t_ns, then stands at t_ns. Returns early, standing at the
- * last event, if sim_stop was called. */
+ * last event, if sim_stop was called meanwhile. */
 void sim_run_until(struct sim *sim, uint64_t t_ns);
 void sim_stop(struct sim *sim);
 /* The time of the next event, or UINT64_MAX. */
@@ -90,7 +90,8 @@ uint64_t sim_next_ns(struct sim *sim);
 
 /* ---- hosts ---- */
 
-/* The address of host `number`: 127.a.b.c, never .0 or .255 in the last byte, port 8765. */
+/* The address of host `number`: 127.a.b.c, port 8765; never .0 or .255 in the last byte, and not
+ * in 127.0.0.x, for 127.0.0.1 is special to many. */
 struct vn_addr sim_host_addr(uint32_t number);
 /* The host number of an address (port ignored), or UINT32_MAX. */
 uint32_t sim_host_of(const struct sim *sim, const struct vn_addr *addr);

@@ -188,11 +188,20 @@ static void tell_settled(struct sim *sim, struct sim_host *host)
     sim->settling = false;
 }
 
+/* A node tells of its messages as they leave, so it counts as stepping here too. */
+static bool next_action(struct sim *sim, struct sim_host *host)
+{
+    sim->stepping = host->number;
+    bool some = host->api->node_next_action(host->node, &sim->action);
+    sim->stepping = SIM_NO_HOST;
+    return some;
+}
+
 void host_settle(struct sim *sim, struct sim_host *host)
 {
     if (!host->node)
         return;
-    while (host->api->node_next_action(host->node, &sim->action))
+    while (next_action(sim, host))
         perform(sim, host, &sim->action);
     timer_arm(sim, host);
     tell_settled(sim, host);

@@ -73,6 +73,7 @@ static struct sim_item *dir_pop(struct sim_dir *dir)
     dir->head = item->next;
     if (!dir->head)
         dir->tail = NULL;
+    __builtin_prefetch(dir->head); /* while this one is delivered */
     return item;
 }
 

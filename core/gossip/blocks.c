@@ -1,7 +1,8 @@
-/* One way into the chain for every block: from gossip, from an answer, from our own miner, from disk.
+/* One way into the chain for every block: from gossip, from an answer, from our own miner, from
+ * disk.
  *
- * The happy path: chain_add accepts it, the mempool and the store follow the best chain, the others are
- * told, and orphans that waited for it follow. */
+ * The happy path: chain_add accepts it, the mempool and the store follow the best chain, the others
+ * are told, and orphans that waited for it follow. */
 #include "core/gossip/gossip.h"
 #include "core/gossip/relay.h"
 
@@ -49,7 +50,8 @@ static void relay_block(struct gossip *g, const struct peer *from, const struct 
     }
     struct msg msg = {.kind = MSG_NEW_BLOCK, .u.block = *block};
     struct vn_buf *buf = msg_frame(&msg);
-    if (!buf) /* a ResponseBlock is one byte longer than the NewBlock it came in, so this one fits */
+    if (!buf) /* a ResponseBlock is one byte longer than the NewBlock it came in, so this one fits
+               */
         return;
     relay_frame(g, (struct vn_slice){buf, 0, buf->len}, MSG_NEW_BLOCK, from, block->hash);
     vn_buf_unref(buf);
@@ -86,9 +88,9 @@ static void refused(struct gossip *g, struct peer *peer, const struct block_view
         net_score(g->net, peer, SCORE_INVALID_BLOCK);
 }
 
-static enum chain_result add_one(struct gossip *g, struct peer *peer, const struct block_view *block,
-                                 struct vn_slice body, enum block_origin origin,
-                                 struct vn_slice frame)
+static enum chain_result add_one(struct gossip *g, struct peer *peer,
+                                 const struct block_view *block, struct vn_slice body,
+                                 enum block_origin origin, struct vn_slice frame)
 {
     struct chain_added added;
     chain_add(g->chain, block, body, net_wall_s(g->net), peer ? peer->link : 0, &added);

@@ -1,5 +1,6 @@
 /* COMMAND: what the user of the node wants. Each is answered by one REPLY. */
 #include "core/gossip/gossip.h"
+#include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 #include "core/peer/dialer.h"
 
@@ -62,6 +63,7 @@ static void submit_tx(struct gossip *g, uint64_t token, struct vn_slice data)
     struct vn_slice raw = {frame, FRAME_HEADER + 4, frame->len - FRAME_HEADER - 4};
     switch (tx_accept(g, NULL, &msg.u.tx, raw, whole)) {
     case MEMPOOL_ADDED:
+        own_add(g, msg.u.tx.tx_id);
         reply(g, token, VN_OK, NULL);
         break;
     case MEMPOOL_KNOWN:

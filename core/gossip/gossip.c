@@ -2,6 +2,7 @@
 #include "core/gossip/gossip.h"
 
 #include "core/crypto/sha256.h"
+#include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
     rng_fork(&g->mine_rng, cfg->seed, "mine", 0);
     rng_fork(&g->sync_rng, cfg->seed, "sync", 0);
     const struct chain_params params = {cfg->genesis_timestamp, cfg->difficulty};
-    const struct chain_limits limits = {cfg->cached_blocks, cfg->orphans_max, cfg->orphan_bytes_max};
+    const struct chain_limits limits = {cfg->cached_blocks, cfg->orphans_max,
+                                        cfg->orphan_bytes_max};
     g->chain = chain_new(&params, &limits, rng_u64(&salt), cache);
     const struct mempool_limits pool = {.max = cfg->mempool_max,
                                         .bytes_max = cfg->mempool_bytes_max,
@@ -37,6 +39,7 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
+    own_deinit(g);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);
@@ -51,6 +54,7 @@ void gossip_on_ready(struct gossip *g, struct peer *peer)
         seen_reset_slot(&g->told, peer->slot);
     }
     sync_ask_tip(g, peer);
+    own_announce(g, peer);
 }
 
 void gossip_on_gone(struct gossip *g, struct peer *peer)

@@ -1,7 +1,9 @@
-/* Where peers and the chain meet: what each message means to the node, catching up, mining, storing.
+/* Where peers and the chain meet: what each message means to the node, catching up, mining,
+ * storing.
  *
- * Data enters by router_dispatch, message by message, and by gossip_* for what is no message (a link
- * became ready, ended, timed out; a timer; a disk's answer; a command). It leaves through net.h. */
+ * Data enters by router_dispatch, message by message, and by gossip_* for what is no message (a
+ * link became ready, ended, timed out; a timer; a disk's answer; a command). It leaves through
+ * net.h. */
 #ifndef GOSSIP_GOSSIP_H
 #define GOSSIP_GOSSIP_H
 
@@ -17,6 +19,8 @@ struct gossip {
     struct mempool *pool;
     struct seen heard; /* which link sent us which recent block */
     struct seen told;  /* which link we sent which recent block */
+    uint8_t (*own)[32]; /* ids of transactions submitted here; see own.h */
+    uint32_t own_count, own_capacity;
     struct sync sync;
     struct rng mine_rng, sync_rng;
     struct timer mine_timer, sync_timer, expire_timer, store_timer;
@@ -24,7 +28,8 @@ struct gossip {
     uint64_t mine_nonce; /* where an unfinished search goes on; meaningful while mine_busy */
     bool mine_busy;
     uint8_t state_root[32]; /* of the blocks mined here */
-    /* Persistence: heights from store_from on the best chain are not yet in a STORE (VN_NEVER: none). */
+    /* Persistence: heights from store_from on the best chain are not yet in a STORE (VN_NEVER:
+     * none). */
     uint64_t store_from;
     uint64_t store_pending;      /* STORE batches in flight */
     uint64_t store_pending_from; /* the lowest height in them */
@@ -71,8 +76,8 @@ enum block_origin {
     FROM_DISK    /* neither relayed nor stored again */
 };
 
-/* peer may be NULL. body is the block's window; frame is its NewBlock frame for relaying, or an empty
- * slice to have one made. Orphans that waited for it follow it in. */
+/* peer may be NULL. body is the block's window; frame is its NewBlock frame for relaying, or an
+ * empty slice to have one made. Orphans that waited for it follow it in. */
 enum chain_result blocks_add(struct gossip *g, struct peer *peer, const struct block_view *block,
                              struct vn_slice body, enum block_origin origin, struct vn_slice frame);
 

@@ -1,6 +1,6 @@
-/* A miner for development networks: at exponentially distributed times (as proof of work makes them) it
- * solves a real block on the tip, with what the mempool holds. A search that is not lucky goes on a
- * millisecond later, so that no step takes long. */
+/* A miner for development networks: at exponentially distributed times (as proof of work makes
+ * them) it solves a real block on the tip, with what the mempool holds. A search that is not lucky
+ * goes on a millisecond later, so that no step takes long. */
 #include "core/gossip/gossip.h"
 
 #define TRIES_PER_STEP  16384u

@@ -1,5 +1,6 @@
-/* NewBlock: checked by its rules and, if new and valid, kept and relayed to the others. A known one costs
- * its sender nothing unless the same link sends it again; an unknown parent makes us catch up. */
+/* NewBlock: checked by its rules and, if new and valid, kept and relayed to the others. A known one
+ * costs its sender nothing unless the same link sends it again; an unknown parent makes us catch
+ * up. */
 #include "core/gossip/gossip.h"
 
 void on_new_block(struct gossip *g, struct peer *peer, const struct block_view *block,
@@ -16,8 +17,5 @@ void on_new_block(struct gossip *g, struct peer *peer, const struct block_view *
         frame = net_frame_of(payload, used);
     enum chain_result result = blocks_add(g, peer, block, body, FROM_GOSSIP, frame);
     vn_slice_unref(frame);
-    if ((result == CHAIN_ACCEPTED || result == CHAIN_KNOWN) && block->height > peer->best_height)
-        peer->best_height = block->height;
-    if (result == CHAIN_ORPHAN)
-        sync_consider(g, peer, block->height);
+    sync_shown(g, peer, block, result);
 }

@@ -1,10 +1,11 @@
-/* NewTransaction: checked by T1-T4 and, if new and valid, pooled and relayed to the others. One that is
- * known costs its sender nothing unless the same link sends it again; one that does not fit is dropped. */
+/* NewTransaction: checked by T1-T4 and, if new and valid, pooled and relayed to the others. One
+ * that is known costs its sender nothing unless the same link sends it again; one that does not fit
+ * is dropped. */
 #include "core/gossip/gossip.h"
 #include "core/gossip/relay.h"
 
-/* A clock may be off by as much as rule T4 grants the future; who relays what is too old only by that much
- * may be honest, so it is dropped without penalty. */
+/* A clock may be off by as much as rule T4 grants the future; who relays what is too old only by
+ * that much may be honest, so it is dropped without penalty. */
 #define TX_AGE_TOLERANCE_S (TX_AGE_MAX_S + CLOCK_AHEAD_MAX_S)
 
 /* memo bit of a buffer that is exactly one NewTransaction frame: T1 was found to hold. */

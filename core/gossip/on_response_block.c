@@ -1,11 +1,11 @@
-/* ResponseBlock: the newest block of a peer, which goes into the chain or shows what is missing, or the
- * answer to a probe of the synchroniser. One that nobody asked for is ignored. */
+/* ResponseBlock: the newest block of a peer, which goes into the chain or shows what is missing, or
+ * the answer to a probe of the synchroniser. One that nobody asked for is ignored. */
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
 #define QUICK_NS UINT64_C(1000000000)
 
-/* A feeler has done its work once its chain is known: it stays only where that differs from ours. */
+/* A feeler has done its work once its chain is known: it stays only where that differs from ours */
 static void feeler_done(struct gossip *g, struct peer *peer, bool differs)
 {
     if (peer->link_class != VN_CLASS_FEELER || peer->closed)
@@ -31,11 +31,7 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
     if (peer->closed)
         return;
     feeler_done(g, peer, result == CHAIN_ORPHAN);
-    if ((result == CHAIN_ACCEPTED || result == CHAIN_KNOWN) && block->height > peer->best_height)
-        peer->best_height = block->height;
-    bool waits = result == CHAIN_ORPHAN || chain_is_orphan(g->chain, block->hash);
-    if (!peer->closed && waits)
-        sync_consider(g, peer, block->height);
+    sync_shown(g, peer, block, result);
 }
 
 void on_response_block(struct gossip *g, struct peer *peer, const struct block_view *block,

@@ -1,5 +1,6 @@
-/* ResponseBlockRange: must fit what was asked: ascending one by one from the start, no more than asked
- * for, each the parent of the next. Then the synchroniser takes it. One that nobody asked for is ignored. */
+/* ResponseBlockRange: must fit what was asked: ascending one by one from the start, no more than
+ * asked for, each the parent of the next. Then the synchroniser takes it. One that nobody asked for
+ * is ignored. */
 #include "core/gossip/gossip.h"
 
 enum fit { FITS, MISFIT, UNLINKED };

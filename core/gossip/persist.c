@@ -1,10 +1,10 @@
 /* What survives a restart, through STORE and LOAD alone: the best chain, addresses, bans.
  *
- * At the start everything is loaded and checked like news from a stranger; only then the node goes online.
- * While running, changes of the best chain gather during a step and leave as one atomic batch; at most
- * PENDING_MAX batches are under way, so that a slow disk makes batches larger instead of queues longer.
- * A failed batch is tried again after a pause: the node goes on, and loses at most what was never
- * acknowledged. */
+ * At the start everything is loaded and checked like news from a stranger; only then the node goes
+ * online. While running, changes of the best chain gather during a step and leave as one atomic
+ * batch; at most PENDING_MAX batches are under way, so that a slow disk makes batches larger
+ * instead of queues longer. A failed batch is tried again after a pause: the node goes on, and
+ * loses at most what was never acknowledged. */
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
@@ -119,8 +119,9 @@ void persist_on_loaded(struct gossip *g, const struct vn_event *event)
         load_next_stage(g);
 }
 
-/* Puts the heights from store_from into the next batch. Bodies that have left memory can only be missing at
- * the bottom: of a reorganisation deeper than cached_blocks, or of a failed batch that is tried again. */
+/* Puts the heights from store_from into the next batch. Bodies that have left memory can only be
+ * missing at the bottom: of a reorganisation deeper than cached_blocks, or of a failed batch that
+ * is tried again. */
 static void gather_blocks(struct gossip *g)
 {
     uint64_t tip = chain_height(g->chain);

@@ -28,8 +28,8 @@ void seen_deinit(struct seen *seen)
     seen->entries = NULL;
 }
 
-/* There are few: a search beats a map. Hashes are told apart by their last bytes, since proof of work
- * makes the first ones alike. */
+/* There are few: a search beats a map. Hashes are told apart by their last bytes, since proof of
+ * work makes the first ones alike. */
 static uint8_t *seen_find(const struct seen *seen, const uint8_t hash[32])
 {
     for (uint32_t i = seen->count; i-- > 0;) {

@@ -1,7 +1,7 @@
-/* Which links have to do with which recent blocks: the newest SEEN_MAX block hashes, a bit per link slot
- * each. One such table notes who sent us a block, and tells whether the same link sends it again
- * (PROTOCOL-0.1 section 8: only that is an offence); another whom we sent it, so that nobody gets it
- * twice from us. */
+/* Which links have to do with which recent blocks: the newest SEEN_MAX block hashes, a bit per link
+ * slot each. One such table notes who sent us a block, and tells whether the same link sends it
+ * again (PROTOCOL-0.1 section 8: only that is an offence); another whom we sent it, so that nobody
+ * gets it twice from us. */
 #ifndef GOSSIP_SEEN_H
 #define GOSSIP_SEEN_H
 

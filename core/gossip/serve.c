@@ -1,14 +1,15 @@
 /* Answering RequestBlock and RequestBlockRange.
  *
- * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in memory
- * and the link's outbox has room, else by one LOAD ahead. Failure modes: a peer that asks without
- * reading fills its FIFO, is not read any more (net_update_reading), and ends the link at SERVED_MAX; a
- * disk that fails makes the answer shorter. */
+ * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in
+ * memory and the link's outbox has room, else by one LOAD ahead. Failure modes: a peer that asks
+ * without reading fills its FIFO, is not read any more (net_update_reading), and ends the link at
+ * SERVED_MAX; a disk that fails makes the answer shorter. */
 #include "core/gossip/gossip.h"
 
 #include <string.h>
 
-/* The requests that may have been on their way when reading stopped: a full default window of them. */
+/* The requests that may have been on their way when reading stopped: a full default window of them.
+ */
 #define SERVED_MAX 16384u
 
 #define RANGE_HEADER 12u /* message kind, count */
@@ -30,10 +31,16 @@ void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uin
     net_update_reading(g->net, peer);
 }
 
+/* An idle link holds no FIFO: most ask for one thing, once. */
 static void served_pop(struct peer *peer)
 {
     peer->served_count--;
     memmove(peer->served, peer->served + 1, peer->served_count * sizeof *peer->served);
+    if (peer->served_count == 0) {
+        mem_free(peer->served);
+        peer->served = NULL;
+        peer->served_cap = 0;
+    }
 }
 
 /* ---- answers ---- */
@@ -69,7 +76,8 @@ static struct vn_slice range_frame(const struct vn_slice *bodies, uint32_t count
 }
 
 /* Answers the first request in the FIFO with these bodies, ascending from its start. */
-static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *bodies, uint32_t count)
+static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *bodies,
+                   uint32_t count)
 {
     bool range = peer->served[0].kind == REQUEST_RANGE;
     struct vn_slice frame;

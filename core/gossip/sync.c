@@ -64,6 +64,7 @@ static void locate(struct gossip *g)
     memcpy(sync->common_hash, chain_genesis(g->chain)->hash, HASH_SIZE);
     sync->uncommon = sync->target < above ? sync->target : above;
     sync->step = 1;
+    sync->helper = 0;
 }
 
 static void start(struct gossip *g, struct peer *leader, uint64_t target)
@@ -89,12 +90,16 @@ static struct peer *best_leader(struct gossip *g)
     return best;
 }
 
-void sync_consider(struct gossip *g, struct peer *peer, uint64_t height)
+void sync_shown(struct gossip *g, struct peer *peer, const struct block_view *block,
+                enum chain_result result)
 {
-    if (height > peer->best_height)
-        peer->best_height = height;
-    if (g->sync.state == SYNC_IDLE && height > 0 && !peer->off_chain)
-        start(g, peer, height);
+    if (peer->closed || result == CHAIN_INVALID || result == CHAIN_AHEAD)
+        return;
+    if (block->height > peer->best_height)
+        peer->best_height = block->height;
+    peer->ahead = result == CHAIN_ORPHAN || chain_is_orphan(g->chain, block->hash);
+    if (peer->ahead && g->sync.state == SYNC_IDLE && !peer->off_chain)
+        start(g, peer, block->height);
 }
 
 /* ---- ending ---- */
@@ -108,6 +113,8 @@ void sync_finish(struct gossip *g)
     tell(g, sync->leader, "done", chain_height(g->chain), sync->target);
     if (chain_height(g->chain) > sync->started_at)
         blocks_relay_tip(g, leader);
+    for (struct peer *p = g->net->first; p; p = p->next)
+        p->ahead = p->ahead && p->best_height > chain_height(g->chain);
     struct peer *next = best_leader(g);
     if (next)
         start(g, next, next->best_height);
@@ -126,7 +133,12 @@ void sync_abort(struct gossip *g, const char *why)
 void sync_relocate(struct gossip *g)
 {
     fetch_drop_all(&g->sync);
-    if (++g->sync.relocated > RELOCATE_MAX)
+    struct peer *helper = g->sync.helper ? net_find(g->net, g->sync.helper) : NULL;
+    if (helper && !helper->off_chain)
+        helper->off_chain = true; /* what came before was not of the leader's chain */
+    else
+        g->sync.relocated++;
+    if (g->sync.relocated > RELOCATE_MAX)
         sync_abort(g, "the leader's blocks do not connect");
     else
         locate(g);

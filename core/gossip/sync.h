@@ -1,27 +1,28 @@
-/* Catching up: from the newest block a peer shows, back to the highest block we share, then up in ranges
- * from several peers at once (PROTOCOL-0.1 section 6).
+/* Catching up: from the newest block a peer shows, back to the highest block we share, then up in
+ * ranges from several peers at once (PROTOCOL-0.1 section 6).
  *
- *   IDLE -> a peer shows a block that does not connect, or a higher one -> LOCATING: RequestBlock at
- *   heights between a common and an uncommon one, doubling steps down, then halving -> FETCHING: the
- *   heights above are cut into chunks of at most 100; each ready peer that claims to have one gets one
- *   request; chunks are held until all before them are in the chain -> IDLE.
+ *   IDLE -> a peer shows a block that does not connect, or a higher one -> LOCATING: RequestBlock
+ * at heights between a common and an uncommon one, doubling steps down, then halving -> FETCHING:
+ * the heights above are cut into chunks of at most 100; each ready peer that claims to have one
+ * gets one request; chunks are held until all before them are in the chain -> IDLE.
  *
- * Peers of our own branch have all heights that we have, with other blocks than the leader's: so heights up
- * to our own come from the leader alone, and every block must be the child of the one before.
+ * Peers of our own branch have all heights that we have, with other blocks than the leader's: so
+ * heights up to our own come from the leader alone, and every block must be the child of the one
+ * before.
  *
- * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others only); a
- * chunk that does not connect is asked of the leader; a leader whose own answers do not connect, or that
- * leaves, ends the run and the next best peer leads a new one. Nothing here is ever a reason to
- * punish but an answer that does not fit its request, or an invalid block. */
+ * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others
+ * only); a chunk that does not connect is asked of the leader; a leader whose own answers do not
+ * connect, or that leaves, ends the run and the next best peer leads a new one. Nothing here is
+ * ever a reason to punish but an answer that does not fit its request, or an invalid block. */
 #ifndef GOSSIP_SYNC_H
 #define GOSSIP_SYNC_H
 
-#include "core/node.h"
+#include "core/chain/chain.h"
 #include "core/peer/peer.h"
 #include "core/wire/msg.h"
 
-#define SYNC_CHUNKS    8u          /* fetched ahead of the chain */
-#define SYNC_HELD_MAX  16777216u   /* bytes of answers held; above it only the next chunk is asked for */
+#define SYNC_CHUNKS   8u        /* fetched ahead of the chain */
+#define SYNC_HELD_MAX 16777216u /* bytes of answers; above it only the next chunk is asked for */
 
 struct gossip;
 
@@ -55,14 +56,17 @@ struct sync {
     uint64_t assign;    /* the next height that no chunk covers */
     uint64_t held_bytes;
     uint64_t started_at; /* our height then */
+    uint64_t helper;     /* link that the last connected chunk came from, if not the leader; or 0 */
     struct chunk *chunks; /* SYNC_CHUNKS of them while not idle */
 };
 
 void sync_init(struct sync *sync);
 void sync_deinit(struct gossip *g);
 
-/* A peer showed a block at `height` that is not in our chain and may lead to a heavier one. */
-void sync_consider(struct gossip *g, struct peer *peer, uint64_t height);
+/* A peer showed a block, new or as its newest, and the chain said `result` to it. One that does not
+ * connect makes us catch up. */
+void sync_shown(struct gossip *g, struct peer *peer, const struct block_view *block,
+                enum chain_result result);
 
 void sync_on_block(struct gossip *g, struct peer *peer, const struct block_view *block);
 void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,

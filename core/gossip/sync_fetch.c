@@ -126,6 +126,7 @@ static void chunk_done(struct gossip *g, struct chunk *chunk, struct peer *sourc
     struct sync *sync = &g->sync;
     uint32_t count = chunk->count;
     bool leads = chunk->link == sync->leader;
+    sync->helper = leads ? 0 : chunk->link;
     sync->connect += count;
     chunk_want(sync, chunk);
     if (count == chunk->end - chunk->start + 1) {
@@ -201,11 +202,13 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
         return false;
     if (peer->link == g->sync.leader)
         return true;
-    return !chunk->leader_only && !peer->off_chain && peer->link_class == VN_CLASS_PEER &&
-           peer->best_height >= chunk->end && request->timeouts < g->net->cfg.probe_retries;
+    return !chunk->leader_only && peer->ahead && !peer->off_chain &&
+           peer->link_class == VN_CLASS_PEER && peer->best_height >= chunk->end &&
+           request->timeouts < g->net->cfg.probe_retries;
 }
 
-/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest link. */
+/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest
+ * link. */
 static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
 {
     struct peer *best = NULL;

@@ -1,4 +1,5 @@
-/* The FETCHING half of sync.h: chunks of heights, asked of several peers, put into the chain in order. */
+/* The FETCHING half of sync.h: chunks of heights, asked of several peers, put into the chain in
+ * order. */
 #ifndef GOSSIP_SYNC_FETCH_H
 #define GOSSIP_SYNC_FETCH_H
 

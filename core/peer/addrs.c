@@ -1,5 +1,5 @@
-/* See addrs.h. Lists are short (1,000 entries at most by default) and touched only when links come and
- * go, so a plain array is searched. */
+/* See addrs.h. Lists are short (1,000 entries at most by default) and touched only when links come
+ * and go, so a plain array is searched. */
 #include "core/peer/addrs.h"
 
 #include "core/base/bytes.h"

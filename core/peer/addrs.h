@@ -1,6 +1,6 @@
-/* The address list: where nodes listen, as given (seeds) or learned from handshakes; bounded. It knows
- * when an address may be tried again (exponential backoff with jitter), and picks which. Whether an
- * address has a link now is noted here by its owner, so that nobody is dialled twice. */
+/* The address list: where nodes listen, as given (seeds) or learned from handshakes; bounded. It
+ * knows when an address may be tried again (exponential backoff with jitter), and picks which.
+ * Whether an address has a link now is noted here by its owner, so that nobody is dialled twice. */
 #ifndef PEER_ADDRS_H
 #define PEER_ADDRS_H
 
@@ -44,9 +44,9 @@ bool addr_same_ip(const struct vn_addr *a, const struct vn_addr *b);
 
 struct addr_entry *addrs_find(const struct addrs *addrs, const struct vn_addr *addr);
 
-/* Finds or adds. A full list forgets its worst learned entry without a link (most failures, then longest
- * unseen, then first); NULL if there is none to forget or the address cannot be dialled. Pointers to
- * entries are good until the next add. */
+/* Finds or adds. A full list forgets its worst learned entry without a link (most failures, then
+ * longest unseen, then first); NULL if there is none to forget or the address cannot be dialled.
+ * Pointers to entries are good until the next add. */
 struct addr_entry *addrs_add(struct addrs *addrs, const struct vn_addr *addr, bool seed,
                              uint64_t now_ns);
 
@@ -69,9 +69,9 @@ static inline bool addr_given_up(const struct addr_entry *entry, const struct ad
 /* May this entry be dialled at now_ns? */
 bool addr_eligible(const struct addr_entry *entry, uint64_t now_ns);
 
-/* One of the eligible entries for which usable() holds: a random one of those with the fewest failures;
- * NULL if there is none. *next_ns becomes the earliest next try of those that must wait (VN_NEVER:
- * none waits). */
+/* One of the eligible entries for which usable() holds: a random one of those with the fewest
+ * failures; NULL if there is none. *next_ns becomes the earliest next try of those that must wait
+ * (VN_NEVER: none waits). */
 struct addr_entry *addrs_pick(const struct addrs *addrs, uint64_t now_ns, struct rng *rng,
                               bool (*usable)(const void *ctx, const struct addr_entry *entry),
                               const void *ctx, uint64_t *next_ns);

@@ -1,7 +1,7 @@
 /* See handshake.h. The happy path: the other side's Handshake comes, nothing speaks against it, an
- * acceptor answers with its own, the link is ready. It fails, with the numbers of PROTOCOL-0.1 section
- * 4, by another message (6), versions (5), a second connection or ourselves (10), no free slot (11), a
- * ban (12); time (8) is the peer timer's. */
+ * acceptor answers with its own, the link is ready. It fails, with the numbers of PROTOCOL-0.1
+ * section 4, by another message (6), versions (5), a second connection or ourselves (10), no free
+ * slot (11), a ban (12); time (8) is the peer timer's. */
 #include "core/peer/handshake.h"
 
 #include "core/crypto/sha256.h"
@@ -45,9 +45,9 @@ static struct peer *ready_with_id(const struct net *net, const uint8_t id_hash[3
     return NULL;
 }
 
-/* Both links were dialled before the other became ready. When the other side dialled an accepted link
- * we cannot see; we take its LINK_UP. Where this judges later than the dialler would, only we have seen
- * both links ready, so both sides still keep the same one. */
+/* Both links were dialled before the other became ready. When the other side dialled an accepted
+ * link we cannot see; we take its LINK_UP. Where this judges later than the dialler would, only we
+ * have seen both links ready, so both sides still keep the same one. */
 static bool crossing(const struct net *net, const struct peer *newer, const struct peer *older)
 {
     return newer->inbound != older->inbound && newer->began_ns < older->ready_ns &&
@@ -131,8 +131,8 @@ static void become_ready(struct net *net, struct peer *peer)
     net_peer_rearm(net, peer);
 }
 
-/* Who answers at an address that we dialled is who listens there; what an acceptor hears proves nothing
- * about the address it hears of. */
+/* Who answers at an address that we dialled is who listens there; what an acceptor hears proves
+ * nothing about the address it hears of. */
 static void learn_who_listens(struct net *net, const struct peer *peer)
 {
     struct addr_entry *entry = peer->inbound ? NULL : addrs_find(&net->addrs, &peer->remote);

@@ -1,4 +1,5 @@
-/* The handshake of PROTOCOL-0.1 section 4: the dialler speaks first, the acceptor judges and answers. */
+/* The handshake of PROTOCOL-0.1 section 4: the dialler speaks first, the acceptor judges and
+ * answers. */
 #ifndef PEER_HANDSHAKE_H
 #define PEER_HANDSHAKE_H
 

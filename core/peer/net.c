@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Links that may be in their handshake beside those that max_inbound admits, so that silent ones cannot
- * lock out the rest; beyond that an accepted link is closed at once. */
+/* Links that may be in their handshake beside those that max_inbound admits, so that silent ones
+ * cannot lock out the rest; beyond that an accepted link is closed at once. */
 #define INBOUND_RESERVE 16u
 
 /* Links beyond that many have no slot: what they sent is not remembered link by link. */
@@ -171,8 +171,8 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
 static void dialled_up(struct net *net, struct peer *peer)
 {
     net_set_state(net, peer, VN_PEER_CONNECTED, VN_WHY_NONE);
-    net_send(net, peer, (struct vn_slice){vn_buf_ref(net->hello), 0, net->hello->len}, MSG_HANDSHAKE,
-             LANE_CONTROL);
+    net_send(net, peer, (struct vn_slice){vn_buf_ref(net->hello), 0, net->hello->len},
+             MSG_HANDSHAKE, LANE_CONTROL);
 }
 
 static struct peer *accepted_up(struct net *net, uint64_t link, const struct vn_addr *remote)
@@ -214,8 +214,8 @@ static void slot_release(struct net *net, struct peer *peer)
     peer->slot = NO_SLOT;
 }
 
-/* Another ready link with who listens at addr, or 0: of two links with one node the address follows the
- * one that stays. */
+/* Another ready link with who listens at addr, or 0: of two links with one node the address follows
+ * the one that stays. */
 static uint64_t live_link_with(const struct net *net, const struct peer *but,
                                const struct vn_addr *addr)
 {
@@ -238,7 +238,8 @@ static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum
         return entry;
     bool blameless = was_ready || peer->inbound || why == VN_WHY_SHUTDOWN || why == VN_WHY_BANNED;
     if (why == VN_WHY_DUPLICATE)
-        addrs_released(entry, &net->policy, net->now_ns, net->cfg.retry_failed_ns, &net->backoff_rng);
+        addrs_released(entry, &net->policy, net->now_ns, net->cfg.retry_failed_ns,
+                       &net->backoff_rng);
     else if (blameless)
         addrs_released(entry, &net->policy, net->now_ns, 0, &net->backoff_rng);
     else

@@ -1,9 +1,10 @@
-/* The network half of a node: its links and addresses, what it wants the driver to do, its clock, dice
- * and timers. Knows nothing of chains.
+/* The network half of a node: its links and addresses, what it wants the driver to do, its clock,
+ * dice and timers. Knows nothing of chains.
  *
- * Data enters by net_link_up, net_receive and net_link_down and comes out as messages, pulled one by one
- * with net_next_message; it leaves by net_send and net_close, which queue actions. Links that ended wait
- * on a list (net_take_gone) until the rooms above have let go of them. Nothing here calls upwards. */
+ * Data enters by net_link_up, net_receive and net_link_down and comes out as messages, pulled one
+ * by one with net_next_message; it leaves by net_send and net_close, which queue actions. Links
+ * that ended wait on a list (net_take_gone) until the rooms above have let go of them. Nothing here
+ * calls upwards. */
 #ifndef PEER_NET_H
 #define PEER_NET_H
 
@@ -92,7 +93,7 @@ struct peer *net_find(const struct net *net, uint64_t link);
 void net_link_up(struct net *net, const struct vn_event *event);
 void net_link_down(struct net *net, uint64_t link, enum vn_why why);
 
-/* A link that is dialled or accepted; counted and listed. The rest of the fields is the caller's. */
+/* A link that is dialled or accepted; counted and listed. The rest of the fields is the caller's */
 struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *remote,
                           enum vn_link_class link_class);
 
@@ -109,7 +110,8 @@ enum net_next net_next_message(struct net *net, struct peer *peer, struct msg *m
 
 void net_sent(struct net *net, uint64_t link, uint64_t bytes);
 
-/* Ends a link: Disconnect(reason) where the wire has a word for why, then CLOSE. No-op when closed. */
+/* Ends a link: Disconnect(reason) where the wire has a word for why, then CLOSE. No-op when closed.
+ */
 void net_close(struct net *net, struct peer *peer, enum vn_why why);
 
 /* As net_close, without saying Disconnect. */
@@ -118,14 +120,15 @@ void net_close_silent(struct net *net, struct peer *peer, enum vn_why why);
 /* The peer said Disconnect(reason): ends the link without an answer. */
 void net_disconnected(struct net *net, struct peer *peer, uint32_t reason);
 
-/* The next link that ended since the last call, or NULL. The caller drops what it holds of it and then
- * calls net_release, after which the pointer is dead. */
+/* The next link that ended since the last call, or NULL. The caller drops what it holds of it and
+ * then calls net_release, after which the pointer is dead. */
 struct peer *net_take_gone(struct net *net);
 void net_release(struct net *net, struct peer *peer);
 
 /* ---- sending ---- */
 
-/* Queues a frame, taking over its reference. The link ends when its outbox exceeds the hard limit. */
+/* Queues a frame, taking over its reference. The link ends when its outbox exceeds the hard limit.
+ */
 void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_t kind,
               enum lane lane);
 /* Encodes and queues. */
@@ -140,8 +143,8 @@ static inline bool request_open(const struct request *request)
     return request->deadline_ns != VN_NEVER;
 }
 
-/* The frame around a payload that net_next_message gave, for relaying: shared where the message filled
- * the payload and the frame is at least half of its buffer, else a copy; one reference. */
+/* The frame around a payload that net_next_message gave, for relaying: shared where the message
+ * filled the payload and the frame is at least half of its buffer, else a copy; one reference. */
 struct vn_slice net_frame_of(struct vn_slice payload, uint32_t used);
 
 /* Stops or resumes reading by what the peer makes us hold. */
@@ -152,17 +155,19 @@ void net_update_reading(struct net *net, struct peer *peer);
 void net_score(struct net *net, struct peer *peer, enum score_event event);
 void net_violation(struct net *net, struct peer *peer, const char *what);
 
-/* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the store. */
+/* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the
+ * store. */
 void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns);
 bool net_banned(struct net *net, struct reputation *rep);
 
-/* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id and
- * nobody has answered there yet. */
+/* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id
+ * and nobody has answered there yet. */
 bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32]);
 
 /* ---- timers and actions ---- */
 
-/* Handles a peer's timer; returns the request kinds that timed out, as bits 1 << enum request_kind. */
+/* Handles a peer's timer; returns the request kinds that timed out, as bits 1 << enum request_kind.
+ */
 uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **peer);
 void net_peer_rearm(struct net *net, struct peer *peer);
 

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Above these a peer that makes us hold answers is not read until the lower marks are reached. An honest
- * one, with one request of a kind outstanding, never gets there. */
+/* Above these a peer that makes us hold answers is not read until the lower marks are reached. An
+ * honest one, with one request of a kind outstanding, never gets there. */
 #define CONTROL_BYTES_STOP  65536u
 #define CONTROL_BYTES_START 32768u
 #define SERVED_STOP         64u
@@ -159,7 +159,8 @@ struct addr_entry *net_addr_add(struct net *net, const struct vn_addr *addr, boo
 
 /* ---- taking actions ---- */
 
-/* One SEND did not take all that leaves before the CLOSE that is queued already: another goes first. */
+/* One SEND did not take all that leaves before the CLOSE that is queued already: another goes
+ * first. */
 static void send_before_close(struct net *net, struct peer *peer)
 {
     struct action_entry *entry = mem_pool_take(&net->pools->action_entries);

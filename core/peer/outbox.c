@@ -97,8 +97,9 @@ static struct outbox_entry *outbox_current(struct outbox *box)
     return box->begun;
 }
 
-uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window, struct vn_slice *out,
-                     uint32_t max, struct outbox_left *finished, uint32_t *finished_count)
+uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
+                     struct vn_slice *out, uint32_t max, struct outbox_left *finished,
+                     uint32_t *finished_count)
 {
     uint32_t count = 0;
     *finished_count = 0;

@@ -1,6 +1,6 @@
-/* What waits to be sent on one link: whole frames in four lanes, taken in the order of the lanes, each a
- * FIFO. A frame that has begun to leave is finished before any other. Encode once: an entry holds one
- * reference on a frame that many outboxes share. */
+/* What waits to be sent on one link: whole frames in four lanes, taken in the order of the lanes,
+ * each a FIFO. A frame that has begun to leave is finished before any other. Encode once: an entry
+ * holds one reference on a frame that many outboxes share. */
 #ifndef PEER_OUTBOX_H
 #define PEER_OUTBOX_H
 
@@ -33,7 +33,8 @@ void outbox_deinit(struct outbox *box, struct mem_pool *pool);
 void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice frame, uint32_t kind,
                  enum lane lane);
 
-/* Drops the oldest waiting transactions until at most `bytes` wait without history; returns how many. */
+/* Drops the oldest waiting transactions until at most `bytes` wait without history; returns how
+ * many. */
 uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uint64_t bytes);
 
 /* Drops all frames but the begun one and those of LANE_CONTROL. */
@@ -45,8 +46,9 @@ void outbox_keep_control(struct outbox *box, struct mem_pool *pool);
 struct outbox_left {
     uint32_t kind, bytes;
 };
-uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window, struct vn_slice *out,
-                     uint32_t max, struct outbox_left *finished, uint32_t *finished_count);
+uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
+                     struct vn_slice *out, uint32_t max, struct outbox_left *finished,
+                     uint32_t *finished_count);
 
 uint64_t outbox_bytes(const struct outbox *box);
 

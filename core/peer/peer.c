@@ -42,7 +42,7 @@ const char *peer_version(const struct peer *peer)
     return peer->names ? peer->names + strlen(peer->names) + 1 : "";
 }
 
-/* Copies at most max bytes, a NUL inside shown as '?', and ends with a NUL. Returns what follows. */
+/* Copies at most max bytes, a NUL inside shown as '?', and ends with a NUL. Returns what follows */
 static char *copy_shown(char *out, const uint8_t *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)

@@ -1,7 +1,8 @@
-/* One link's life: what we know of the remote node at its other end, from the dial or the accept to the
- * driver's LINK_DOWN. Plain data and the table of legal states; net.c moves it.
+/* One link's life: what we know of the remote node at its other end, from the dial or the accept to
+ * the driver's LINK_DOWN. Plain data and the table of legal states; net.c moves it.
  *
- * A peer that is closed (`closed`) is only a shell: it waits for its LINK_DOWN and ignores the rest. */
+ * A peer that is closed (`closed`) is only a shell: it waits for its LINK_DOWN and ignores the
+ * rest. */
 #ifndef PEER_PEER_H
 #define PEER_PEER_H
 
@@ -46,6 +47,7 @@ struct peer {
     bool read_stopped;
     bool id_below_ours; /* its node id is bytewise smaller than ours */
     bool asked_tip;     /* the outstanding REQUEST_BLOCK asks for the newest */
+    bool ahead;         /* the last block it showed us does not connect to ours */
     bool off_chain;     /* its ranges did not fit the chain that is being fetched */
     uint32_t slot;      /* small number while ready, else NO_SLOT */
     uint32_t window;    /* bytes that may be SENT now */

@@ -1,10 +1,11 @@
-/* Reputation: one score per identity (an IP address or a node id, see enum vn_ban_by), which outlives
- * its links, so that reconnecting washes nothing off. Points and thresholds: PROTOCOL-0.1 section 6.
+/* Reputation: one score per identity (an IP address or a node id, see enum vn_ban_by), which
+ * outlives its links, so that reconnecting washes nothing off. Points and thresholds: PROTOCOL-0.1
+ * section 6.
  *
  * Two sorts of deductions. Evidence is what only a faulty or hostile peer does (an invalid block, a
  * violation, the same object twice). Weather is what a lossy or cut network does to honest peers
- * (timeouts, failures, slowness): it lowers a score to WEATHER_FLOOR at most, just above probation, so
- * that no storm ever bans anybody. */
+ * (timeouts, failures, slowness): it lowers a score to WEATHER_FLOOR at most, just above probation,
+ * so that no storm ever bans anybody. */
 #ifndef PEER_SCORE_H
 #define PEER_SCORE_H
 
@@ -65,7 +66,8 @@ struct reputation *scores_find(const struct scores *scores, const uint8_t key[32
  * oldest without a link; NULL if every entry has a link. */
 struct reputation *scores_get(struct scores *scores, const uint8_t key[32]);
 
-/* Adds the event's points, clamped; true if this crosses into a ban, which is the caller's to impose. */
+/* Adds the event's points, clamped; true if this crosses into a ban, which is the caller's to
+ * impose. */
 bool score_apply(struct reputation *rep, enum score_event event);
 
 /* Sets the end of the entry's ban; 0 lifts it. */

@@ -3,12 +3,23 @@
 
 #include "core/wire/msg.h"
 
+/* What a node tells is not what it does: only the first is heard, and it hashes like the others. */
+static void on_trace(void *ctx, const struct vn_trace *trace)
+{
+    uint64_t *heard = ctx;
+    CLAIM(trace->kind < VN_TR_KINDS && trace->size == sizeof *trace, "a trace of no kind");
+    CLAIM(strcmp(vn_trace_name(trace->kind), "?") != 0, "a trace without a name");
+    ++*heard;
+}
+
 void driver_init(struct driver *d, const struct vn_config *config)
 {
     *d = (struct driver){.shared = vn_shared_new(), .next_accepted = 2, .next_command = 1};
     for (uint32_t i = 0; i < DRIVER_NODES; i++) {
         struct vn_config own = *config;
         own.shared = i == 0 ? NULL : d->shared;
+        own.on_trace = i == 0 ? on_trace : NULL;
+        own.trace_ctx = &d->heard;
         d->nodes[i] = vn_node_new(&own);
         CLAIM(d->nodes[i], "the configuration is refused");
     }
@@ -55,6 +66,18 @@ static void on_dial(struct driver *d, const struct vn_action *action)
     link_new(d, action->link);
 }
 
+static void note_request(struct driver_link *link, const struct msg *msg)
+{
+    if (link->asked_count == DRIVER_ASKED)
+        return;
+    if (msg->kind == MSG_REQUEST_BLOCK)
+        link->asked[link->asked_count++] =
+            (struct driver_asked){false, msg->u.request_block.height, msg->u.request_block.height};
+    if (msg->kind == MSG_REQUEST_BLOCK_RANGE)
+        link->asked[link->asked_count++] =
+            (struct driver_asked){true, msg->u.request_range.start, msg->u.request_range.end};
+}
+
 /* What the node says must be messages, and the first one a Handshake or a farewell. */
 static void hear(struct driver_link *link, struct vn_slice data)
 {
@@ -68,6 +91,7 @@ static void hear(struct driver_link *link, struct vn_slice data)
         CLAIM(link->spoke || msg.kind == MSG_HANDSHAKE || msg.kind == MSG_DISCONNECT,
               "the node speaks before its handshake");
         link->spoke = true;
+        note_request(link, &msg);
     }
     CLAIM(result == FRAME_NONE, "the node sends a frame above the limit");
 }
@@ -183,12 +207,11 @@ void driver_drain(struct driver *d)
 
 /* ---- events ---- */
 
-void driver_accept(struct driver *d, const struct vn_addr *remote, uint32_t window)
+void driver_accept(struct driver *d, uint32_t window)
 {
     struct driver_link *link = link_new(d, d->next_accepted);
     d->next_accepted += 2;
     driver_dialled_up(d, link, window);
-    (void)remote;
 }
 
 void driver_dialled_up(struct driver *d, struct driver_link *link, uint32_t window)

@@ -7,20 +7,29 @@
 #define FUZZ_DRIVER_H
 
 #include "core/wire/frame.h"
+#include "core/wire/msg.h"
 #include "tests/fuzz/forge.h"
 
 #define DRIVER_LINKS  512u
 #define DRIVER_TOKENS 256u
 #define DRIVER_BLOCKS 256u /* heights that the disk knows */
 #define DRIVER_NODES  3u
+#define DRIVER_ASKED  4u
+
+struct driver_asked {
+    bool range;
+    uint64_t start, end;
+};
 
 struct driver_link {
     uint64_t id;
     bool up, closed, down, read_stopped;
-    uint32_t window;      /* left */
-    uint64_t to_refund;   /* sent and not refunded */
-    struct framer framer; /* what the node sent */
-    bool spoke;           /* a message of the node was seen */
+    uint32_t window;                         /* left */
+    uint64_t to_refund;                      /* sent and not refunded */
+    struct framer framer;                    /* what the node sent */
+    bool spoke;                              /* a message of the node was seen */
+    struct driver_asked asked[DRIVER_ASKED]; /* its requests, oldest first; more are forgotten */
+    uint32_t asked_count;
 };
 
 struct driver_load {
@@ -40,6 +49,7 @@ struct driver {
     uint64_t stores[DRIVER_TOKENS]; /* tokens of STOREs in flight */
     uint32_t store_count;
     uint64_t next_command, replies;
+    uint64_t heard;                      /* traces */
     struct vn_slice disk[DRIVER_BLOCKS]; /* by height; a reference each */
 };
 
@@ -57,7 +67,7 @@ void driver_step(struct driver *d, struct vn_event *event);
 void driver_drain(struct driver *d);
 
 /* Events that the driver has to account for. */
-void driver_accept(struct driver *d, const struct vn_addr *remote, uint32_t window);
+void driver_accept(struct driver *d, uint32_t window);
 void driver_dialled_up(struct driver *d, struct driver_link *link, uint32_t window);
 void driver_down(struct driver *d, struct driver_link *link, enum vn_why why);
 void driver_bytes(struct driver *d, const struct driver_link *link, struct vn_slice data);

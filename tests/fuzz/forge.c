@@ -32,9 +32,28 @@ static uint32_t pick(const struct forge *forge, struct input *in)
     return input_below(in, forge->count);
 }
 
+/* Fills *tx; hashes point into id and parties. */
+static void make_tx(struct input *in, struct tx_view *tx, uint8_t id[32], uint8_t parties[64])
+{
+    const uint8_t shape = input_u8(in);
+    memset(parties, 0, 64);
+    parties[0] = shape & 3;
+    *tx = (struct tx_view){.tx_id = id,
+                           .sender = parties,
+                           .recipient = parties + 32,
+                           .value = input_u8(in),
+                           .gas_price = shape >> 7 ? UINT64_MAX : 1,
+                           .gas_limit = 21000,
+                           .nonce = input_u8(in),
+                           .timestamp = FORGE_WALL_S - (shape >> 2 & 7) * 1000,
+                           .has_data = shape >> 5 & 1};
+    tx->data = (struct bytes_view){parties, tx->has_data ? 40 : 0};
+    rule_tx_id(id, tx);
+}
+
 static struct vn_buf *child(const struct forge *forge, struct input *in, uint32_t parent)
 {
-    static const uint8_t ids[3 * 32] = {1, [32] = 2, [64] = 3};
+    uint8_t ids[3 * 32], parties[64];
     const struct block_view view = view_of(forge->blocks[parent]);
     const struct parent_view link = {.height = view.height,
                                      .timestamp = view.timestamp,
@@ -43,6 +62,12 @@ static struct vn_buf *child(const struct forge *forge, struct input *in, uint32_
                                      .hash = view.hash};
     uint8_t state_root[32] = {(uint8_t)forge->count};
     const uint8_t shape = input_u8(in);
+    for (uint8_t i = 0; i < 3; i++) { /* transactions that peers may have sent */
+        const uint8_t choice[3] = {(uint8_t)(shape & 3), 0, i};
+        struct input fixed = {choice, sizeof choice};
+        struct tx_view tx;
+        make_tx(&fixed, &tx, ids + 32 * (size_t)i, parties);
+    }
     const struct mine_work work = {.ids = ids,
                                    .tx_count = shape % 4,
                                    .state_root = state_root,
@@ -58,6 +83,7 @@ void forge_grow(struct forge *forge, struct input *in, uint32_t parent, uint32_t
     parent %= forge->count;
     for (uint32_t i = 0; i < n && forge->count < FORGE_BLOCKS; i++) {
         forge->blocks[forge->count] = child(forge, in, parent);
+        forge->parents[forge->count] = parent;
         parent = forge->count++;
     }
 }
@@ -87,25 +113,6 @@ struct vn_buf *forge_handshake(struct input *in, uint32_t who)
     return framed(&msg);
 }
 
-/* Fills *tx; hashes point into id and parties. */
-static void make_tx(struct input *in, struct tx_view *tx, uint8_t id[32], uint8_t parties[64])
-{
-    const uint8_t shape = input_u8(in);
-    memset(parties, 0, 64);
-    parties[0] = shape & 3;
-    *tx = (struct tx_view){.tx_id = id,
-                           .sender = parties,
-                           .recipient = parties + 32,
-                           .value = input_u8(in),
-                           .gas_price = shape >> 7 ? UINT64_MAX : 1,
-                           .gas_limit = 21000,
-                           .nonce = input_u8(in),
-                           .timestamp = FORGE_WALL_S - (shape >> 2 & 7) * 1000,
-                           .has_data = shape >> 5 & 1};
-    tx->data = (struct bytes_view){parties, tx->has_data ? 40 : 0};
-    rule_tx_id(id, tx);
-}
-
 struct vn_buf *forge_tx(struct input *in)
 {
     uint8_t id[32], parties[64];
@@ -119,27 +126,48 @@ struct vn_buf *forge_tx(struct input *in)
     return buf;
 }
 
-/* A chain of at most 8 blocks that ends in a block of the tree, ascending. */
-static struct vn_buf *forge_range(const struct forge *forge, struct input *in)
+/* The chain that ends in block `tip`, from the genesis; returns its height. */
+static uint32_t path_of(const struct forge *forge, uint32_t tip, uint32_t path[FORGE_BLOCKS])
 {
-    uint8_t bytes[8 * (BLOCK_SIZE_MIN + 3 * 32)];
-    uint32_t chosen[8], count = input_below(in, 9), len = 0, at = pick(forge, in);
-    for (uint32_t i = 0; i < count; i++) {
-        chosen[i] = at;
-        const struct block_view view = view_of(forge->blocks[at]);
-        uint32_t up = 0;
-        while (up < at && !hash_eq(view_of(forge->blocks[up]).hash, view.prev_hash))
-            up++;
-        at = up < at ? up : 0;
+    const uint32_t height = (uint32_t)view_of(forge->blocks[tip]).height;
+    for (uint32_t h = height; h > 0; h--) {
+        path[h] = tip;
+        tip = forge->parents[tip];
     }
-    for (uint32_t i = count; i-- > 0;) {
-        const struct vn_buf *block = forge->blocks[chosen[i]];
+    path[0] = 0;
+    return height;
+}
+
+static struct vn_buf *range_of(const struct forge *forge, uint32_t tip, uint64_t start,
+                               uint64_t end)
+{
+    static uint8_t bytes[FORGE_BLOCKS * (BLOCK_SIZE_MIN + 3 * 32)];
+    uint32_t path[FORGE_BLOCKS], len = 0;
+    const uint32_t height = path_of(forge, tip, path);
+    struct msg msg = {.kind = MSG_RESPONSE_BLOCK_RANGE};
+    for (uint64_t h = start; h <= end && h <= height; h++) {
+        const struct vn_buf *block = forge->blocks[path[h]];
         memcpy(bytes + len, block->data, block->len);
         len += block->len;
+        msg.u.response_range.count++;
     }
-    struct msg msg = {.kind = MSG_RESPONSE_BLOCK_RANGE};
-    msg.u.response_range.count = count;
     msg.u.response_range.blocks = (struct bytes_view){bytes, len};
+    return framed(&msg);
+}
+
+struct vn_buf *forge_answer(const struct forge *forge, uint32_t tip, bool range, uint64_t start,
+                            uint64_t end)
+{
+    uint32_t path[FORGE_BLOCKS];
+    tip %= forge->count;
+    if (range)
+        return range_of(forge, tip, start, end);
+    const uint32_t height = path_of(forge, tip, path);
+    struct msg msg = {.kind = MSG_RESPONSE_BLOCK};
+    start = start == HEIGHT_NEWEST ? height : start;
+    msg.u.response_block.some = start <= height;
+    if (start <= height)
+        msg.u.response_block.block = view_of(forge->blocks[path[start]]);
     return framed(&msg);
 }
 
@@ -176,7 +204,7 @@ static struct vn_buf *well_made(struct forge *forge, struct input *in)
         msg.u.request_range.end = number(in);
         break;
     case MSG_RESPONSE_BLOCK_RANGE:
-        return forge_range(forge, in);
+        return range_of(forge, pick(forge, in), input_below(in, 64), input_below(in, 64));
     case MSG_PING:
         msg.u.ping.nonce = number(in);
         break;

@@ -12,6 +12,7 @@
 struct forge {
     struct chain_params params;
     struct vn_buf *blocks[FORGE_BLOCKS]; /* 0 is the genesis; one reference each */
+    uint32_t parents[FORGE_BLOCKS];
     uint32_t count;
 };
 
@@ -25,6 +26,11 @@ void forge_grow(struct forge *forge, struct input *in, uint32_t parent, uint32_t
 /* A message of the kind that the input chooses, as a frame with one reference; spoilt when the
  * input says so. */
 struct vn_buf *forge_message(struct forge *forge, struct input *in);
+
+/* The honest answer of a peer whose tip is block `tip`: its block at `start`, or its blocks of
+ * start..end. */
+struct vn_buf *forge_answer(const struct forge *forge, uint32_t tip, bool range, uint64_t start,
+                            uint64_t end);
 
 /* A Handshake of node `who` (0..15) as a frame. */
 struct vn_buf *forge_handshake(struct input *in, uint32_t who);

@@ -11,6 +11,8 @@ enum op {
     OP_MESSAGES,    /* several in one slice */
     OP_RAW,         /* bytes of the input */
     OP_PART,        /* a frame in two pieces */
+    OP_ANSWER,      /* what the node asked for */
+    OP_FLOOD,       /* thousands of one small message */
     OP_ACCEPT,      /* a link comes, and shakes hands */
     OP_ACCEPT_MUTE, /* a link comes and says nothing */
     OP_DIAL_UP,     /* a dial is answered, and shakes hands */
@@ -113,10 +115,44 @@ static void say_raw(struct driver *d, struct input *in, const struct driver_link
     say(d, link, raw);
 }
 
+/* The answer of a peer whose tip is among the newest blocks of the world. */
+static void answer(struct driver *d, struct forge *forge, struct input *in)
+{
+    const uint32_t age = input_below(in, 4);
+    struct driver_link *link = some_link(d, in);
+    for (uint32_t i = 0; i < d->link_count && link && link->asked_count == 0; i++)
+        if (d->links[i].up && !d->links[i].down && d->links[i].asked_count > 0)
+            link = &d->links[i];
+    if (!link || link->asked_count == 0)
+        return;
+    const struct driver_asked asked = link->asked[0];
+    memmove(link->asked, link->asked + 1, --link->asked_count * sizeof *link->asked);
+    say(d, link,
+        forge_answer(forge, forge->count - 1 - age % forge->count, asked.range, asked.start,
+                     asked.end));
+}
+
+static void flood(struct driver *d, struct input *in, const struct driver_link *link)
+{
+    const uint32_t count = 256u * (1 + input_below(in, 32));
+    const bool ping = input_below(in, 2) == 0;
+    struct vn_buf *all = vn_buf_new(16 * count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct msg msg = {.kind = ping ? MSG_PING : MSG_REQUEST_BLOCK};
+        if (ping)
+            msg.u.ping.nonce = i;
+        else
+            msg.u.request_block.height = i % 8;
+        put_be32(all->data + 16 * (size_t)i, 12);
+        msg_encode(&msg, all->data + 16 * (size_t)i + 4);
+    }
+    say(d, link, all);
+}
+
 static void accept_link(struct driver *d, struct input *in, bool speaks)
 {
     const uint8_t shape = input_u8(in);
-    driver_accept(d, NULL, shape & 1 ? 1u << 18 : 1u + shape);
+    driver_accept(d, shape & 1 ? 1u << 18 : 1u + shape);
     if (speaks)
         say(d, &d->links[d->link_count - 1], forge_handshake(in, shape >> 4));
 }
@@ -204,6 +240,8 @@ static void on_link(struct driver *d, struct forge *forge, struct input *in, enu
     } else if (op == OP_PART) {
         struct vn_buf *frame = forge_message(forge, in);
         say_parts(d, link, frame, input_u8(in) % frame->len);
+    } else if (op == OP_FLOOD) {
+        flood(d, in, link);
     } else if (op == OP_DOWN) {
         driver_down(d, link, VN_WHY_RESET);
     } else {
@@ -227,9 +265,13 @@ static void run_op(struct driver *d, struct forge *forge, struct input *in)
     case OP_MESSAGES:
     case OP_RAW:
     case OP_PART:
+    case OP_FLOOD:
     case OP_DOWN:
     case OP_REFUND:
         on_link(d, forge, in, op);
+        break;
+    case OP_ANSWER:
+        answer(d, forge, in);
         break;
     case OP_ACCEPT:
     case OP_ACCEPT_MUTE:
@@ -270,6 +312,28 @@ static void start(struct driver *d)
     driver_drain(d);
 }
 
+/* The world so far: a trunk of 6 blocks, and a longer branch that leaves it at height 2; the node's
+ * disk may hold some of the trunk. */
+static void prepare_world(struct driver *d, struct forge *forge, uint32_t on_disk)
+{
+    static const uint8_t shapes[16] = {1, 2, 3, 5, 6, 7};
+    struct input fixed = {shapes, sizeof shapes};
+    forge_grow(forge, &fixed, 0, 6);
+    forge_grow(forge, &fixed, 2, 8);
+    for (uint32_t h = 1; h <= on_disk; h++)
+        d->disk[h] = (struct vn_slice){vn_buf_ref(forge->blocks[h]), 0, forge->blocks[h]->len};
+}
+
+static void greet(struct driver *d, uint32_t peers)
+{
+    for (uint32_t who = 0; who < peers; who++) {
+        struct input empty = {NULL, 0};
+        driver_accept(d, 1u << 18);
+        say(d, &d->links[d->link_count - 1], forge_handshake(&empty, who));
+        driver_drain(d);
+    }
+}
+
 static void look(const struct driver *d)
 {
     struct vn_info info = {.size = sizeof info};
@@ -297,7 +361,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     forge_init(&forge);
     config_of(&config, &in, &forge);
     driver_init(&d, &config);
+    const uint8_t world = input_u8(&in);
+    prepare_world(&d, &forge, world % 5);
     start(&d);
+    for (uint32_t i = 0; i < 3 && world & 0x20; i++) { /* blocks, addresses, bans */
+        driver_loaded(&d, VN_OK, 100);
+        driver_drain(&d);
+    }
+    greet(&d, world >> 6);
     while (input_left(&in) > 0 && driver_room(&d)) {
         run_op(&d, &forge, &in);
         if (input_below(&in, 4) != 0)

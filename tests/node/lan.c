@@ -205,10 +205,12 @@ static uint64_t disk_delay(struct lan_node *node)
 
 static void send_off(struct lan_node *node, struct vn_action *action)
 {
-    uint32_t end;
+    uint32_t end = 0;
     struct lan *lan = node->lan;
     struct lan_conn *conn = find(lan, node->no, action->link, &end);
     assert_non_null(conn);
+    if (!conn) /* the compiler does not know that the assertion does not return */
+        return;
     assert_true(conn->ends[end].up);
     for (uint32_t i = 0; i < action->u.send.count; i++)
         toward(lan, conn, !end, conn->latency_ns[!end], VN_EV_BYTES)->event.u.bytes.data =
@@ -219,10 +221,12 @@ static void send_off(struct lan_node *node, struct vn_action *action)
 
 static void close_link(struct lan_node *node, const struct vn_action *action)
 {
-    uint32_t end;
+    uint32_t end = 0;
     struct lan *lan = node->lan;
     struct lan_conn *conn = find(lan, node->no, action->link, &end);
     assert_non_null(conn);
+    if (!conn) /* the compiler does not know that the assertion does not return */
+        return;
     conn->ends[end].last_in_ns = lan->now_ns; /* nothing else comes here any more */
     down(lan, conn, end, 0, VN_WHY_LOCAL_CLOSED);
     if (conn->ends[!end].up)

@@ -53,6 +53,13 @@ static struct vn_action *act(struct vn_node *node, uint32_t kind, uint64_t link)
     return &a->action;
 }
 
+/* Room for one more: the array grows to the next power of two. */
+static void *grown(void *array, uint32_t count, size_t size)
+{
+    return (count & (count - 1)) == 0 ? mem_resize(array, count > 0 ? 2 * (size_t)count : 1, size)
+                                      : array;
+}
+
 static struct fake_link *link_get(struct vn_node *node, uint64_t id)
 {
     for (uint32_t i = node->link_count; i-- > 0;)
@@ -64,7 +71,7 @@ static struct fake_link *link_get(struct vn_node *node, uint64_t id)
 static struct fake_link *link_new(struct vn_node *node, uint64_t id)
 {
     assert(!link_get(node, id));
-    node->links = mem_resize(node->links, node->link_count + 1, sizeof *node->links);
+    node->links = grown(node->links, node->link_count, sizeof *node->links);
     struct fake_link *link = &node->links[node->link_count++];
     memset(link, 0, sizeof *link);
     link->id = id;
@@ -99,7 +106,7 @@ static void pump(struct vn_node *node, struct fake_link *link)
                 link->used_max = link->used;
             link->tx_hash = fake_stream_hash(link->tx_hash, vn_slice_data(s), s.len);
             link->tx_bytes += s.len;
-            link->sent = mem_resize(link->sent, link->sent_count + 1, sizeof *link->sent);
+            link->sent = grown(link->sent, link->sent_count, sizeof *link->sent);
             link->sent[link->sent_count++] = (struct fake_sent){link->tx_bytes, link->tx_hash};
         }
     }
@@ -220,11 +227,8 @@ static void on_loaded(struct vn_node *node, const struct vn_event *event)
     node->loads++;
     node->loaded_blocks = event->u.loaded.count;
     node->loaded_bytes = 0;
-    node->loaded_first = 0;
     for (uint32_t i = 0; i < event->u.loaded.count; i++)
         node->loaded_bytes += event->u.loaded.slices[i].len;
-    if (event->u.loaded.count > 0)
-        node->loaded_first = vn_slice_data(event->u.loaded.slices[0])[0];
     chain(node, node->loaded_bytes);
 }
 
@@ -232,8 +236,7 @@ static void store_blocks(struct vn_node *node, uint64_t count)
 {
     struct vn_action *action = act(node, VN_ACT_STORE, 0);
     struct vn_store_item *items = mem_new((size_t)count, sizeof *items);
-    ((struct fake_action *)(void *)((char *)action - offsetof(struct fake_action, action)))->items =
-        items;
+    node->tail->items = items;
     for (uint64_t i = 0; i < count; i++) {
         items[i].op = VN_STORE_BLOCK;
         items[i].number = node->stored++;

@@ -63,7 +63,7 @@ struct vn_node {
     uint32_t link_count;
     struct fake_action *head, *tail;
     struct vn_store_item *items; /* of the latest STORE that was drained */
-    uint64_t stored, stored_ok, loads, loaded_blocks, loaded_bytes, loaded_first;
+    uint64_t stored, stored_ok, loads, loaded_blocks, loaded_bytes;
     uint64_t frames;
     uint8_t seen[FAKE_FRAMES];
 };

@@ -226,7 +226,7 @@ static void test_the_hash_of_a_run_is_known(void **state)
     (void)state;
     uint64_t bytes = 0;
     /* Whatever compiler and level; changes when the model does. */
-    assert_int_equal(chaos_run(7, true, &bytes), 0);
+    assert_int_equal(chaos_run(7, true, &bytes), 0x990be822b4109ab);
 }
 
 static void count_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,

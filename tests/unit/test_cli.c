@@ -99,6 +99,9 @@ static void test_cli_refuses_bad_scenarios_with_one_line(void **state)
     (void)state;
     child_write(&c, "broken.lua", "scenario { name = \"x\"\nfunction\n");
     child_write(&c, "empty.lua", "");
+    REFUSES("tny.lua: there is no such file: did you mean tiny.lua", "run", "tny.lua");
+    REFUSES("tiny: there is no such file: did you mean tiny.lua", "run", "tiny");
+    REFUSES("x/tiny.lua: there is no such file: ", "run", "x/tiny.lua");
     REFUSES("missing.lua: there is no such file", "run", "missing.lua");
     REFUSES(".: is a folder: vibesim list . shows", "run", ".");
     REFUSES("broken.lua:", "run", "broken.lua");

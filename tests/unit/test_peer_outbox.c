@@ -80,7 +80,8 @@ static void expect_order(struct fixture *f, const uint32_t *order, uint32_t coun
     assert_int_equal(t.finished_count, count);
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(t.finished[i].kind, order[i]);
-        assert_int_equal(vn_slice_data(t.slices[i])[0], order[i]);
+        assert_non_null(t.slices[i].buf);
+        assert_int_equal(t.slices[i].buf->data[t.slices[i].off], order[i]);
     }
     drop(&t);
     assert_true(outbox_empty(&f->box));

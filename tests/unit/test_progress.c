@@ -4,6 +4,7 @@
 #include "scenarios/cli_term.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,6 +72,25 @@ static void test_progress_elsewhere_is_plain_lines_now_and_then(void **state)
     fclose(f);
 }
 
+/* Reads until `count` ends of lines ("\033[K") are there: a terminal hands on what is written bit
+ * by bit, some time later. */
+static void read_ends(int fd, char *text, size_t size, int count)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (int found = 0; found < count;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        assert_int_equal(poll(&ready, 1, 10000), 1);
+        ssize_t n = read(fd, text + used, size - 1 - used);
+        assert_true(n > 0);
+        used += (size_t)n;
+        text[used] = 0;
+        found = 0;
+        for (const char *at = text; (at = strstr(at, "\033[K")); at++)
+            found++;
+    }
+}
+
 static void test_progress_on_a_terminal_is_one_line_that_is_taken_away(void **state)
 {
     (void)state;
@@ -92,9 +112,7 @@ static void test_progress_on_a_terminal_is_one_line_that_is_taken_away(void **st
     progress_clear(&p);
     progress_clear(&p);
     char text[256];
-    ssize_t n = read(master, text, sizeof text - 1);
-    assert_true(n > 0);
-    text[n] = 0;
+    read_ends(master, text, sizeof text, 3);
     static const char start[] = "\r150.0 of 300.0 s (50%), ";
     const char *second = strstr(text + 1, start);
     assert_int_equal(strncmp(text, start, sizeof start - 1), 0);
