@@ -119,9 +119,10 @@ static void test_peers_of_our_own_branch_do_not_lead_us_astray(void **state)
     static const char *const ids[] = {"p", "q", "r"};
     for (uint32_t i = 0; i < 3; i++)
         ours[i] = rig_ready(&rig, rig_addr(10 + i, 5000), ids[i]);
-    rig_frame(&rig, ours[0], forge_response(own[130]));
-    serve(&rig, ours[0], own, 130);
-    assert_true(at_tip(&rig, own[130]));
+    /* A range ends where our chain does, so that a foreign next one would connect to it. */
+    rig_frame(&rig, ours[0], forge_response(own[200]));
+    serve(&rig, ours[0], own, 200);
+    assert_true(at_tip(&rig, own[200]));
     struct rig_link *link = rig_ready(&rig, rig_addr(8, 5000), "heavier");
     rig_frame(&rig, link, forge_response(line[LINE]));
     for (uint32_t i = 1; i < 3; i++) /* they have grown, on our branch, and say so */
@@ -132,7 +133,7 @@ static void test_peers_of_our_own_branch_do_not_lead_us_astray(void **state)
         serve_one(&rig, link, line, LINE);
     }
     assert_true(at_tip(&rig, line[LINE]));
-    assert_int_equal(rig_traced(&rig, VN_TR_BLOCK_NEW), 130 + LINE); /* none more of our branch */
+    assert_int_equal(rig_traced(&rig, VN_TR_BLOCK_NEW), 200 + LINE); /* none more of our branch */
     for (uint32_t k = 0; k < 3; k++)
         assert_true(!ours[k]->closed && rig_peer(&rig, ours[k]).score >= 0);
     assert_true(rig_peer(&rig, link).score >= 0);
