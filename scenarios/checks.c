@@ -33,8 +33,8 @@ void checks_report(struct run *run, const char *where, const char *kind, const c
 static const char *text_arg(lua_State *L, int arg, const char *what)
 {
     if (lua_type(L, arg) != LUA_TSTRING)
-        sandbox_error(L, "%s: argument %d must be a text that names the check, got a %s", what, arg,
-                      luaL_typename(L, arg));
+        sandbox_error(L, "%s: argument %d must be a text that names the check, got %s", what, arg,
+                      sandbox_kind(L, arg));
     return lua_tostring(L, arg);
 }
 
@@ -135,12 +135,13 @@ void checks_finish(struct run *run)
             judge(run->L, run, c, true);
         }
     }
-    for (struct sometime *s = run->sometimes; s; s = s->next) {
-        const struct engine_observer *o = &run->options->observer;
-        if (o->on_check)
-            o->on_check(o->ctx, s->hit ? s->t_ns : run_now(run), s->text, "sometimes", s->hit,
-                        NULL);
-    }
+}
+
+void checks_tell_sometimes(struct run *run)
+{
+    const struct engine_observer *o = &run->options->observer;
+    for (struct sometime *s = run->sometimes; s && o->on_check; s = s->next)
+        o->on_check(o->ctx, s->hit ? s->t_ns : run_now(run), s->text, "sometimes", s->hit, NULL);
 }
 
 /* ---- the vocabulary ---- */
@@ -163,8 +164,8 @@ static struct condition *condition_new(lua_State *L, struct run *run, enum condi
 {
     const char *text = text_arg(L, 1, kinds[kind]);
     if (lua_type(L, fn) != LUA_TFUNCTION)
-        sandbox_error(L, "%s: argument %d must be a function, got a %s", kinds[kind], fn,
-                      luaL_typename(L, fn));
+        sandbox_error(L, "%s: argument %d must be a function, got %s", kinds[kind], fn,
+                      sandbox_kind(L, fn));
     sandbox_charge(L, 100);
     sandbox_where(L);
     lua_pushvalue(L, fn);
@@ -182,12 +183,21 @@ static struct condition *condition_new(lua_State *L, struct run *run, enum condi
     return c;
 }
 
+/* A task that waits when the run is decided goes no further. */
+static int never(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L;
+    (void)status;
+    (void)ctx;
+    return 0;
+}
+
 static int script_always(lua_State *L)
 {
     struct run *run = run_acting(L, "always");
     struct condition *c = condition_new(L, run, COND_ALWAYS, 2);
     judge(L, run, c, false);
-    return 0;
+    return run->stop && sandbox_can_wait(L) ? sandbox_wait(L, "always", 0, never) : 0;
 }
 
 static int script_eventually(lua_State *L)
@@ -213,7 +223,7 @@ static int script_wait(lua_State *L)
 {
     struct run *run = run_acting(L, "wait");
     uint64_t within = schedule_time_arg(L, 2, "wait", "within");
-    if (!lua_isyieldable(L))
+    if (!sandbox_can_wait(L))
         return sandbox_wait(L, "wait", 0, wait_result); /* tells why */
     struct condition *c = condition_new(L, run, COND_WAIT, 3);
     c->task = run->current;
@@ -250,8 +260,8 @@ static int script_metric(lua_State *L)
     const struct engine_observer *o = &run->options->observer;
     const char *name = text_arg(L, 1, "metric");
     if (lua_type(L, 2) != LUA_TNUMBER)
-        sandbox_error(L, "metric: the value of %s must be a number, got a %s", name,
-                      luaL_typename(L, 2));
+        sandbox_error(L, "metric: the value of %s must be a number, got %s", name,
+                      sandbox_kind(L, 2));
     int64_t host = lua_isnoneornil(L, 3) ? -1 : (int64_t)lua_host_arg(L, 3, "metric");
     if (o->on_metric)
         o->on_metric(o->ctx, name, host, lua_tonumber(L, 2));

@@ -1,4 +1,5 @@
 /* Loading: the file's text, its top level in a sandbox without a network, and its parameters. */
+#include "core/wire/msg.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -30,6 +31,12 @@ char *run_strdup(const char *text)
 
 /* ---- scenario { } ---- */
 
+/* Canonical JSON takes no other. */
+static bool is_text(const char *text)
+{
+    return wire_utf8_valid((const uint8_t *)text, strlen(text));
+}
+
 /* A parameter from the value on top of the stack; its name is below it. */
 static void read_param(lua_State *L, struct param *p)
 {
@@ -49,13 +56,15 @@ static void read_param(lua_State *L, struct param *p)
         return;
     case LUA_TSTRING:
         p->type = PARAM_TEXT;
+        if (!is_text(lua_tostring(L, -1)))
+            sandbox_error(L, "scenario: the parameter %s must be UTF-8 text", name);
         p->text = run_strdup(lua_tostring(L, -1));
         return;
     default:
         sandbox_error(L,
                       "scenario: the parameter %s must be a number, a string, true or false, got "
-                      "a %s",
-                      name, luaL_typename(L, -1));
+                      "%s",
+                      name, sandbox_kind(L, -1));
     }
 }
 
@@ -67,9 +76,10 @@ static void read_params(lua_State *L, struct engine *engine, int table)
     engine->params = run_alloc((size_t)n * sizeof *engine->params);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, -1, i);
-        if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) >= sizeof engine->params->name)
-            sandbox_error(L,
-                          "scenario: params must be { name = value }, names of at most 63 bytes");
+        if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) >= sizeof engine->params->name ||
+            !is_text(lua_tostring(L, -1)))
+            sandbox_error(L, "scenario: params must be { name = value }, names of at most 63 bytes "
+                             "of UTF-8 text");
         lua_pushvalue(L, -1);
         lua_rawget(L, table);
         engine->param_count = (size_t)i;
@@ -253,7 +263,7 @@ static bool parse_value(struct param *p, const char *value)
     case PARAM_TEXT:
         free(p->text);
         p->text = run_strdup(value);
-        return true;
+        return is_text(value);
     }
     return false;
 }
@@ -283,7 +293,7 @@ static struct param *find_param(const struct engine *engine, struct param *param
 struct param *engine_resolve(const struct engine *engine, const struct engine_param *given,
                              size_t count, char *why, size_t size)
 {
-    static const char *const types[] = {"a number", "a number", "true or false", "a string"};
+    static const char *const types[] = {"a number", "a number", "true or false", "UTF-8 text"};
     size_t n = engine->param_count;
     struct param *params = run_alloc(n * sizeof *params);
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,6 @@
-/* Tables to messages, for what a scripted peer sends. Fields left out are zero or empty; what is
- * given must have its type, but need not make sense: that is for the node to find out. */
+/* Tables to messages, for what a scripted peer sends. Fields left out are zero or empty, those of a
+ * Handshake what an honest node would say (version 0.1.0, its own name and address); what is given
+ * must have its type, but need not make sense: that is for the node to find out. */
 #include "core/wire/frame.h"
 #include "core/wire/msg.h"
 #include "scenarios/options.h"
@@ -62,8 +63,8 @@ uint64_t lua_u64_arg(lua_State *L, int index, const char *what, const char *name
         return (uint64_t)lua_tointeger(L, index);
     double v = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : (double)NAN;
     if (!(v >= 0 && v < 18446744073709551616.0) || (double)(uint64_t)v - v != 0)
-        sandbox_error(L, "%s: %s must be a whole number of 64 bits, got a %s", what, name,
-                      luaL_typename(L, index));
+        sandbox_error(L, "%s: %s must be a whole number of 64 bits, got %s", what, name,
+                      sandbox_kind(L, index));
     return (uint64_t)v;
 }
 
@@ -74,6 +75,7 @@ struct frame_reader {
     lua_State *L;
     const char *what; /* "Handshake" */
     int keep;
+    uint32_t host; /* the sender */
 };
 
 static void *keep_memory(const struct frame_reader *f, size_t size)
@@ -123,8 +125,8 @@ static struct bytes_view field_bytes(const struct frame_reader *f, const char *n
     if (!*given)
         return v;
     if (lua_type(f->L, -1) != LUA_TSTRING)
-        sandbox_error(f->L, "%s: %s must be a string, got a %s", f->what, name,
-                      luaL_typename(f->L, -1));
+        sandbox_error(f->L, "%s: %s must be a string, got %s", f->what, name,
+                      sandbox_kind(f->L, -1));
     size_t len;
     v.data = (const uint8_t *)lua_tolstring(f->L, -1, &len);
     v.len = len;
@@ -221,8 +223,7 @@ static void read_block(const struct frame_reader *f, struct block_view *b)
         "height", "hash",    "prev_hash", "timestamp",  "tx_ids",           "state_root", "tx_root",
         "nonce",  "poh_seq", "poh_hash",  "difficulty", "total_difficulty", NULL};
     if (lua_type(f->L, -1) != LUA_TTABLE)
-        sandbox_error(f->L, "%s: a block must be a table, got a %s", f->what,
-                      luaL_typename(f->L, -1));
+        sandbox_error(f->L, "%s: a block must be a table, got %s", f->what, sandbox_kind(f->L, -1));
     check_names(f, names);
     *b = (struct block_view){0};
     b->height = field_u64(f, "height");
@@ -245,7 +246,7 @@ static void read_tx(const struct frame_reader *f, struct tx_view *t)
         "tx_id", "sender",    "recipient",    "value", "gas_price", "gas_limit", "gas_used",
         "nonce", "timestamp", "block_height", "data",  "status",    "error",     NULL};
     if (lua_type(f->L, -1) != LUA_TTABLE)
-        sandbox_error(f->L, "%s: tx must be a table, got a %s", f->what, luaL_typename(f->L, -1));
+        sandbox_error(f->L, "%s: tx must be a table, got %s", f->what, sandbox_kind(f->L, -1));
     check_names(f, names);
     *t = (struct tx_view){0};
     t->tx_id = field_hash(f, "tx_id");
@@ -294,14 +295,28 @@ static void read_blocks(const struct frame_reader *f, struct msg *m)
 
 /* ---- messages ---- */
 
+static void default_text(const struct frame_reader *f, struct bytes_view *v, bool given,
+                         const char *text)
+{
+    size_t len = strlen(text);
+    if (!given)
+        *v = (struct bytes_view){memcpy(keep_memory(f, len), text, len), len};
+}
+
 static void read_handshake(const struct frame_reader *f, struct msg *m)
 {
     bool given;
-    m->u.handshake.version = field_bytes(f, "version", &given);
-    m->u.handshake.node_id = field_bytes(f, "node_id", &given);
-    m->u.handshake.listen = (struct vn_addr){.family = VN_AF_IPV4};
+    char name[24];
+    struct run *run = run_of(f->L);
+    struct handshake_view *h = &m->u.handshake;
+    run_host_name(run, f->host, name);
+    h->version = field_bytes(f, "version", &given);
+    default_text(f, &h->version, given, "0.1.0");
+    h->node_id = field_bytes(f, "node_id", &given);
+    default_text(f, &h->node_id, given, name);
+    h->listen = run->world.addr(run->world.self, f->host);
     struct bytes_view listen = field_bytes(f, "listen", &given);
-    if (given && !lua_addr_read((const char *)listen.data, &m->u.handshake.listen))
+    if (given && !lua_addr_read((const char *)listen.data, &h->listen))
         sandbox_error(f->L, "%s: listen must be an address such as \"127.0.0.1:8765\", got \"%s\"",
                       f->what, (const char *)listen.data);
 }
@@ -423,19 +438,20 @@ static uint32_t read_kind(lua_State *L)
     sandbox_error(L, "send: there is no message '%s'%s", name, hint);
 }
 
-struct vn_buf *lua_msg_frame(lua_State *L, int index)
+struct vn_buf *lua_msg_frame(lua_State *L, int index, uint32_t host)
 {
     struct msg m = {0};
     index = lua_absindex(L, index);
     int top = lua_gettop(L);
     if (lua_type(L, index) != LUA_TTABLE)
-        sandbox_error(L, "send: a message must be a table { kind = ... }, got a %s",
-                      luaL_typename(L, index));
+        sandbox_error(L, "send: a message must be a table { kind = ... }, got %s",
+                      sandbox_kind(L, index));
     luaL_checkstack(L, 20, "send");
     lua_newtable(L);
     lua_pushvalue(L, index);
     m.kind = read_kind(L);
-    struct frame_reader f = {.L = L, .what = vn_message_name(m.kind), .keep = top + 1};
+    struct frame_reader f = {
+        .L = L, .what = vn_message_name(m.kind), .keep = top + 1, .host = host};
     check_names(&f, names_of(m.kind));
     read_fields(&f, &m);
     sandbox_charge(L, 20 + msg_encoded_size(&m) / 64);

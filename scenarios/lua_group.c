@@ -77,8 +77,8 @@ static uint32_t count_hosts(lua_State *L, int arg, const char *what, int depth)
     if (lua_host_test(L, arg, &host))
         return 1;
     if (lua_type(L, arg) != LUA_TTABLE || depth > NESTING_MAX)
-        sandbox_error(L, "%s: a node, a peer, a group, or a table of these is needed, got a %s",
-                      what, luaL_typename(L, arg));
+        sandbox_error(L, "%s: a node, a peer, a group, or a table of these is needed, got %s", what,
+                      sandbox_kind(L, arg));
     luaL_checkstack(L, 4, what);
     lua_Integer len = (lua_Integer)lua_rawlen(L, arg);
     uint64_t n = 0;
@@ -191,7 +191,7 @@ static int group_pairs(lua_State *L)
 static void need_function(lua_State *L, const char *what)
 {
     if (lua_type(L, 2) != LUA_TFUNCTION)
-        sandbox_error(L, "%s takes a function, got a %s", what, luaL_typename(L, 2));
+        sandbox_error(L, "%s takes a function, got %s", what, sandbox_kind(L, 2));
 }
 
 /* fn(node, i) for each; fn may wait. */

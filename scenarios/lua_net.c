@@ -16,21 +16,21 @@ void lua_net_push(lua_State *L)
     luaL_setmetatable(L, NET);
 }
 
-static void self_arg(lua_State *L, const char *what)
+void lua_net_self(lua_State *L, const char *what)
 {
     if (!luaL_testudata(L, 1, NET))
-        sandbox_error(L, "%s: call it on the network, with a colon: net:%s(...)", what, what);
+        sandbox_error(L, "net:%s: call it on the network, with a colon: net:%s(...)", what, what);
 }
 
 static struct run *acting(lua_State *L, const char *what)
 {
-    self_arg(L, what);
+    lua_net_self(L, what);
     return run_acting(L, what);
 }
 
 static struct run *looking(lua_State *L, const char *what)
 {
-    self_arg(L, what);
+    lua_net_self(L, what);
     return run_looking(L, what);
 }
 
@@ -47,6 +47,13 @@ static void read_links(lua_State *L, int index, struct sim_link_params *links)
     options_read(L, index, "net:links", options, sizeof options / sizeof *options);
 }
 
+static void links_set(lua_State *L, bool ok)
+{
+    if (!ok)
+        sandbox_error(L, "net:links: the world refuses these links, or there are more than 65,535 "
+                         "different ones");
+}
+
 /* net:links{...} changes the default; net:links(a, b, {...}) starts from the default. Both for
  * links that are made from now on. */
 static int net_links(lua_State *L)
@@ -56,8 +63,8 @@ static int net_links(lua_State *L)
         luaL_checkany(L, 2);
         struct sim_link_params links = run->links;
         read_links(L, 2, &links);
+        links_set(L, run->world.links_default(run->world.self, &links));
         run->links = links;
-        run->world.links_default(run->world.self, &links);
         return 0;
     }
     lua_settop(L, 4);
@@ -65,7 +72,7 @@ static int net_links(lua_State *L)
     const struct group *a = lua_group_arg(L, 2, "net:links");
     const struct group *b = lua_group_arg(L, 3, "net:links");
     read_links(L, 4, &links);
-    run->world.links_between(run->world.self, a->hosts, a->n, b->hosts, b->n, &links);
+    links_set(L, run->world.links_between(run->world.self, a->hosts, a->n, b->hosts, b->n, &links));
     return 0;
 }
 

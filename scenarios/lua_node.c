@@ -44,7 +44,7 @@ uint32_t lua_host_arg(lua_State *L, int arg, const char *what)
 {
     uint32_t host;
     if (!lua_host_test(L, arg, &host))
-        sandbox_error(L, "%s: a node or a peer is needed, got a %s", what, luaL_typename(L, arg));
+        sandbox_error(L, "%s: a node or a peer is needed, got %s", what, sandbox_kind(L, arg));
     return host;
 }
 

@@ -1,209 +1,25 @@
-/* Scripted peers: hosts without a node whose side of the protocol is played by Lua functions.
+/* Scripted peers: hosts without a node whose side of the protocol is played by Lua functions, or by
+ * a task that sends and receives in turn:
  *
- *     local evil = net:peer { on_link = function(peer, link, addr) ... end,
- *                             on_message = function(peer, link, msg) ... end,
- *                             on_bytes = function(peer, link, bytes) ... end,
- *                             on_close = function(peer, link, why) ... end }
+ *     local p = net:peer { on_link = function(peer, link, addr) ... end,
+ *                          on_message = function(peer, link, msg) ... end,
+ *                          on_bytes = function(peer, link, bytes) ... end,
+ *                          on_close = function(peer, link, why) ... end }
  *
- * The world's callbacks queue what happened and ask it to come back; the crank then calls the
- * functions, each in a coroutine of its own, at that same simulated time. */
-#include "core/wire/frame.h"
+ *     local p = net:peer()
+ *     local link = p:dial(node)
+ *     p:send(link, { kind = "Handshake", version = "9.0.0" })
+ *     local msg, why = p:receive(link, 5)
+ */
+#include "scenarios/lua_peer.h"
 #include "core/wire/msg.h"
 #include "scenarios/options.h"
-#include "scenarios/run.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define PEER     "peer"
-#define SEND_MAX (16u << 20)
-
-/* The framer of one link of a peer that hears messages. */
-struct link_script {
-    struct link_script *next;
-    uint64_t link;
-    struct framer framer;
-    bool broken; /* a frame was too large: nothing more can be read */
-};
-
-struct peer_script {
-    struct peer_script *next;
-    uint32_t host;
-    int on_link, on_message, on_bytes, on_close; /* references, LUA_NOREF: none */
-    struct link_script *links;
-};
-
-/* ---- the world's callbacks ---- */
-
-static void queue_event(struct run *run, struct peer_event event)
-{
-    if (run->peer_event_count == run->peer_event_capacity) {
-        run->peer_event_capacity = run->peer_event_capacity ? run->peer_event_capacity * 2 : 16;
-        run->peer_events =
-            realloc(run->peer_events, run->peer_event_capacity * sizeof *run->peer_events);
-        if (!run->peer_events)
-            abort();
-    }
-    run->peer_events[run->peer_event_count++] = event;
-    run->stopped = true;
-    run->world.stop(run->world.self);
-}
-
-static void on_link(void *ctx, uint32_t host, uint64_t link, const struct vn_addr *remote)
-{
-    queue_event(
-        ctx, (struct peer_event){.kind = PEER_LINK, .host = host, .link = link, .remote = *remote});
-}
-
-static void on_bytes(void *ctx, uint32_t host, uint64_t link, struct vn_slice data)
-{
-    queue_event(ctx,
-                (struct peer_event){
-                    .kind = PEER_BYTES, .host = host, .link = link, .data = vn_slice_ref(data)});
-}
-
-static void on_close(void *ctx, uint32_t host, uint64_t link, uint32_t why)
-{
-    queue_event(ctx,
-                (struct peer_event){.kind = PEER_CLOSE, .host = host, .link = link, .why = why});
-}
-
-/* ---- delivery ---- */
-
-static struct peer_script *script_of(struct run *run, uint32_t host)
-{
-    struct peer_script *s = run->peer_scripts;
-    while (s && s->host != host)
-        s = s->next;
-    return s;
-}
-
-/* Pushes the function and the first two arguments; false if the script does not listen. */
-static bool push_call(struct run *run, int fn, uint32_t host, uint64_t link)
-{
-    if (fn == LUA_NOREF)
-        return false;
-    luaL_checkstack(run->L, 16, "peer");
-    lua_rawgeti(run->L, LUA_REGISTRYINDEX, fn);
-    lua_host_push(run->L, host);
-    lua_pushinteger(run->L, (lua_Integer)link);
-    return true;
-}
-
-static struct link_script *link_of(struct peer_script *s, uint64_t link, bool make)
-{
-    struct link_script *l = s->links;
-    while (l && l->link != link)
-        l = l->next;
-    if (!l && make) {
-        l = run_alloc(sizeof *l);
-        *l = (struct link_script){.next = s->links, .link = link};
-        s->links = l;
-    }
-    return l;
-}
-
-static void link_free(struct peer_script *s, uint64_t link)
-{
-    for (struct link_script **at = &s->links; *at; at = &(*at)->next) {
-        struct link_script *l = *at;
-        if (l->link != link)
-            continue;
-        *at = l->next;
-        framer_deinit(&l->framer);
-        free(l);
-        return;
-    }
-}
-
-/* The payload is copied before Lua runs: the script may close the link or err. */
-static void deliver_frames(struct run *run, struct peer_script *s, const struct peer_event *e)
-{
-    struct link_script *l = link_of(s, e->link, true);
-    if (l->broken)
-        return;
-    framer_push(&l->framer, e->data);
-    for (;;) {
-        struct vn_slice payload;
-        enum frame_result result = framer_next(&l->framer, &payload);
-        if (result == FRAME_NONE)
-            return;
-        push_call(run, s->on_message, s->host, e->link);
-        if (result == FRAME_TOO_LARGE) {
-            l->broken = true;
-            lua_newtable(run->L);
-            schedule_start(run, 3, false);
-            return;
-        }
-        lua_msg_push(run->L, vn_slice_data(payload), payload.len);
-        schedule_start(run, 3, false);
-    }
-}
-
-static void deliver_bytes(struct run *run, struct peer_script *s, const struct peer_event *e)
-{
-    if (push_call(run, s->on_bytes, s->host, e->link)) {
-        lua_pushlstring(run->L, (const char *)vn_slice_data(e->data), e->data.len);
-        schedule_start(run, 3, false);
-    }
-    if (s->on_message != LUA_NOREF)
-        deliver_frames(run, s, e);
-}
-
-static void deliver(struct run *run, const struct peer_event *e)
-{
-    struct peer_script *s = script_of(run, e->host);
-    if (!s)
-        return;
-    switch (e->kind) {
-    case PEER_LINK:
-        if (push_call(run, s->on_link, e->host, e->link)) {
-            lua_addr_push(run->L, &e->remote);
-            schedule_start(run, 3, false);
-        }
-        return;
-    case PEER_BYTES:
-        deliver_bytes(run, s, e);
-        return;
-    case PEER_CLOSE:
-        link_free(s, e->link);
-        if (push_call(run, s->on_close, e->host, e->link)) {
-            lua_pushstring(run->L, vn_why_name(e->why));
-            schedule_start(run, 3, false);
-        }
-        return;
-    }
-}
-
-void lua_peer_deliver(struct run *run)
-{
-    /* By index: a handler may queue more. On an error the rest, and the current one, is freed with
-     * the run. */
-    for (size_t i = 0; i < run->peer_event_count && !run->stop; i++) {
-        struct peer_event e = run->peer_events[i];
-        run->dirty = true;
-        deliver(run, &e);
-        run->peer_events[i].data.buf = NULL;
-        vn_slice_unref(e.data);
-    }
-    if (!run->stop)
-        run->peer_event_count = 0;
-}
-
-void lua_peer_free(struct run *run)
-{
-    for (size_t i = 0; i < run->peer_event_count; i++)
-        vn_slice_unref(run->peer_events[i].data);
-    free(run->peer_events);
-    vn_buf_unref(run->scratch);
-    while (run->peer_scripts) {
-        struct peer_script *s = run->peer_scripts;
-        run->peer_scripts = s->next;
-        while (s->links)
-            link_free(s, s->links->link);
-        free(s);
-    }
-}
+#define PEER           "peer"
+#define SEND_MAX       (16u << 20)
+#define RECEIVE_WITHIN (60 * NS_PER_S)
 
 /* ---- the vocabulary ---- */
 
@@ -217,6 +33,7 @@ static int reference(lua_State *L, int index)
 
 int lua_net_peer(lua_State *L)
 {
+    lua_net_self(L, "peer");
     struct run *run = run_acting(L, "net:peer");
     int link = 0, message = 0, bytes = 0, closed = 0;
     struct sim_host_params host = {0};
@@ -239,8 +56,7 @@ int lua_net_peer(lua_State *L)
     s->on_bytes = reference(L, bytes);
     s->on_close = reference(L, closed);
     run_add_host(run, s->host, HOST_PEER, "");
-    const struct sim_peer_ops ops = {
-        .ctx = run, .on_link = on_link, .on_bytes = on_bytes, .on_close = on_close};
+    const struct sim_peer_ops ops = peer_link_ops(run);
     uint32_t number = run->world.peer_add(run->world.self, &ops, &host);
     if (number != s->host)
         sandbox_error(L, "net:peer: the world numbers its hosts by itself (%u for %u)", number,
@@ -268,22 +84,32 @@ static int peer_dial(lua_State *L)
         addr = run->world.addr(run->world.self, target);
     else if (lua_type(L, 2) != LUA_TSTRING || !lua_addr_read(lua_tostring(L, 2), &addr))
         sandbox_error(L, "dial: a node, a peer or an address such as \"127.0.0.1:8765\" is needed");
-    lua_pushinteger(L, (lua_Integer)run->world.peer_dial(run->world.self, host, &addr));
+    sandbox_charge(L, 1000);
+    uint64_t link = run->world.peer_dial(run->world.self, host, &addr);
+    struct peer_script *s = peer_script_of(run, host);
+    if (link != 0 && !peer_link_find(s, link))
+        peer_link_add(s, link);
+    lua_pushinteger(L, (lua_Integer)link);
     return 1;
 }
 
 static uint64_t link_arg(lua_State *L, const char *what)
 {
     if (!lua_isinteger(L, 2))
-        sandbox_error(L, "%s: the first argument is a link, as dial and on_link give it, got a %s",
-                      what, luaL_typename(L, 2));
+        sandbox_error(L, "%s: the first argument is a link, as dial and on_link give it, got %s",
+                      what, sandbox_kind(L, 2));
     return (uint64_t)lua_tointeger(L, 2);
 }
 
-static int send_buf(lua_State *L, struct run *run, uint32_t host, uint64_t link, struct vn_buf *buf)
+/* Sends, or keeps what is sent while the link is being dialled. Takes the reference. */
+static int send_buf(lua_State *L, struct run *run, uint32_t host, uint64_t id, struct vn_buf *buf)
 {
     struct vn_slice data = {.buf = buf, .len = buf->len};
-    lua_pushboolean(L, run->world.peer_send(run->world.self, host, link, data));
+    struct peer_link *link = peer_link_find(peer_script_of(run, host), id);
+    bool dialling = link && !link->up && !link->closed;
+    if (dialling)
+        peer_queue_put(&link->out, data, false);
+    lua_pushboolean(L, dialling || run->world.peer_send(run->world.self, host, id, data));
     return 1;
 }
 
@@ -292,7 +118,7 @@ static int peer_send(lua_State *L)
     uint32_t host;
     struct run *run = peer_acting(L, "send", &host);
     uint64_t link = link_arg(L, "send");
-    return send_buf(L, run, host, link, lua_msg_frame(L, 3));
+    return send_buf(L, run, host, link, lua_msg_frame(L, 3, host));
 }
 
 static int peer_send_raw(lua_State *L)
@@ -319,6 +145,110 @@ static int peer_close(lua_State *L)
     return 1;
 }
 
+/* ---- receive(link, within, kind): stack 1 peer, 2 link, 3 within, 4 kind or nil, 5 deadline ----
+ */
+
+static int receive_k(lua_State *L, int status, lua_KContext ctx);
+
+/* Takes messages out until one is of the wanted kind, which is pushed; false if there is none. */
+static bool receive_next(lua_State *L, struct peer_link *link)
+{
+    while (link->in.head) {
+        const struct peer_item *item = link->in.head;
+        if (item->unreadable)
+            lua_newtable(L);
+        else
+            lua_msg_push(L, vn_slice_data(item->data), item->data.len);
+        peer_queue_pop(&link->in);
+        if (lua_isnil(L, 4))
+            return true;
+        lua_getfield(L, -1, "kind");
+        bool wanted = lua_rawequal(L, -1, 4);
+        lua_pop(L, 1);
+        if (wanted)
+            return true;
+        lua_pop(L, 1);
+    }
+    return false;
+}
+
+static int receive_nothing(lua_State *L, const char *why)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+static int receive(lua_State *L)
+{
+    struct run *run = run_of(L);
+    uint32_t host;
+    lua_host_test(L, 1, &host);
+    struct peer_script *s = peer_script_of(run, host);
+    struct peer_link *link = peer_link_find(s, (uint64_t)lua_tointeger(L, 2));
+    uint64_t deadline = (uint64_t)lua_tointeger(L, 5);
+    if (link && link->lost)
+        sandbox_error(L, "receive: messages were lost: more came than are kept; receive them "
+                         "sooner, or listen with on_message");
+    if (link && receive_next(L, link))
+        return 1;
+    if (link && link->closed) {
+        peer_link_free(s, link);
+        link = NULL;
+    }
+    if (!link)
+        return receive_nothing(L, "closed");
+    if (run_now(run) >= deadline)
+        return receive_nothing(L, "timeout");
+    if (link->waiter)
+        sandbox_error(L, "receive: another task waits for this link's next message");
+    if (sandbox_can_wait(L))
+        schedule_receive(run, deadline, &link->waiter);
+    return sandbox_wait(L, "receive", 0, receive_k);
+}
+
+static int receive_k(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    lua_settop(L, 5);
+    return receive(L);
+}
+
+static void check_kind(lua_State *L)
+{
+    struct suggest best;
+    char hint[OPTIONS_HINT];
+    if (lua_isnil(L, 4))
+        return;
+    const char *name = lua_type(L, 4) == LUA_TSTRING ? lua_tostring(L, 4) : "";
+    suggest_init(&best, name);
+    for (uint32_t kind = 0; kind < MSG_KINDS; kind++) {
+        if (strcmp(vn_message_name(kind), name) == 0)
+            return;
+        suggest_offer(&best, vn_message_name(kind));
+    }
+    suggest_text(&best, hint, sizeof hint);
+    sandbox_error(L, "receive: the kind must be the name of a message such as \"Ping\", got %s%s",
+                  lua_type(L, 4) == LUA_TSTRING ? name : sandbox_kind(L, 4), hint);
+}
+
+static int peer_receive(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = peer_acting(L, "receive", &host);
+    link_arg(L, "receive");
+    lua_settop(L, 4);
+    uint64_t within = RECEIVE_WITHIN;
+    if (!lua_isnil(L, 3))
+        within = schedule_time_arg(L, 3, "receive", "within");
+    check_kind(L);
+    if (peer_script_of(run, host)->on_message != LUA_NOREF)
+        sandbox_error(L, "receive: this peer's messages go to its on_message");
+    lua_pushinteger(L, (lua_Integer)(run_now(run) + within));
+    return receive(L);
+}
+
 /* The frame of a message as bytes, for send_raw of parts of it. */
 static int peer_frame(lua_State *L)
 {
@@ -326,7 +256,7 @@ static int peer_frame(lua_State *L)
     peer_acting(L, "frame", &host);
     struct run *run = run_of(L);
     vn_buf_unref(run->scratch);
-    run->scratch = lua_msg_frame(L, 2);
+    run->scratch = lua_msg_frame(L, 2, host);
     lua_pushlstring(L, (const char *)run->scratch->data, run->scratch->len);
     return 1;
 }
@@ -350,9 +280,9 @@ static int peer_addr(lua_State *L)
 void lua_peer_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"addr", peer_addr},         {"close", peer_close}, {"dial", peer_dial},
-        {"frame", peer_frame},       {"id", peer_name},     {"send", peer_send},
-        {"send_raw", peer_send_raw}, {NULL, NULL},
+        {"addr", peer_addr},   {"close", peer_close},       {"dial", peer_dial},
+        {"frame", peer_frame}, {"id", peer_name},           {"receive", peer_receive},
+        {"send", peer_send},   {"send_raw", peer_send_raw}, {NULL, NULL},
     };
     lua_class(L, PEER, methods);
     lua_pushcfunction(L, peer_name);

@@ -225,6 +225,7 @@ static void spawn_one(lua_State *L, struct run *run, struct spawn *s, uint32_t i
 
 int lua_net_spawn(lua_State *L)
 {
+    lua_net_self(L, "spawn");
     struct run *run = run_acting(L, "net:spawn");
     struct spawn s = {.first = run->host_count};
     uint64_t n = 0;

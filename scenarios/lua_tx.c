@@ -38,7 +38,7 @@ static void hash_field(lua_State *L, const char *name, uint8_t out[32])
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
         if (!text || !lua_hash_read(text, len, out))
             sandbox_error(L, "submit_tx: %s must be 64 hex digits, got %s", name,
-                          text ? text : luaL_typename(L, -1));
+                          text ? text : sandbox_kind(L, -1));
     }
     lua_pop(L, 1);
 }

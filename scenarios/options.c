@@ -64,10 +64,24 @@ void suggest_offer(struct suggest *s, const char *name)
     }
 }
 
+/* Words of the vocabulary that no world can do yet: better told so than taken for a misspelling. */
+static bool is_later(const char *name)
+{
+    static const char *const later[] = {"behaviour", "corrupt", "disk",    "duplicate",
+                                        "pause",     "queue",   "region",  "reorder",
+                                        "resume",    "skew",    "topology"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(later[i], name) == 0)
+            return true;
+    return false;
+}
+
 void suggest_text(const struct suggest *s, char *out, size_t size)
 {
     out[0] = 0;
-    if (s->best)
+    if (is_later(s->wanted))
+        snprintf(out, size, "; it is not supported by this version");
+    else if (s->best)
         snprintf(out, size, "; did you mean '%s'?", s->best);
 }
 
@@ -80,7 +94,7 @@ static const char *given_text(lua_State *L, int index)
         return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index));
     if (lua_type(L, index) == LUA_TNUMBER || lua_type(L, index) == LUA_TBOOLEAN)
         return sandbox_tostring(L, index, NULL);
-    return luaL_typename(L, index);
+    return sandbox_kind(L, index);
 }
 
 static _Noreturn void refuse(lua_State *L, int index, const char *what, const struct option *option,
@@ -214,8 +228,8 @@ void options_read(lua_State *L, int index, const char *what, const struct option
         return;
     index = lua_absindex(L, index);
     if (lua_type(L, index) != LUA_TTABLE)
-        sandbox_error(L, "%s: the options must be a table { name = value }, got a %s", what,
-                      luaL_typename(L, index));
+        sandbox_error(L, "%s: the options must be a table { name = value }, got %s", what,
+                      sandbox_kind(L, index));
     luaL_checkstack(L, (int)count + 8, what);
     lua_Integer n = sandbox_sorted_keys(L, index);
     for (lua_Integer k = 1; k <= n; k++) {

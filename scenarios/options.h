@@ -18,7 +18,7 @@ struct suggest {
 
 void suggest_init(struct suggest *s, const char *wanted);
 void suggest_offer(struct suggest *s, const char *name);
-/* "; did you mean 'x'?" or "". */
+/* "; did you mean 'x'?" or "", or that the word is one of a later version. */
 void suggest_text(const struct suggest *s, char *out, size_t size);
 
 enum option_kind {
@@ -43,8 +43,8 @@ struct option {
 };
 
 /* Reads the table at index (nil or none: all absent). what: "net:links". Raises errors with file
- * and line. Values of kind TEXT, FUNCTION, TABLE and HOSTS stay on the stack, pushed in the order of
- * options. */
+ * and line. Values of kind TEXT, FUNCTION, TABLE and HOSTS stay on the stack, pushed in the order
+ * of options. */
 void options_read(lua_State *L, int index, const char *what, const struct option *options,
                   size_t count);
 

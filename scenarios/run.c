@@ -3,6 +3,7 @@
  * errs or hits a limit (the run is a bad scenario), a check fails, the user interrupts. */
 #include "scenarios/run.h"
 
+#include "core/base/exact.h"
 #include "core/crypto/sha256.h"
 
 #include <stdarg.h>
@@ -210,6 +211,7 @@ static int crank(lua_State *L)
             run_step(run, "duration", -1, "over while run waits at %s", place);
         checks_finish(run);
     }
+    checks_tell_sometimes(run);
     return 0;
 }
 
@@ -273,8 +275,8 @@ static void run_init(struct run *run, struct engine *engine, const struct engine
     rng_fork(&run->rng_tx, run->seed, "tx", 0);
     rng_fork(&run->rng_split, run->seed, "split", 0);
     sim_link_params_init(&run->links);
-    double end = engine->about.duration_s * 1e9;
-    run->end_ns = options->until_ns ? options->until_ns : (uint64_t)end;
+    run->end_ns =
+        options->until_ns ? options->until_ns : exact_ns_from_seconds(engine->about.duration_s);
     *result = (struct engine_result){.outcome = ENGINE_PASS};
 }
 

@@ -5,7 +5,7 @@
  *   schedule.c     tasks (coroutines) and what wakes them: sleep, at, every
  *   checks.c       check, always, eventually, sometimes, wait
  *   observe.c      traces: the standing invariant, the story of the last events
- *   lua_net.c, lua_spawn.c, lua_group.c, lua_node.c, lua_peer.c, lua_msg.c   the vocabulary
+ *   units.c, options.c, lua_*.c   the vocabulary
  *
  * No Lua runs inside a callback of the world: callbacks note and stop, the crank runs Lua. So a Lua
  * error never unwinds through the world's frames. */
@@ -53,7 +53,14 @@ struct script_timer {
     uint64_t start_ns, interval_ns, fired;
 };
 
-enum wake_kind { WAKE_TASK, WAKE_TIMER, WAKE_CONDITION };
+/* A task that waits for a message until a time. Its wake owns it. */
+struct receive_wait {
+    struct task *task;
+    struct receive_wait **slot; /* where the link finds it; cleared when the time is over */
+    bool over;                  /* the message came: nothing to do at that time */
+};
+
+enum wake_kind { WAKE_TASK, WAKE_TIMER, WAKE_CONDITION, WAKE_RECEIVE };
 
 /* Ordered by (t_ns, order): order counts the creations of a run. */
 struct wake {
@@ -109,7 +116,7 @@ struct script_ban {
     uint32_t by, victim;
 };
 
-struct peer_script; /* lua_peer.c */
+struct peer_script; /* lua_peer.h */
 
 struct run {
     struct engine *engine;
@@ -243,6 +250,9 @@ char *run_strdup(const char *text);
 void schedule_open(lua_State *L);
 void schedule_free(struct run *run);
 void schedule_wake(struct run *run, uint64_t t_ns, enum wake_kind kind, void *what);
+/* The current task waits until t_ns, or until `over` is set and another wake given to it. The wait
+ * is put into *slot. */
+void schedule_receive(struct run *run, uint64_t t_ns, struct receive_wait **slot);
 /* The time of the next wake, or UINT64_MAX. */
 uint64_t schedule_next(const struct run *run);
 /* Takes and performs one wake that is due at now; false if there is none. */
@@ -258,6 +268,8 @@ void schedule_main_place(struct run *run, char *out, size_t size);
 
 void checks_open(lua_State *L);
 void checks_free(struct run *run);
+/* At the end, however it came: which `sometimes` were hit. */
+void checks_tell_sometimes(struct run *run);
 /* Judges all conditions once; called on run->L. */
 void checks_judge(struct run *run);
 void checks_deadline(struct run *run, struct condition *c);
@@ -294,6 +306,8 @@ void lua_class(lua_State *L, const char *name, const luaL_Reg *methods);
 int lua_net_spawn(lua_State *L);
 int lua_net_peer(lua_State *L);
 void lua_net_push(lua_State *L);
+/* Raises an error unless argument 1 of net:WHAT is the network. */
+void lua_net_self(lua_State *L, const char *what);
 
 /* Pushes the node or peer of a host, the same value each time. */
 void lua_host_push(lua_State *L, uint32_t host);
@@ -322,10 +336,11 @@ uint64_t lua_u64_arg(lua_State *L, int index, const char *what, const char *name
 
 /* Pushes the table of a payload; an undecodable one has no kind. */
 void lua_msg_push(lua_State *L, const uint8_t *payload, size_t len);
-/* A whole frame of the table at index, with one reference; raises an error. */
-struct vn_buf *lua_msg_frame(lua_State *L, int index);
+/* A whole frame of the table at index, as the peer `host` sends it, with one reference; raises an
+ * error. */
+struct vn_buf *lua_msg_frame(lua_State *L, int index, uint32_t host);
 
-/* lua_peer.c: hands the queued events of scripted peers to their functions. */
+/* lua_peer_link.c: hands the queued events of scripted peers to their functions. */
 void lua_peer_deliver(struct run *run);
 void lua_peer_free(struct run *run);
 

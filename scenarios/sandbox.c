@@ -243,9 +243,12 @@ int sandbox_resume(lua_State *L, lua_State *co, int nargs, int *nres)
 {
     struct sandbox *s = sandbox_of(L);
     lua_State *before = s->running;
+    bool blocked = s->blocked;
     s->running = co;
+    s->blocked = L != s->L && (blocked || !lua_isyieldable(L));
     int status = lua_resume(co, L, nargs, nres);
     s->running = before;
+    s->blocked = blocked;
     return status;
 }
 
@@ -259,9 +262,14 @@ int sandbox_reset(lua_State *L, lua_State *co)
     return status;
 }
 
+bool sandbox_can_wait(lua_State *L)
+{
+    return lua_isyieldable(L) && !sandbox_of(L)->blocked;
+}
+
 int sandbox_wait(lua_State *L, const char *what, lua_KContext ctx, lua_KFunction k)
 {
-    if (!lua_isyieldable(L))
+    if (!sandbox_can_wait(L))
         sandbox_error(L,
                       "%s: cannot wait here (inside a callback of a C function such as "
                       "table.sort, or a metamethod)",

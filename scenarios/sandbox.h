@@ -35,6 +35,7 @@ struct sandbox {
     const char *frozen;                     /* not NULL: why the script may not draw now */
     void (*print)(struct sandbox *s, const char *text); /* or NULL */
     lua_State *running;                                 /* the coroutine whose code runs now */
+    bool blocked;              /* a coroutine below it stands in a C function and cannot wait */
     bool refused;              /* an allocation was refused for good, or asked_again comes next */
     bool asked_again;          /* the next request may be the refused one again */
     const void *refused_block; /* what it was to be the growth of, and to which size */
@@ -93,11 +94,17 @@ _Noreturn void sandbox_error(lua_State *L, const char *fmt, ...)
  * Refuses what cannot be the same everywhere (scan.h). */
 bool sandbox_compile(lua_State *L, const struct source *source);
 
+/* What the value at index is, for an error: "nil", "a table", "a group". Borrowed from the stack.
+ */
+const char *sandbox_kind(lua_State *L, int index);
+
 /* Pushes the text of any value as tostring gives it, and returns it. */
 const char *sandbox_tostring(lua_State *L, int index, size_t *len);
 
 /* The value that a coroutine yields when the engine, not the script, makes it wait. */
 extern const char sandbox_wait_key;
+/* Whether L and all coroutines that resumed it can wait. To be asked before anything is set up. */
+bool sandbox_can_wait(lua_State *L);
 /* To be returned by a C function that waits: yields to the engine through all coroutines of the
  * script in between; k is called when the wait is over. Raises an error where waiting is not
  * possible. */

@@ -82,6 +82,16 @@ const char *sandbox_tostring(lua_State *L, int index, size_t *len)
     return lua_tolstring(L, -1, len);
 }
 
+const char *sandbox_kind(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index))
+        return "nil";
+    index = lua_absindex(L, index);
+    if (luaL_getmetafield(L, index, "__name") != LUA_TSTRING)
+        lua_pushstring(L, luaL_typename(L, index));
+    return lua_pushfstring(L, "a %s", lua_tostring(L, -1));
+}
+
 static int base_tostring(lua_State *L)
 {
     luaL_checkany(L, 1);

@@ -124,22 +124,47 @@ void schedule_start(struct run *run, int nargs, bool main)
     task_resume(run, task, nargs);
 }
 
-void schedule_main_place(struct run *run, char *out, size_t size)
+static void task_place(const struct task *task, char *out, size_t size)
 {
+    lua_Debug ar;
     snprintf(out, size, "?");
-    for (struct task *t = run->tasks; t; t = t->next) {
-        lua_Debug ar;
-        for (int level = 0; t->main && lua_getstack(t->co, level, &ar); level++) {
-            lua_getinfo(t->co, "Sl", &ar);
-            if (ar.currentline > 0) {
-                snprintf(out, size, "%s:%d", ar.short_src, ar.currentline);
-                return;
-            }
+    for (int level = 0; lua_getstack(task->co, level, &ar); level++) {
+        lua_getinfo(task->co, "Sl", &ar);
+        if (ar.currentline > 0) {
+            snprintf(out, size, "%s:%d", ar.short_src, ar.currentline);
+            return;
         }
     }
 }
 
+void schedule_main_place(struct run *run, char *out, size_t size)
+{
+    snprintf(out, size, "?");
+    for (const struct task *t = run->tasks; t; t = t->next)
+        if (t->main)
+            task_place(t, out, size);
+}
+
 /* ---- wakes ---- */
+
+void schedule_receive(struct run *run, uint64_t t_ns, struct receive_wait **slot)
+{
+    struct receive_wait *wait = run_alloc(sizeof *wait);
+    *wait = (struct receive_wait){.task = run->current, .slot = slot};
+    *slot = wait;
+    schedule_wake(run, t_ns, WAKE_RECEIVE, wait);
+}
+
+static void receive_over(struct run *run, struct receive_wait *wait)
+{
+    struct task *task = wait->task;
+    bool over = wait->over;
+    if (!over)
+        *wait->slot = NULL;
+    free(wait);
+    if (!over)
+        task_resume(run, task, 0);
+}
 
 static void fire_timer(struct run *run, struct script_timer *timer)
 {
@@ -153,7 +178,19 @@ static void fire_timer(struct run *run, struct script_timer *timer)
             schedule_wake(run, timer->start_ns + k * timer->interval_ns, WAKE_TIMER, timer);
     }
     lua_rawgeti(run->L, LUA_REGISTRYINDEX, timer->fn);
+    if (timer->kind == TIMER_AT)
+        luaL_unref(run->L, LUA_REGISTRYINDEX, timer->fn);
     schedule_start(run, 0, false);
+}
+
+static _Noreturn void too_many_wakes(struct run *run, const struct wake *wake)
+{
+    char place[120];
+    snprintf(place, sizeof place, "%s:1", run->engine->source->chunk + 1);
+    if (wake->kind == WAKE_TASK)
+        task_place(wake->what, place, sizeof place);
+    sandbox_error(run->L, "%s: %u waits ended at t=%.9g s and no time passes; sleep longer than 0",
+                  place, WAKES_PER_INSTANT, (double)wake->t_ns / 1e9);
 }
 
 bool schedule_run_due(struct run *run, uint64_t now_ns)
@@ -166,9 +203,7 @@ bool schedule_run_due(struct run *run, uint64_t now_ns)
     }
     struct wake wake = heap_take(run);
     if (++run->instant_wakes > WAKES_PER_INSTANT)
-        sandbox_error(run->L,
-                      "%s: %u waits ended at t=%.9g s and no time passes; sleep longer than 0",
-                      run->engine->source->chunk + 1, WAKES_PER_INSTANT, (double)now_ns / 1e9);
+        too_many_wakes(run, &wake);
     switch (wake.kind) {
     case WAKE_TASK:
         task_resume(run, wake.what, 0);
@@ -178,6 +213,9 @@ bool schedule_run_due(struct run *run, uint64_t now_ns)
         break;
     case WAKE_CONDITION:
         checks_deadline(run, wake.what);
+        break;
+    case WAKE_RECEIVE:
+        receive_over(run, wake.what);
         break;
     }
     return true;
@@ -190,7 +228,7 @@ uint64_t schedule_time_arg(lua_State *L, int arg, const char *what, const char *
     double t = lua_type(L, arg) == LUA_TNUMBER ? lua_tonumber(L, arg) : (double)NAN;
     if (!(t >= 0 && t <= SECONDS_MAX)) {
         const char *given =
-            lua_isnumber(L, arg) ? sandbox_tostring(L, arg, NULL) : luaL_typename(L, arg);
+            lua_isnumber(L, arg) ? sandbox_tostring(L, arg, NULL) : sandbox_kind(L, arg);
         sandbox_error(L, "%s: %s must be seconds, 0..1e9, got %s", what, name, given);
     }
     return exact_ns_from_seconds(t);
@@ -208,7 +246,7 @@ static int script_sleep(lua_State *L)
 {
     struct run *run = run_acting(L, "sleep");
     uint64_t ns = schedule_time_arg(L, 1, "sleep", "the time");
-    if (!lua_isyieldable(L))
+    if (!sandbox_can_wait(L))
         return sandbox_wait(L, "sleep", 0, wait_over); /* tells why */
     schedule_wake(run, run_now(run) + ns, WAKE_TASK, run->current);
     return sandbox_wait(L, "sleep", 0, wait_over);
@@ -225,7 +263,7 @@ static struct script_timer *timer_new(lua_State *L, struct run *run, enum timer_
                                       const char *what)
 {
     if (lua_type(L, 2) != LUA_TFUNCTION)
-        sandbox_error(L, "%s takes a time and a function, got a %s", what, luaL_typename(L, 2));
+        sandbox_error(L, "%s takes a time and a function, got %s", what, sandbox_kind(L, 2));
     sandbox_charge(L, 100);
     struct script_timer **handle = lua_newuserdatauv(L, sizeof *handle, 0);
     luaL_setmetatable(L, TIMER);
@@ -293,5 +331,8 @@ void schedule_free(struct run *run)
         run->timers = t->next;
         free(t);
     }
+    for (size_t i = 0; i < run->wake_count; i++)
+        if (run->wakes[i].kind == WAKE_RECEIVE)
+            free(run->wakes[i].what);
     free(run->wakes);
 }

@@ -20,7 +20,7 @@ static struct sim_dist *dist_new(lua_State *L, enum sim_dist_kind kind, size_t v
 static double number_arg(lua_State *L, int arg, const char *what, const char *name)
 {
     if (lua_type(L, arg) != LUA_TNUMBER)
-        sandbox_error(L, "%s: %s must be a number, got a %s", what, name, luaL_typename(L, arg));
+        sandbox_error(L, "%s: %s must be a number, got %s", what, name, sandbox_kind(L, arg));
     return lua_tonumber(L, arg);
 }
 
@@ -80,7 +80,7 @@ static void sort_values(double *v, size_t n)
 static int dist_empirical(lua_State *L)
 {
     if (lua_type(L, 1) != LUA_TTABLE)
-        sandbox_error(L, "empirical takes a table of numbers, got a %s", luaL_typename(L, 1));
+        sandbox_error(L, "empirical takes a table of numbers, got %s", sandbox_kind(L, 1));
     lua_Integer n = luaL_len(L, 1);
     if (n < 1 || n > EMPIRICAL_MAX)
         sandbox_error(L, "empirical takes 1..%d numbers, got %lld", EMPIRICAL_MAX, (long long)n);

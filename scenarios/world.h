@@ -37,8 +37,9 @@ struct world {
 
     struct vn_addr (*addr)(void *self, uint32_t host); /* of numbers to come, too */
     uint32_t (*host_of)(void *self, const struct vn_addr *addr);
-    void (*links_default)(void *self, const struct sim_link_params *params);
-    void (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
+    /* False, and nothing changed: no such links, or too many different ones. */
+    bool (*links_default)(void *self, const struct sim_link_params *params);
+    bool (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
                           uint32_t nb, const struct sim_link_params *params);
     uint32_t (*cut)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                     bool one_way);

@@ -81,15 +81,15 @@ static uint32_t host_of(void *self, const struct vn_addr *a)
     return sim_host_of(self, a);
 }
 
-static void links_default(void *self, const struct sim_link_params *params)
+static bool links_default(void *self, const struct sim_link_params *params)
 {
-    sim_links_default(self, params);
+    return sim_links_default(self, params);
 }
 
-static void links_between(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
+static bool links_between(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
                           uint32_t nb, const struct sim_link_params *params)
 {
-    sim_links_between(self, a, na, b, nb, params);
+    return sim_links_between(self, a, na, b, nb, params);
 }
 
 static uint32_t cut(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,

@@ -244,6 +244,23 @@ static void test_learned_addresses_are_bounded_and_seeds_are_kept(void **state)
     rig_deinit(&rig);
 }
 
+static void test_a_ban_that_ends_lets_its_address_be_dialled_again(void **state)
+{
+    (void)state;
+    struct vn_addr seed;
+    struct vn_config cfg;
+    config_with_seeds(&cfg, &seed, 1);
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    rig_down(&rig, rig_dial(&rig), VN_WHY_REFUSED);
+    struct vn_command ban = {.kind = VN_CMD_BAN, .addr = seed, .number = 500 * S};
+    assert_int_equal(rig_command(&rig, ban), VN_OK);
+    rig_run(&rig, 500 * S - 1);
+    assert_null(rig_dial(&rig));
+    wait_for_dial(&rig, 65 * S);
+    rig_deinit(&rig);
+}
+
 static void test_a_feeler_leaves_when_it_has_seen_the_same_chain(void **state)
 {
     (void)state;
@@ -324,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_where_accepted_peers_listen_is_learned_and_dialled_later),
         cmocka_unit_test(test_a_strange_listen_address_is_not_believed),
         cmocka_unit_test(test_learned_addresses_are_bounded_and_seeds_are_kept),
+        cmocka_unit_test(test_a_ban_that_ends_lets_its_address_be_dialled_again),
         cmocka_unit_test(test_a_feeler_leaves_when_it_has_seen_the_same_chain),
         cmocka_unit_test(test_a_feeler_that_sees_another_chain_stays_in_place_of_another),
     };

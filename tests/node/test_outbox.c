@@ -22,52 +22,58 @@ static void fill_window(struct rig *rig, struct rig_link *link)
         ;
 }
 
-static void test_a_stalled_reader_is_disconnected_after_thirty_seconds(void **state)
+/* However early or late the timers of the link would come without it. */
+static void check_stall(uint64_t timeout_ns)
 {
-    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.stall_timeout_ns = timeout_ns;
     struct rig rig;
-    rig_init_started(&rig, NULL);
+    rig_init_started(&rig, &cfg);
     rig.window = 1000;
     struct rig_link *link = shut_window(&rig, PEER_ADDR, "peer");
     fill_window(&rig, link);
     uint64_t start = rig.now_ns;
-    rig_run(&rig, 7 * S);
-    for (uint32_t i = 0; i < 22; i++) { /* it keeps talking, but does not read */
+    while (rig.now_ns + S < start + timeout_ns) { /* it keeps talking, but does not read */
         rig_run(&rig, S);
         rig_msg(&rig, link, &(struct msg){.kind = MSG_PONG});
     }
-    rig_run_until(&rig, start + 30 * S - 1);
+    rig_run_until(&rig, start + timeout_ns - 1);
     assert_false(link->closed);
-    rig_run_until(&rig, start + 30 * S);
+    rig_run_until(&rig, start + timeout_ns);
     assert_true(link->closed);
     assert_int_equal(link->close_why, VN_WHY_STALLED);
     rig_deinit(&rig);
 }
 
+static void test_a_stalled_reader_is_disconnected_after_thirty_seconds(void **state)
+{
+    (void)state;
+    for (uint64_t seconds = 5; seconds <= 50; seconds += 5)
+        check_stall(seconds * S);
+}
+
 static void test_output_that_begins_to_wait_long_after_the_window_closed_stalls_too(void **state)
 {
     (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.stall_timeout_ns = 7 * S;
     struct rig rig;
-    rig_init_started(&rig, NULL);
+    rig_init_started(&rig, &cfg);
     rig.window = 1600;
     struct rig_link *link = shut_window(&rig, PEER_ADDR, "peer");
     for (uint64_t i = 0; i < 100; i++) /* exactly the window: nothing waits */
         rig_ping(&rig, link, i);
     assert_int_equal(link->unrefunded, 1600);
     assert_int_equal(rig_peer(&rig, link).outbox_bytes, 0);
-    for (uint32_t i = 0; i < 50; i++) {
-        rig_run(&rig, S);
-        rig_msg(&rig, link, &(struct msg){.kind = MSG_PONG});
-    }
+    rig_run(&rig, 15 * S);
     assert_false(link->closed);
     uint64_t start = rig.now_ns;
     rig_ping(&rig, link, 1);
-    for (uint32_t i = 0; i < 29; i++) {
-        rig_run(&rig, S);
-        rig_msg(&rig, link, &(struct msg){.kind = MSG_PONG});
-    }
+    rig_run_until(&rig, start + 7 * S - 1);
     assert_false(link->closed);
-    rig_run_until(&rig, start + 30 * S);
+    rig_run_until(&rig, start + 7 * S);
     assert_true(link->closed && link->close_why == VN_WHY_STALLED);
     rig_deinit(&rig);
 }
@@ -274,6 +280,23 @@ static void test_the_goodbye_reaches_a_peer_with_room_however_much_waited(void *
     rig_deinit(&rig);
 }
 
+static void test_the_goodbye_does_not_wait_behind_history(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    rig_command(&rig, (struct vn_command){.kind = VN_CMD_MINE, .number = 50});
+    struct rig_link *link = rig_ready_idle(&rig, PEER_ADDR, "peer");
+    struct msg ask = {.kind = MSG_REQUEST_BLOCK_RANGE, .u.request_range = {1, 50}};
+    struct vn_buf *frame = msg_frame(&ask);
+    uint8_t bytes[64] = {0};
+    memcpy(bytes, frame->data, frame->len);
+    rig_bytes(&rig, link, bytes, frame->len + 4); /* and an empty frame */
+    vn_buf_unref(frame);
+    rig_take_disconnect(link, REASON_PROTOCOL_VIOLATION);
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_above_the_hard_limit_the_link_ends),
         cmocka_unit_test(test_a_ping_flood_stops_reading_and_keeps_its_order),
         cmocka_unit_test(test_the_goodbye_reaches_a_peer_with_room_however_much_waited),
+        cmocka_unit_test(test_the_goodbye_does_not_wait_behind_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
