@@ -70,7 +70,7 @@ static void addr_info(const struct net *net, const struct addr_entry *entry,
 {
     uint8_t key[32];
     const struct reputation *rep = NULL;
-    if (net_addr_key(net, &entry->addr, key))
+    if (net_entry_key(net, entry, key))
         rep = scores_find(&net->scores, key);
     uint32_t state = VN_PEER_DISCONNECTED;
     if (score_banned(rep, net_wall_ns(net)))

@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define MINE_MAX       1000u
-#define MINE_ROUNDS    64u /* searches per block before the command gives up */
+#define MINE_MAX    1000u
+#define MINE_ROUNDS 64u /* searches per block before the command gives up */
 
 static void reply(struct gossip *g, uint64_t token, enum vn_status status, const char *text)
 {
@@ -103,6 +103,16 @@ static struct reputation *identity_of(struct net *net, const struct vn_addr *add
     return scores_get(&net->scores, key);
 }
 
+/* So that a ban can be lifted by the same address when its link is gone. */
+static void note_identity(struct net *net, const struct vn_addr *addr, const struct reputation *rep)
+{
+    struct addr_entry *entry = addrs_find(&net->addrs, addr);
+    if (!entry || entry->id_known || !score_by_id(net->cfg.ban_by, addr))
+        return;
+    memcpy(entry->id_key, rep->key, sizeof entry->id_key);
+    entry->id_known = true;
+}
+
 static void ban(struct gossip *g, uint64_t token, const struct vn_command *command, bool lift)
 {
     struct net *net = g->net;
@@ -111,6 +121,7 @@ static void ban(struct gossip *g, uint64_t token, const struct vn_command *comma
         reply(g, token, VN_ERR_UNKNOWN, "nobody known by this address");
         return;
     }
+    note_identity(net, &command->addr, rep);
     uint64_t ns = command->number ? command->number : net->cfg.ban_ns;
     net_ban(net, rep, lift ? 0 : add_sat(net_wall_ns(net), ns));
     reply(g, token, VN_OK, NULL);
@@ -133,6 +144,7 @@ static void add_peer(struct gossip *g, uint64_t token, const struct vn_addr *add
 static void shut_down(struct gossip *g, uint64_t token)
 {
     g->net->online = false;
+    g->net->shut = true;
     miner_start(g, 0);
     for (struct peer *p = g->net->first; p; p = p->next)
         net_close(g->net, p, VN_WHY_SHUTDOWN);

@@ -12,7 +12,11 @@
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 {
     const struct vn_config *cfg = &net->cfg;
-    *g = (struct gossip){.net = net, .store_from = VN_NEVER, .store_pending_from = VN_NEVER};
+    *g = (struct gossip){.net = net,
+                         .mine_interval_ns = cfg->mine_interval_ns,
+                         .store_from = VN_NEVER,
+                         .store_pending_from = VN_NEVER,
+                         .loading = true};
     struct rng salt;
     rng_fork(&salt, cfg->seed, "gossip-salt", 0);
     rng_fork(&g->mine_rng, cfg->seed, "mine", 0);
@@ -83,7 +87,8 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
     case TIMER_EXPIRE:
         mempool_expire(g->pool, net_wall_s(g->net));
         if (mempool_bytes(g->pool) > 0)
-            timers_arm(&g->net->timers, &g->expire_timer, g->net->now_ns + TX_EXPIRE_CHECK_NS);
+            timers_arm(&g->net->timers, &g->expire_timer,
+                       add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
         break;
     case TIMER_STORE: /* persist_flush runs at the end of the step */
     case TIMER_PEER:

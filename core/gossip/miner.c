@@ -52,7 +52,7 @@ void miner_start(struct gossip *g, uint64_t interval_ns)
     g->mine_interval_ns = interval_ns;
     g->mine_busy = false;
     timers_disarm(&g->net->timers, &g->mine_timer);
-    if (interval_ns)
+    if (interval_ns && !g->loading) /* else it starts when the stored chain is read */
         arm_next(g);
 }
 

@@ -54,7 +54,8 @@ enum mempool_result tx_accept(struct gossip *g, struct peer *from, const struct 
     if (result != MEMPOOL_ADDED)
         return result;
     if (!timer_armed(&g->expire_timer))
-        timers_arm(&g->net->timers, &g->expire_timer, g->net->now_ns + TX_EXPIRE_CHECK_NS);
+        timers_arm(&g->net->timers, &g->expire_timer,
+                   add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
     net_trace(g->net, &(struct vn_trace){.kind = VN_TR_TX_NEW,
                                          .link = from ? from->link : 0,
                                          .hash = tx->tx_id});

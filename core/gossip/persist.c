@@ -30,7 +30,6 @@ static void load_more(struct gossip *g, enum vn_load_op op, uint64_t from)
 
 void persist_start(struct gossip *g)
 {
-    g->loading = true;
     load_more(g, VN_LOAD_BLOCKS, 1);
 }
 
@@ -63,9 +62,11 @@ static bool load_ban(struct gossip *g, struct vn_slice slice)
     if (slice.len != 8 + BAN_KEY_SIZE)
         return false;
     uint64_t until_ns = get_be64(record);
-    struct reputation *rep = NULL;
-    if (until_ns > net_wall_ns(g->net))
-        rep = scores_get(&g->net->scores, record + 8);
+    if (until_ns <= net_wall_ns(g->net)) { /* over: who never comes back would stay for ever */
+        net_store(g->net, VN_STORE_BAN, record + 8, BAN_KEY_SIZE, 0, (struct vn_slice){0});
+        return true;
+    }
+    struct reputation *rep = scores_get(&g->net->scores, record + 8);
     if (rep && rep->banned_until_ns == 0) {
         score_set_ban(&g->net->scores, rep, until_ns);
         rep->score = SCORE_PROBATION;
@@ -101,13 +102,13 @@ static void load_next_stage(struct gossip *g)
     g->loading = false;
     g->load_token = 0;
     dialer_start(g->net);
-    miner_start(g, g->net->cfg.mine_interval_ns);
+    miner_start(g, g->mine_interval_ns);
     sync_on_timer(g);
 }
 
 void persist_on_loaded(struct gossip *g, const struct vn_event *event)
 {
-    if (!g->loading || event->u.loaded.token != g->load_token)
+    if (!g->loading || g->load_token == 0 || event->u.loaded.token != g->load_token)
         return;
     uint32_t count = event->u.loaded.status == VN_OK ? event->u.loaded.count : 0;
     bool good = count > 0;

@@ -63,7 +63,7 @@ static struct addr_entry *addrs_victim(const struct addrs *addrs)
     struct addr_entry *victim = NULL;
     for (uint32_t i = 0; i < addrs->count; i++) {
         struct addr_entry *e = &addrs->entries[i];
-        if (!e->seed && !e->self && e->link == 0 && (!victim || worse(e, victim)))
+        if (!e->seed && e->link == 0 && (!victim || worse(e, victim)))
             victim = e;
     }
     return victim;

@@ -7,7 +7,7 @@ static bool usable(const void *ctx, const struct addr_entry *entry)
 {
     const struct net *net = ctx;
     uint8_t key[32];
-    if (net->scores.bans == 0 || !net_addr_key(net, &entry->addr, key))
+    if (net->scores.bans == 0 || !net_entry_key(net, entry, key))
         return true;
     return !score_banned(scores_find(&net->scores, key), net_wall_ns(net));
 }
@@ -27,6 +27,16 @@ static void dial(struct net *net, struct addr_entry *entry, enum vn_link_class l
     action->why = link_class;
 }
 
+/* A ban that ends wakes nobody: look again when one may have. retry_failed_ns may be 0, and the
+ * timer must move on. */
+static uint64_t look_again_ns(const struct net *net)
+{
+    uint64_t wait = net->cfg.retry_failed_ns;
+    if (net->scores.bans == 0)
+        return VN_NEVER;
+    return add_sat(net->now_ns, wait > net->cfg.backoff_base_ns ? wait : net->cfg.backoff_base_ns);
+}
+
 void dialer_run(struct net *net)
 {
     net->dial_wanted = false;
@@ -36,11 +46,8 @@ void dialer_run(struct net *net)
         struct addr_entry *entry =
             addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, usable, net, &next_ns);
         if (!entry) {
-            /* A ban that ends wakes nobody: look again when one may have. */
-            uint64_t look_ns = add_sat(net->now_ns, net->cfg.retry_failed_ns);
-            if (net->scores.bans > 0 && look_ns < next_ns)
-                next_ns = look_ns;
-            timers_arm(&net->timers, &net->dial_timer, next_ns);
+            uint64_t look_ns = look_again_ns(net);
+            timers_arm(&net->timers, &net->dial_timer, next_ns < look_ns ? next_ns : look_ns);
             return;
         }
         dial(net, entry, VN_CLASS_PEER);
@@ -57,6 +64,8 @@ static void arm_feeler(struct net *net)
 
 void dialer_start(struct net *net)
 {
+    if (net->shut)
+        return;
     net->online = true;
     arm_feeler(net);
     dialer_run(net);

@@ -7,7 +7,7 @@
 
 #include "core/peer/net.h"
 
-/* Starts dialling. */
+/* Starts dialling and accepting, unless a shutdown was ordered. */
 void dialer_start(struct net *net);
 
 /* Fills the free outbound slots and arms the timer for the next chance. Cheap when nothing is free.

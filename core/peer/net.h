@@ -73,6 +73,7 @@ struct net {
     uint32_t feelers;
     uint32_t ready_in, ready_out;
     bool online; /* dials and accepts; off while loading and after a shutdown */
+    bool shut;   /* a shutdown was ordered: never online again */
     bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
@@ -163,6 +164,7 @@ bool net_banned(struct net *net, struct reputation *rep);
 /* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id
  * and nobody has answered there yet. */
 bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32]);
+bool net_entry_key(const struct net *net, const struct addr_entry *entry, uint8_t key[32]);
 
 /* ---- timers and actions ---- */
 

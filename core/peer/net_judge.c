@@ -59,10 +59,18 @@ bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key
         return true;
     }
     const struct addr_entry *entry = addrs_find(&net->addrs, addr);
-    if (!entry || !entry->id_known)
-        return false;
-    memcpy(key, entry->id_key, 32);
-    return true;
+    return entry && net_entry_key(net, entry, key);
+}
+
+bool net_entry_key(const struct net *net, const struct addr_entry *entry, uint8_t key[32])
+{
+    if (!score_by_id(net->cfg.ban_by, &entry->addr)) {
+        score_key_ip(key, &entry->addr);
+        return true;
+    }
+    if (entry->id_known)
+        memcpy(key, entry->id_key, 32);
+    return entry->id_known;
 }
 
 bool net_banned(struct net *net, struct reputation *rep)
