@@ -32,6 +32,19 @@ static void schedule_send(struct net *net, struct peer *peer)
     peer->send_entry->peer = peer;
 }
 
+/* Sheds transactions above the soft limit, not counting what the window takes at once; false if
+ * without any the outbox is above the hard limit. */
+static bool make_room(struct net *net, struct peer *peer)
+{
+    struct mem_pool *pool = &net->pools->outbox_entries;
+    uint64_t soft = net->cfg.outbox_soft + peer->window;
+    if (outbox_bytes(&peer->outbox) > soft)
+        outbox_shed_transactions(&peer->outbox, pool, soft);
+    if (outbox_bytes(&peer->outbox) > net->cfg.outbox_hard)
+        outbox_drop_transactions(&peer->outbox, pool);
+    return outbox_bytes(&peer->outbox) <= net->cfg.outbox_hard;
+}
+
 void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_t kind,
               enum lane lane)
 {
@@ -42,10 +55,7 @@ void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_
     if (outbox_empty(&peer->outbox))
         peer->progress_ns = net->now_ns;
     outbox_push(&peer->outbox, &net->pools->outbox_entries, frame, kind, lane);
-    uint64_t waiting = outbox_bytes(&peer->outbox);
-    if (waiting > net->cfg.outbox_soft)
-        outbox_shed_transactions(&peer->outbox, &net->pools->outbox_entries, net->cfg.outbox_soft);
-    if (waiting > net->cfg.outbox_hard)
+    if (!make_room(net, peer))
         net_close_silent(net, peer, VN_WHY_STALLED);
     else if (peer->window == 0)
         net_peer_rearm(net, peer); /* from now on it may stall */

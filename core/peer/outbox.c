@@ -66,18 +66,29 @@ uint64_t outbox_bytes(const struct outbox *box)
     return sum;
 }
 
+static uint64_t bytes_but_history(const struct outbox *box)
+{
+    return outbox_bytes(box) - box->lane_bytes[LANE_HISTORY];
+}
+
 uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uint64_t bytes)
 {
     uint32_t shed = 0;
-    while (outbox_bytes(box) - box->lane_bytes[LANE_HISTORY] > bytes) {
-        struct outbox_entry *entry = lane_pop(box, LANE_TX);
-        if (!entry)
+    for (uint64_t over; (over = bytes_but_history(box)) > bytes;) {
+        const struct outbox_entry *oldest = box->lanes[LANE_TX].head;
+        if (!oldest || (!oldest->next && over - oldest->frame.len <= bytes))
             break;
+        struct outbox_entry *entry = lane_pop(box, LANE_TX);
         box->lane_bytes[LANE_TX] -= entry->frame.len;
         entry_drop(box, pool, entry);
         shed++;
     }
     return shed;
+}
+
+void outbox_drop_transactions(struct outbox *box, struct mem_pool *pool)
+{
+    lane_clear(box, pool, LANE_TX);
 }
 
 void outbox_keep_control(struct outbox *box, struct mem_pool *pool)

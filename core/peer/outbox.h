@@ -33,9 +33,12 @@ void outbox_deinit(struct outbox *box, struct mem_pool *pool);
 void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice frame, uint32_t kind,
                  enum lane lane);
 
-/* Drops the oldest waiting transactions until at most `bytes` wait without history; returns how
- * many. */
+/* Drops the oldest waiting transactions until at most `bytes` wait without history, but not the
+ * last one if all else fits: it would never leave, however idle the link. Returns how many. */
 uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uint64_t bytes);
+
+/* Drops all waiting transactions. */
+void outbox_drop_transactions(struct outbox *box, struct mem_pool *pool);
 
 /* Drops all frames but the begun one and those of LANE_CONTROL. */
 void outbox_keep_control(struct outbox *box, struct mem_pool *pool);

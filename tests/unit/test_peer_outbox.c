@@ -210,11 +210,28 @@ static void test_outbox_sheds_nothing_at_its_bound_and_counts_no_history(void **
     (void)state;
     struct fixture f;
     setup(&f);
-    push(&f, 100, LANE_TX);
+    push(&f, 50, LANE_TX);
+    push(&f, 50, LANE_TX);
     push(&f, 5000, LANE_HISTORY);
     assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 100), 0);
     assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 99), 1);
-    assert_int_equal(outbox_bytes(&f.box), 5000);
+    assert_int_equal(outbox_bytes(&f.box), 5050);
+    teardown(&f);
+}
+
+static void test_outbox_spares_a_large_transaction_that_is_all_there_is(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    push(&f, 500, LANE_TX);
+    push(&f, 5000, LANE_HISTORY);
+    push(&f, 100, LANE_BLOCK);
+    assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 100), 0);
+    assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 99), 1); /* the block alone is more */
+    push(&f, 500, LANE_TX);
+    outbox_drop_transactions(&f.box, &f.pool);
+    assert_int_equal(outbox_bytes(&f.box), 5100);
     teardown(&f);
 }
 
@@ -297,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_outbox_gives_at_most_64_slices_at_once),
         cmocka_unit_test(test_outbox_sheds_the_oldest_transactions_first),
         cmocka_unit_test(test_outbox_sheds_nothing_at_its_bound_and_counts_no_history),
+        cmocka_unit_test(test_outbox_spares_a_large_transaction_that_is_all_there_is),
         cmocka_unit_test(test_outbox_sheds_only_transactions_and_never_the_begun_one),
         cmocka_unit_test(test_outbox_keeps_control_and_the_begun_frame_for_a_farewell),
         cmocka_unit_test(test_outbox_holds_one_reference_a_frame_and_gives_one_a_slice),
