@@ -228,7 +228,8 @@ static void test_outbox_spares_a_large_transaction_that_is_all_there_is(void **s
     push(&f, 5000, LANE_HISTORY);
     push(&f, 100, LANE_BLOCK);
     assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 100), 0);
-    assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 99), 1); /* the block alone is more */
+    /* the block alone is more than 99 */
+    assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 99), 1);
     push(&f, 500, LANE_TX);
     outbox_drop_transactions(&f.box, &f.pool);
     assert_int_equal(outbox_bytes(&f.box), 5100);
