@@ -12,8 +12,29 @@
  */
 #define SERVED_MAX 16384u
 
-#define RANGE_HEADER 12u /* message kind, count */
+#define RANGE_HEADER    12u /* message kind, count */
 #define RANGE_BYTES_MAX (FRAME_PAYLOAD_MAX - RANGE_HEADER)
+
+/* Moves the queue to the front only when half of the space is free there, so that a long one costs
+ * no more than its length. */
+static void served_make_room(struct peer *peer)
+{
+    if (peer->served_head + peer->served_count < peer->served_cap)
+        return;
+    if (peer->served_head <= peer->served_cap / 2) {
+        peer->served_cap = peer->served_cap ? peer->served_cap * 2 : 2;
+        peer->served = mem_resize(peer->served, peer->served_cap, sizeof *peer->served);
+        return;
+    }
+    memmove(peer->served, peer->served + peer->served_head,
+            peer->served_count * sizeof *peer->served);
+    peer->served_head = 0;
+}
+
+static struct served *served_first(struct peer *peer)
+{
+    return &peer->served[peer->served_head];
+}
 
 void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uint64_t start,
                 uint64_t end)
@@ -22,11 +43,8 @@ void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uin
         net_violation(g->net, peer, "requests without reading the answers");
         return;
     }
-    if (peer->served_count == peer->served_cap) {
-        peer->served_cap = peer->served_cap ? peer->served_cap * 2 : 2;
-        peer->served = mem_resize(peer->served, peer->served_cap, sizeof *peer->served);
-    }
-    peer->served[peer->served_count++] = (struct served){start, end, kind, 0};
+    served_make_room(peer);
+    peer->served[peer->served_head + peer->served_count++] = (struct served){start, end, kind, 0};
     serve_run(g, peer);
     net_update_reading(g->net, peer);
 }
@@ -34,12 +52,11 @@ void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uin
 /* An idle link holds no FIFO: most ask for one thing, once. */
 static void served_pop(struct peer *peer)
 {
-    peer->served_count--;
-    memmove(peer->served, peer->served + 1, peer->served_count * sizeof *peer->served);
-    if (peer->served_count == 0) {
+    peer->served_head++;
+    if (--peer->served_count == 0) {
         mem_free(peer->served);
         peer->served = NULL;
-        peer->served_cap = 0;
+        peer->served_cap = peer->served_head = 0;
     }
 }
 
@@ -79,7 +96,7 @@ static struct vn_slice range_frame(const struct vn_slice *bodies, uint32_t count
 static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *bodies,
                    uint32_t count)
 {
-    bool range = peer->served[0].kind == REQUEST_RANGE;
+    bool range = served_first(peer)->kind == REQUEST_RANGE;
     struct vn_slice frame;
     /* One byte more than a NewBlock: a block that just fitted there is not shown. */
     if (!range && (count == 0 || bodies[0].len > FRAME_PAYLOAD_MAX - 5))
@@ -137,7 +154,7 @@ void serve_run(struct gossip *g, struct peer *peer)
 {
     struct vn_slice bodies[RANGE_BLOCKS_MAX];
     while (!peer->closed && peer->served_count > 0 && peer->load_token == 0 && room(g, peer)) {
-        struct served *first = &peer->served[0];
+        struct served *first = served_first(peer);
         if (first->kind == REQUEST_BLOCK && first->start == HEIGHT_NEWEST)
             first->start = first->end = chain_height(g->chain);
         uint32_t count;
@@ -171,7 +188,7 @@ bool serve_on_loaded(struct gossip *g, const struct vn_event *event)
         return true;
     struct vn_slice bodies[RANGE_BLOCKS_MAX];
     uint32_t count = 0;
-    uint64_t sum = 0, start = peer->served[0].start;
+    uint64_t sum = 0, start = served_first(peer)->start;
     if (start == 0) {
         bodies[count++] = chain_body(g->chain, chain_genesis(g->chain));
         sum = bodies[0].len;

@@ -312,8 +312,17 @@ static void shell_drop(struct net *net, struct peer *peer)
 void net_release(struct net *net, struct peer *peer)
 {
     peer->untold = false;
-    if (peer->down)
+    if (peer->down) {
         shell_drop(net, peer);
+        return;
+    }
+    /* The driver may take its time to say LINK_DOWN: the shell holds nothing large till then. */
+    framer_deinit(&peer->framer);
+    mem_free(peer->served);
+    peer->served = NULL;
+    peer->served_cap = 0;
+    if (!peer->send_entry)
+        outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
 }
 
 void net_link_down(struct net *net, uint64_t link, enum vn_why why)
@@ -363,6 +372,7 @@ void net_close_silent(struct net *net, struct peer *peer, enum vn_why why)
     if (peer->closed)
         return;
     link_ended(net, peer, why);
+    outbox_keep_control(&peer->outbox, &net->pools->outbox_entries);
     net_push_action(net, VN_ACT_CLOSE, peer->link)->why = why;
 }
 

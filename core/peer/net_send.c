@@ -211,6 +211,8 @@ static bool fill_send(struct net *net, struct peer *peer, struct vn_action *out)
     if (peer->closed) {
         if (peer->window > 0 && !outbox_empty(&peer->outbox))
             send_before_close(net, peer);
+        else
+            outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
         return true;
     }
     schedule_send(net, peer);

@@ -120,8 +120,8 @@ uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
             break;
         uint32_t left = entry->frame.len - box->begun_sent;
         uint32_t n = left < window ? left : window;
-        out[count++] = (struct vn_slice){vn_buf_ref(entry->frame.buf),
-                                         entry->frame.off + box->begun_sent, n};
+        out[count++] =
+            (struct vn_slice){vn_buf_ref(entry->frame.buf), entry->frame.off + box->begun_sent, n};
         window -= n;
         box->begun_sent += n;
         box->lane_bytes[entry->lane] -= n;

@@ -57,9 +57,9 @@ struct peer {
     struct outbox outbox;
     struct reputation *rep; /* or NULL while its identity is unknown */
     struct request requests[REQUEST_KINDS];
-    struct served *served; /* FIFO of served_count, capacity served_cap */
-    uint32_t served_count, served_cap;
-    uint64_t load_token; /* of the LOAD that answers served[0]; 0: none */
+    struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
+    uint32_t served_head, served_count, served_cap;
+    uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
     uint64_t began_ns;   /* when we dialled, or accepted */
     uint64_t up_ns, ready_ns;
     uint64_t last_seen_ns; /* last whole message */
