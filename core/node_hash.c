@@ -49,6 +49,20 @@ static uint64_t hash_loaded(uint64_t hash, struct record *r, const struct vn_eve
     return hash;
 }
 
+static uint64_t hash_resolved(uint64_t hash, struct record *r, const struct vn_event *event)
+{
+    put(r, event->u.resolved.token);
+    put(r, event->u.resolved.status);
+    put(r, event->u.resolved.count);
+    hash = chain_bytes_hash(hash, r->bytes, r->len);
+    for (uint32_t i = 0; i < event->u.resolved.count; i++) {
+        r->len = 0;
+        put_addr(r, &event->u.resolved.addrs[i]);
+        hash = chain_bytes_hash(hash, r->bytes, r->len);
+    }
+    return hash;
+}
+
 static uint64_t hash_command(uint64_t hash, struct record *r, const struct vn_event *event)
 {
     const struct vn_command *command = event->u.command.command;
@@ -97,10 +111,7 @@ uint64_t node_hash_event(uint64_t hash, const struct vn_event *event)
     case VN_EV_COMMAND:
         return hash_command(hash, &r, event);
     case VN_EV_RESOLVED:
-        put(&r, event->u.resolved.token);
-        put(&r, event->u.resolved.status);
-        put(&r, event->u.resolved.count);
-        break;
+        return hash_resolved(hash, &r, event);
     case VN_EV_START:
     case VN_EV_TIMER:
     case VN_EV_COUNT:

@@ -33,7 +33,8 @@ struct gossip {
     uint64_t store_from;
     uint64_t store_pending;      /* STORE batches in flight */
     uint64_t store_pending_from; /* the lowest height in them */
-    /* Loading at the start. Until it is done nothing is stored, lest it replace what was not read. */
+    /* Loading at the start. Until it is done nothing is stored, lest it replace what was not
+     * read. */
     bool loading;
     uint32_t load_stage; /* enum vn_load_op under way */
     uint64_t load_token;

@@ -3,7 +3,6 @@
 
 void on_ping(struct gossip *g, struct peer *peer, uint64_t nonce)
 {
-    struct msg pong = {.kind = MSG_PONG, .u.pong.nonce = nonce};
-    net_send_msg(g->net, peer, &pong, LANE_CONTROL);
+    net_send_pong(g->net, peer, nonce);
     net_update_reading(g->net, peer);
 }

@@ -135,6 +135,9 @@ void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_
 /* Encodes and queues. */
 void net_send_msg(struct net *net, struct peer *peer, const struct msg *msg, enum lane lane);
 
+/* Pongs share buffers, so that a flood of Pings costs little more than its answers' bytes. */
+void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce);
+
 /* Asks for blocks start..end (REQUEST_BLOCK: start only) and starts the wait. */
 void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
                  uint64_t end);

@@ -45,6 +45,17 @@ static bool make_room(struct net *net, struct peer *peer)
     return outbox_bytes(&peer->outbox) <= net->cfg.outbox_hard;
 }
 
+/* A frame was added to the outbox. */
+static void queued(struct net *net, struct peer *peer)
+{
+    if (!make_room(net, peer))
+        net_close_silent(net, peer, VN_WHY_STALLED);
+    else if (peer->window == 0)
+        net_peer_rearm(net, peer); /* from now on it may stall */
+    else
+        schedule_send(net, peer);
+}
+
 void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_t kind,
               enum lane lane)
 {
@@ -55,12 +66,22 @@ void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_
     if (outbox_empty(&peer->outbox))
         peer->progress_ns = net->now_ns;
     outbox_push(&peer->outbox, &net->pools->outbox_entries, frame, kind, lane);
-    if (!make_room(net, peer))
-        net_close_silent(net, peer, VN_WHY_STALLED);
-    else if (peer->window == 0)
-        net_peer_rearm(net, peer); /* from now on it may stall */
-    else
-        schedule_send(net, peer);
+    queued(net, peer);
+}
+
+void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce)
+{
+    struct msg msg = {.kind = MSG_PONG, .u.pong.nonce = nonce};
+    uint8_t frame[FRAME_HEADER + 12];
+    if (peer->closed)
+        return;
+    if (outbox_empty(&peer->outbox))
+        peer->progress_ns = net->now_ns;
+    put_be32(frame, sizeof frame - FRAME_HEADER);
+    msg_encode(&msg, frame + FRAME_HEADER);
+    outbox_push_small(&peer->outbox, &net->pools->outbox_entries, frame, sizeof frame, MSG_PONG,
+                      LANE_CONTROL);
+    queued(net, peer);
 }
 
 void net_send_msg(struct net *net, struct peer *peer, const struct msg *msg, enum lane lane)
@@ -184,6 +205,17 @@ static void send_before_close(struct net *net, struct peer *peer)
         net->actions_last = entry;
 }
 
+static void messages_left(struct net *net, struct peer *peer, const struct outbox_left *left)
+{
+    peer->msgs_out += left->count;
+    for (uint32_t i = 0; i < left->count && net_traces(net, VN_TR_MSG_OUT); i++)
+        net_trace(net, &(struct vn_trace){.kind = VN_TR_MSG_OUT,
+                                          .link = peer->link,
+                                          .addr = &peer->remote,
+                                          .a = left->kind,
+                                          .b = left->bytes});
+}
+
 /* Fills a SEND from the outbox; false if nothing can leave. */
 static bool fill_send(struct net *net, struct peer *peer, struct vn_action *out)
 {
@@ -200,14 +232,9 @@ static bool fill_send(struct net *net, struct peer *peer, struct vn_action *out)
     out->u.send.bytes = bytes;
     peer->window -= bytes;
     peer->bytes_out += bytes;
-    peer->msgs_out += finished_count;
     peer->progress_ns = net->now_ns;
-    for (uint32_t i = 0; i < finished_count && net_traces(net, VN_TR_MSG_OUT); i++)
-        net_trace(net, &(struct vn_trace){.kind = VN_TR_MSG_OUT,
-                                          .link = peer->link,
-                                          .addr = &peer->remote,
-                                          .a = finished[i].kind,
-                                          .b = finished[i].bytes});
+    for (uint32_t i = 0; i < finished_count; i++)
+        messages_left(net, peer, &finished[i]);
     if (peer->closed) {
         if (peer->window > 0 && !outbox_empty(&peer->outbox))
             send_before_close(net, peer);

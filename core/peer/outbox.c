@@ -2,6 +2,9 @@
 #include "core/peer/outbox.h"
 
 #include <assert.h>
+#include <string.h>
+
+#define PACK_BYTES 1024u
 
 static struct outbox_entry *lane_pop(struct outbox *box, enum lane lane)
 {
@@ -16,7 +19,7 @@ static struct outbox_entry *lane_pop(struct outbox *box, enum lane lane)
 
 static void entry_drop(struct outbox *box, struct mem_pool *pool, struct outbox_entry *entry)
 {
-    box->frames--;
+    box->frames -= entry->count;
     vn_slice_unref(entry->frame);
     mem_pool_give(pool, entry);
 }
@@ -48,13 +51,45 @@ void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice fram
     entry->next = NULL;
     entry->frame = frame;
     entry->kind = kind;
-    entry->lane = lane;
+    entry->lane = (uint16_t)lane;
+    entry->count = 1;
     if (box->lanes[lane].tail)
         box->lanes[lane].tail->next = entry;
     else
         box->lanes[lane].head = entry;
     box->lanes[lane].tail = entry;
     box->lane_bytes[lane] += frame.len;
+    box->frames++;
+}
+
+/* The pack at the end of the lane if it takes another such frame. */
+static struct outbox_entry *open_pack(const struct outbox *box, uint32_t len, uint32_t kind,
+                                      enum lane lane)
+{
+    struct outbox_entry *tail = box->lanes[lane].tail;
+    bool fits = tail && tail->kind == kind && tail->frame.len == tail->count * len &&
+                tail->frame.off == 0 && tail->frame.buf->refs == 1 &&
+                tail->frame.buf->len - tail->frame.len >= len;
+    return fits ? tail : NULL;
+}
+
+void outbox_push_small(struct outbox *box, struct mem_pool *pool, const uint8_t *frame,
+                       uint32_t len, uint32_t kind, enum lane lane)
+{
+    struct outbox_entry *pack = open_pack(box, len, kind, lane);
+    if (!pack) {
+        /* The first stands alone; only a second one in a row shows that there may be many. */
+        struct outbox_entry *tail = box->lanes[lane].tail;
+        uint32_t room = tail && tail->kind == kind && len < PACK_BYTES ? PACK_BYTES : len;
+        outbox_push(box, pool, (struct vn_slice){vn_buf_new(room), 0, 0}, kind, lane);
+        pack = box->lanes[lane].tail;
+        pack->count = 0;
+        box->frames--;
+    }
+    memcpy(pack->frame.buf->data + pack->frame.len, frame, len);
+    pack->frame.len += len;
+    pack->count++;
+    box->lane_bytes[lane] += len;
     box->frames++;
 }
 
@@ -126,7 +161,8 @@ uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
         box->begun_sent += n;
         box->lane_bytes[entry->lane] -= n;
         if (n == left) {
-            finished[(*finished_count)++] = (struct outbox_left){entry->kind, entry->frame.len};
+            finished[(*finished_count)++] = (struct outbox_left){
+                entry->kind, entry->frame.len / entry->count, entry->count};
             box->begun = NULL;
             entry_drop(box, pool, entry);
         }

@@ -12,8 +12,9 @@ enum lane { LANE_CONTROL, LANE_BLOCK, LANE_TX, LANE_HISTORY, LANES };
 struct outbox_entry {
     struct outbox_entry *next;
     struct vn_slice frame;
-    uint32_t kind; /* enum msg_kind */
-    uint32_t lane;
+    uint32_t kind;  /* enum msg_kind */
+    uint16_t lane;
+    uint16_t count; /* frames in `frame`: more than one in a pack, all of one kind and size */
 };
 
 struct outbox {
@@ -33,6 +34,12 @@ void outbox_deinit(struct outbox *box, struct mem_pool *pool);
 void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice frame, uint32_t kind,
                  enum lane lane);
 
+/* Queues a copy of a small frame. Where the last one in the lane is of the same kind and size they
+ * share a pack, so that a flood of small answers costs its bytes and not an entry and a buffer
+ * each. */
+void outbox_push_small(struct outbox *box, struct mem_pool *pool, const uint8_t *frame,
+                       uint32_t len, uint32_t kind, enum lane lane);
+
 /* Drops the oldest waiting transactions until at most `bytes` wait without history, but not the
  * last one if all else fits: it would never leave, however idle the link. Returns how many. */
 uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uint64_t bytes);
@@ -47,7 +54,7 @@ void outbox_keep_control(struct outbox *box, struct mem_pool *pool);
  * frames whose last byte left. finished (room for max) gets their kinds and sizes. Returns the
  * number of slices. */
 struct outbox_left {
-    uint32_t kind, bytes;
+    uint32_t kind, bytes, count; /* count frames of so many bytes each */
 };
 uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
                      struct vn_slice *out, uint32_t max, struct outbox_left *finished,

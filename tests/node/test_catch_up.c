@@ -119,9 +119,10 @@ static void test_peers_of_our_own_branch_do_not_lead_us_astray(void **state)
     static const char *const ids[] = {"p", "q", "r"};
     for (uint32_t i = 0; i < 3; i++)
         ours[i] = rig_ready(&rig, rig_addr(10 + i, 5000), ids[i]);
-    rig_frame(&rig, ours[0], forge_response(own[130]));
-    serve(&rig, ours[0], own, 130);
-    assert_true(at_tip(&rig, own[130]));
+    /* A range ends where our chain does, so that a foreign next one would connect to it. */
+    rig_frame(&rig, ours[0], forge_response(own[200]));
+    serve(&rig, ours[0], own, 200);
+    assert_true(at_tip(&rig, own[200]));
     struct rig_link *link = rig_ready(&rig, rig_addr(8, 5000), "heavier");
     rig_frame(&rig, link, forge_response(line[LINE]));
     for (uint32_t i = 1; i < 3; i++) /* they have grown, on our branch, and say so */
@@ -132,6 +133,7 @@ static void test_peers_of_our_own_branch_do_not_lead_us_astray(void **state)
         serve_one(&rig, link, line, LINE);
     }
     assert_true(at_tip(&rig, line[LINE]));
+    assert_int_equal(rig_traced(&rig, VN_TR_BLOCK_NEW), 200 + LINE); /* none more of our branch */
     for (uint32_t k = 0; k < 3; k++)
         assert_true(!ours[k]->closed && rig_peer(&rig, ours[k]).score >= 0);
     assert_true(rig_peer(&rig, link).score >= 0);
@@ -251,6 +253,45 @@ static void test_an_answer_after_its_timeout_is_no_violation(void **state)
     assert_false(link->closed);
     assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
     assert_true(at_tip(&rig, line[LINE]));
+    rig_deinit(&rig);
+}
+
+/* Seconds pass in which the link says that it lives, and nothing else. */
+static void idle(struct rig *rig, struct rig_link *link, uint32_t seconds)
+{
+    for (uint32_t i = 0; i < seconds; i++) {
+        rig_run(rig, S);
+        rig_msg(rig, link, &(struct msg){.kind = MSG_PONG});
+    }
+}
+
+static void test_one_timeout_excuses_one_late_answer_only(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    struct rig_link *link = rig_ready(&rig, rig_addr(7, 5000), "slow");
+    rig_frame(&rig, link, forge_response(line[LINE]));
+    idle(&rig, link, 31);
+    assert_int_equal(ranges_asked(link), 2);
+    rig_frame(&rig, link, forge_range(line + 200, 100)); /* as if asked for that once */
+    assert_false(link->closed);
+    rig_frame(&rig, link, forge_range(line + 200, 100));
+    assert_true(link->closed);
+    assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 1);
+    rig_deinit(&rig);
+}
+
+static void test_who_never_answers_is_asked_three_times_and_then_left_alone(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    struct rig_link *link = rig_ready(&rig, rig_addr(7, 5000), "mute");
+    rig_frame(&rig, link, forge_response(line[LINE]));
+    idle(&rig, link, 600);
+    assert_int_equal(ranges_asked(link), 3);
+    assert_false(link->closed);
     rig_deinit(&rig);
 }
 
@@ -436,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_a_leader_that_leaves_is_replaced),
         cmocka_unit_test(test_a_stalling_leader_is_passed_over_and_kept),
         cmocka_unit_test(test_an_answer_after_its_timeout_is_no_violation),
+        cmocka_unit_test(test_one_timeout_excuses_one_late_answer_only),
+        cmocka_unit_test(test_who_never_answers_is_asked_three_times_and_then_left_alone),
         cmocka_unit_test(test_answers_nobody_asked_for_change_nothing),
         cmocka_unit_test(test_a_range_that_does_not_fit_its_request_is_a_violation),
         cmocka_unit_test(test_fewer_blocks_than_asked_for_are_fine),

@@ -155,6 +155,21 @@ static void test_a_shared_cache_is_invisible(void **state)
     assert_true(hashes[0] == hashes[1]);
 }
 
+static void test_a_byte_that_changes_no_behaviour_changes_the_hash(void **state)
+{
+    (void)state;
+    uint64_t hashes[2];
+    for (uint64_t nonce = 0; nonce < 2; nonce++) {
+        struct rig rig;
+        rig_init_started(&rig, NULL);
+        struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "peer");
+        rig_msg(&rig, link, &(struct msg){.kind = MSG_PONG, .u.pong.nonce = nonce});
+        hashes[nonce] = vn_node_hash(rig.node);
+        rig_deinit(&rig);
+    }
+    assert_false(hashes[0] == hashes[1]);
+}
+
 static void test_who_listens_to_traces_is_invisible(void **state)
 {
     (void)state;
@@ -176,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_a_life_with_growth_reorganisation_and_disk_replays_to_its_hash),
         cmocka_unit_test(test_bans_and_serving_from_disk_replay_too),
         cmocka_unit_test(test_a_shared_cache_is_invisible),
+        cmocka_unit_test(test_a_byte_that_changes_no_behaviour_changes_the_hash),
         cmocka_unit_test(test_who_listens_to_traces_is_invisible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,7 +129,9 @@ static void test_small_frames_leave_together(void **state)
     uint32_t before = link->sends;
     rig_bytes(&rig, link, many, sizeof many);
     assert_int_equal(link->sends - before, 1);
-    assert_int_equal(link->last_slices, 50);
+    assert_int_equal(link->last_slices, 2); /* the first Pong, and a pack of the others */
+    for (uint32_t i = 0; i < 50; i++)
+        rig_take(link, MSG_PONG);
     rig_deinit(&rig);
 }
 

@@ -140,6 +140,15 @@ static void test_conditions_may_look_and_nothing_else(void **state)
            "and #g[1]:peers() == 0 and g[1]:alive() and now() >= 0 end)");
 }
 
+static void test_each_judgement_has_steps_of_its_own(void **state)
+{
+    (void)state;
+    options.lua_steps_max = 100000;
+    passes("local g, n = net:spawn(2, { miners = 1, block_interval = 1 }), 0\n"
+           "always('busy', function() n = n + 1 for i = 1, 20000 do end return true end)\n"
+           "sleep(60) check(n > 20, 'judged often', n)");
+}
+
 static void test_eventually_holds_or_fails_at_its_deadline(void **state)
 {
     (void)state;
@@ -281,6 +290,20 @@ static void test_one_seed_gives_one_run_in_one_process_and_another_another(void 
     engine_free(engine);
 }
 
+/* Nothing but the world's own dice can differ between these two. */
+static void test_the_world_draws_from_the_seed_too(void **state)
+{
+    (void)state;
+    const char *body = "net:links { jitter = exponential(5 * ms) } net:spawn(2) sleep(40)";
+    passes(body);
+    uint64_t first = result.trace_hash;
+    passes(body);
+    assert_int_equal(result.trace_hash, first);
+    options.seed = 2;
+    passes(body);
+    assert_int_not_equal(result.trace_hash, first);
+}
+
 /* ---- from outside ---- */
 
 static volatile sig_atomic_t interrupt;
@@ -350,6 +373,7 @@ int main(void)
         T(test_a_failed_check_fails_the_run_and_lets_it_go_on),
         T(test_always_stops_the_run_at_its_first_failure),
         T(test_conditions_may_look_and_nothing_else),
+        T(test_each_judgement_has_steps_of_its_own),
         T(test_eventually_holds_or_fails_at_its_deadline),
         T(test_a_pending_eventually_fails_at_the_duration),
         T(test_a_run_ends_at_its_duration_while_run_still_waits),
@@ -358,6 +382,7 @@ int main(void)
         T(test_a_failure_tells_the_last_events_in_words),
         T(test_pairs_are_sorted_and_random_comes_from_the_seed),
         T(test_one_seed_gives_one_run_in_one_process_and_another_another),
+        T(test_the_world_draws_from_the_seed_too),
         T(test_an_interrupt_ends_the_run_soon),
         T(test_final_tips_are_told_of_every_node_in_order),
     };

@@ -228,7 +228,8 @@ static void test_outbox_spares_a_large_transaction_that_is_all_there_is(void **s
     push(&f, 5000, LANE_HISTORY);
     push(&f, 100, LANE_BLOCK);
     assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 100), 0);
-    assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 99), 1); /* the block alone is more */
+    /* the block alone is more than 99 */
+    assert_int_equal(outbox_shed_transactions(&f.box, &f.pool, 99), 1);
     push(&f, 500, LANE_TX);
     outbox_drop_transactions(&f.box, &f.pool);
     assert_int_equal(outbox_bytes(&f.box), 5100);
@@ -304,6 +305,57 @@ static void test_outbox_deinit_lets_go_of_begun_and_waiting_frames(void **state)
     teardown(&f); /* looks at every count */
 }
 
+static void test_outbox_packs_small_frames_of_one_kind_and_counts_each(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    uint8_t frame[16];
+    for (uint32_t i = 0; i < 1000; i++) {
+        memset(frame, (int)(i & 255), sizeof frame);
+        outbox_push_small(&f.box, &f.pool, frame, sizeof frame, i < 900 ? 7 : 8, LANE_CONTROL);
+    }
+    assert_int_equal(outbox_bytes(&f.box), 16000);
+    assert_int_equal(f.box.frames, 1000);
+    struct taken t = take(&f, 1000); /* cuts a pack */
+    drop(&t);
+    t = take(&f, UINT32_MAX);
+    assert_true(t.count < 20);
+    assert_int_equal(t.bytes, 15000);
+    uint32_t sevens = 0, eights = 0;
+    for (uint32_t i = 0; i < t.finished_count; i++) {
+        assert_int_equal(t.finished[i].bytes, 16);
+        sevens += t.finished[i].kind == 7 ? t.finished[i].count : 0;
+        eights += t.finished[i].kind == 8 ? t.finished[i].count : 0;
+    }
+    assert_int_equal(sevens, 899); /* the first left before, alone */
+    assert_int_equal(eights, 100);
+    const struct vn_slice last = t.slices[t.count - 1];
+    assert_int_equal(last.buf->data[last.off + last.len - 1], 999 & 255);
+    drop(&t);
+    assert_true(outbox_empty(&f.box));
+    teardown(&f);
+}
+
+static void test_outbox_never_adds_to_a_pack_that_has_begun_to_leave(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    const uint8_t frame[16] = {1};
+    for (uint32_t i = 0; i < 3; i++)
+        outbox_push_small(&f.box, &f.pool, frame, sizeof frame, 7, LANE_CONTROL);
+    struct taken first = take(&f, 24);
+    const uint32_t len = first.slices[first.count - 1].len;
+    outbox_push_small(&f.box, &f.pool, frame, sizeof frame, 7, LANE_CONTROL);
+    assert_int_equal(first.slices[first.count - 1].len, len);
+    struct taken rest = take(&f, UINT32_MAX);
+    assert_int_equal(first.bytes + rest.bytes, 64);
+    drop(&first);
+    drop(&rest);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_outbox_keeps_control_and_the_begun_frame_for_a_farewell),
         cmocka_unit_test(test_outbox_holds_one_reference_a_frame_and_gives_one_a_slice),
         cmocka_unit_test(test_outbox_deinit_lets_go_of_begun_and_waiting_frames),
+        cmocka_unit_test(test_outbox_packs_small_frames_of_one_kind_and_counts_each),
+        cmocka_unit_test(test_outbox_never_adds_to_a_pack_that_has_begun_to_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
