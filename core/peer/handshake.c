@@ -45,12 +45,19 @@ static struct peer *ready_with_id(const struct net *net, const uint8_t id_hash[3
     return NULL;
 }
 
-/* Both links were dialled before the other became ready. When the other side dialled an accepted
- * link we cannot see; we take its LINK_UP. Where this judges later than the dialler would, only we
- * have seen both links ready, so both sides still keep the same one. */
+/* When the link was dialled. The other side's dial we cannot see; it came a round trip before the
+ * link was up here, and the older link, which we dialled, has measured that. */
+static uint64_t dialled_ns(const struct peer *newer, const struct peer *older)
+{
+    uint64_t rtt_ns = newer->inbound ? older->rtt_ns : 0;
+    return newer->began_ns > rtt_ns ? newer->began_ns - rtt_ns : 0;
+}
+
+/* Both links were dialled before the other became ready. Where this judges otherwise than the
+ * dialler would, only we have seen both links ready, so both sides still keep the same one. */
 static bool crossing(const struct net *net, const struct peer *newer, const struct peer *older)
 {
-    return newer->inbound != older->inbound && newer->began_ns < older->ready_ns &&
+    return newer->inbound != older->inbound && dialled_ns(newer, older) < older->ready_ns &&
            older->began_ns < net->now_ns;
 }
 

@@ -88,6 +88,20 @@ static void test_crossing_dials_leave_one_link_in_every_order(void **state)
     assert_true(runs > 5000 && crossed > 500);
 }
 
+static void test_a_dial_before_the_other_link_is_ready_crosses_it(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++)
+        delays[i][0] = delays[i][1] = 10 * MS;
+    /* The link of node 0 becomes ready after 30 ms; until then node 1 may dial, too. */
+    for (uint64_t offset = 0; offset < 30; offset++)
+        for (uint32_t swap = 0; swap < 2; swap++) {
+            struct ending end = cross(swap ? "b" : "a", swap ? "a" : "b", offset * MS, 5 * S);
+            assert_true(end.links == 1 && end.agreed && end.lowest >= 0);
+            assert_int_equal(end.dialler, swap);
+        }
+}
+
 static void test_crossed_dials_stay_settled(void **state)
 {
     (void)state;
@@ -154,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crossing_dials_leave_one_link_in_every_order),
+        cmocka_unit_test(test_a_dial_before_the_other_link_is_ready_crosses_it),
         cmocka_unit_test(test_crossed_dials_stay_settled),
         cmocka_unit_test(test_seeds_that_name_each_other_settle_on_one_link_each),
         cmocka_unit_test(test_a_full_acceptor_does_not_lose_both_links_of_a_crossing),

@@ -97,6 +97,41 @@ static void test_a_block_reaches_every_node_and_each_message_has_its_sender(void
     sim_free(sim);
 }
 
+static void know_nobody(struct vn_config *config, uint32_t number)
+{
+    (void)number;
+    config->seed_count = 0;
+}
+
+static void connect_to(struct sim *sim, uint32_t from, uint32_t to)
+{
+    struct vn_command command = {.kind = VN_CMD_CONNECT, .addr = sim_host_addr(to)};
+    assert_true(sim_command(sim, from, &command));
+}
+
+/* At 50 ms one way a link is ready on its acceptor's side after 150 ms. The acceptor sees the other
+ * dial only when the third packet of it arrives, and must still judge as the dialler does. */
+static void test_of_dials_that_cross_the_smaller_ids_stays(void **state)
+{
+    (void)state;
+    for (uint64_t after_ms = 0; after_ms < 150; after_ms += 7) {
+        struct heard heard = {0};
+        struct sim *sim = network(2, 5, &heard, know_nobody);
+        sim_run_until(sim, S);
+        connect_to(sim, 1, 0);
+        sim_run_until(sim, S + after_ms * 1000000);
+        connect_to(sim, 0, 1);
+        sim_run_until(sim, 5 * S);
+        struct vn_info smaller = info_of(sim, 0), larger = info_of(sim, 1);
+        assert_int_equal(smaller.outbound, 1);
+        assert_int_equal(smaller.inbound, 0);
+        assert_int_equal(larger.outbound, 0);
+        assert_int_equal(larger.inbound, 1);
+        assert_int_equal(heard.evidence, 0);
+        sim_free(sim);
+    }
+}
+
 static void test_halves_that_mined_apart_agree_after_the_heal(void **state)
 {
     (void)state;
@@ -194,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_block_reaches_every_node_and_each_message_has_its_sender),
+        cmocka_unit_test(test_of_dials_that_cross_the_smaller_ids_stays),
         cmocka_unit_test(test_halves_that_mined_apart_agree_after_the_heal),
         cmocka_unit_test(test_a_killed_node_comes_back_with_what_its_disk_holds),
         cmocka_unit_test(test_a_newcomer_gets_from_the_disks_what_no_memory_holds),
