@@ -1,5 +1,6 @@
 /* ResponseBlockRange: must fit what was asked: ascending one by one from the start, no more than
- * asked for, each the parent of the next. Then the synchroniser takes it. One that nobody asked for
+ * asked for (by this request or, where an earlier one was given up, by that), each the parent of
+ * the next. Then the synchroniser takes it. One that nobody asked for
  * is ignored. */
 #include "core/gossip/gossip.h"
 
@@ -8,7 +9,8 @@ enum fit { FITS, MISFIT, UNLINKED };
 static enum fit fit_of(const struct request *request, const struct msg *msg)
 {
     uint64_t count = msg->u.response_range.count;
-    if (count > request->end - request->start + 1)
+    uint64_t asked = request->end - request->start + 1;
+    if (count > asked && request->abandoned == 0)
         return MISFIT;
     struct reader r =
         reader_over(msg->u.response_range.blocks.data, msg->u.response_range.blocks.len);

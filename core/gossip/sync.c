@@ -12,7 +12,7 @@
 
 void sync_init(struct sync *sync)
 {
-    *sync = (struct sync){.state = SYNC_IDLE};
+    *sync = (struct sync){.state = SYNC_IDLE, .span = RANGE_BLOCKS_MAX};
 }
 
 void sync_deinit(struct gossip *g)
@@ -246,7 +246,7 @@ void sync_run(struct gossip *g)
 void sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind)
 {
     if (kind == REQUEST_RANGE)
-        fetch_give_back(&g->sync, peer->link);
+        fetch_too_slow(&g->sync, peer->link);
     if (peer->link_class == VN_CLASS_FEELER) {
         net_close(g->net, peer, VN_WHY_TIMEOUT);
         return;

@@ -58,6 +58,7 @@ struct sync {
     uint64_t started_at; /* our height then */
     uint64_t started_ns;
     uint64_t gained;     /* blocks connected in this run */
+    uint64_t span;       /* blocks to ask for at once: fewer where answers came too late */
     uint64_t helper;     /* link that the last connected chunk came from, if not the leader; or 0 */
     struct chunk *chunks; /* SYNC_CHUNKS of them while not idle */
 };

@@ -48,12 +48,28 @@ void fetch_give_back(struct sync *sync, uint64_t link)
             chunk_want(sync, &sync->chunks[i]);
 }
 
+void fetch_too_slow(struct sync *sync, uint64_t link)
+{
+    sync->span = sync->span > 1 ? sync->span / 2 : 1;
+    fetch_give_back(sync, link);
+}
+
 /* ---- answers ---- */
+
+/* A late answer to an earlier request may hold more than was asked for when it was repeated. */
+static uint32_t asked_of(const struct request *request, uint64_t count)
+{
+    uint64_t asked = request->end - request->start + 1;
+    return (uint32_t)(count < asked ? count : asked);
+}
 
 void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                    struct vn_slice payload)
 {
     struct sync *sync = &g->sync;
+    const struct request *request = &peer->requests[REQUEST_RANGE];
+    if (request->abandoned == 0 && peer->answer_ns < g->net->cfg.response_timeout_ns / 4)
+        sync->span = sync->span < RANGE_BLOCKS_MAX / 2 ? sync->span * 2 : RANGE_BLOCKS_MAX;
     for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++) {
         struct chunk *chunk = &sync->chunks[i];
         if (chunk->state != CHUNK_ASKED || chunk->link != peer->link)
@@ -62,7 +78,7 @@ void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
         const uint8_t *blocks = msg->u.response_range.blocks.data;
         chunk->payload = frame;
         chunk->offset = FRAME_HEADER + (uint32_t)(blocks - vn_slice_data(payload));
-        chunk->count = (uint32_t)msg->u.response_range.count;
+        chunk->count = asked_of(request, msg->u.response_range.count);
         chunk->state = CHUNK_HELD;
         sync->held_bytes += frame.len;
         break;
@@ -90,8 +106,7 @@ static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, stru
             break;
         }
         below = block.hash;
-        struct vn_slice body = {payload.buf,
-                                payload.off + (uint32_t)(block.raw.data - start),
+        struct vn_slice body = {payload.buf, payload.off + (uint32_t)(block.raw.data - start),
                                 (uint32_t)block.raw.len};
         switch (blocks_add(g, source, &block, body, FROM_ANSWER, (struct vn_slice){0})) {
         case CHAIN_ACCEPTED:
@@ -251,6 +266,8 @@ static void ask(struct gossip *g)
         chunk->state = CHUNK_ASKED;
         chunk->link = peer->link;
         uint64_t end = chunk->end < sync->target ? chunk->end : sync->target;
+        if (end - chunk->start >= sync->span)
+            end = chunk->start + sync->span - 1;
         net_request(g->net, peer, REQUEST_RANGE, chunk->start, end);
     }
 }

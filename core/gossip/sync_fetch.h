@@ -11,6 +11,8 @@ void fetch_run(struct gossip *g);
 
 /* What was asked of this link is wanted again. */
 void fetch_give_back(struct sync *sync, uint64_t link);
+/* ... since the wait for it ended: from now on less is asked for at once. */
+void fetch_too_slow(struct sync *sync, uint64_t link);
 void fetch_drop_all(struct sync *sync);
 
 /* sync.c's side of it. */

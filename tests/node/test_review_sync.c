@@ -85,6 +85,45 @@ static void test_a_leader_that_trickles_does_not_hold_us_for_ever(void **state)
     rig_deinit(&rig);
 }
 
+/* The next request is answered when all before it were sent, at 0.6 s a block; 0: no request. */
+static uint64_t answered_ns(const struct rig_link *link, uint64_t free_ns)
+{
+    if (link->frame_next == link->frame_count)
+        return 0;
+    const struct rig_frame *frame = &link->frames[link->frame_next];
+    uint64_t blocks = 0;
+    if (frame->msg.kind == MSG_REQUEST_BLOCK_RANGE)
+        blocks = frame->msg.u.request_range.end - frame->msg.u.request_range.start + 1;
+    return (frame->at_ns > free_ns ? frame->at_ns : free_ns) + blocks * 600 * MS;
+}
+
+/* A hundred blocks take two waits. */
+static void test_a_link_too_slow_for_full_ranges_still_catches_up(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.sync_interval_ns = 60 * S;
+    cfg.idle_timeout_ns = 120 * S;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *slow = rig_ready(&rig, rig_addr(7, 5000), "slow");
+    rig_frame(&rig, slow, forge_response(line[LINE]));
+    uint64_t free_ns = 0;
+    uint32_t seconds = 0;
+    for (; seconds < 3600 && !at_tip(&rig, line[LINE]) && !slow->closed; seconds++) {
+        rig_run(&rig, S);
+        for (uint64_t at; (at = answered_ns(slow, free_ns)) != 0 && at <= rig.now_ns;) {
+            free_ns = at;
+            serve_one(&rig, slow, line, LINE, 100);
+        }
+    }
+    assert_true(at_tip(&rig, line[LINE]));
+    assert_true(seconds < 600); /* 270 s of sending at least */
+    assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
+    rig_deinit(&rig);
+}
+
 /* Of many links only one has what we miss; it failed to answer for a while. */
 static uint32_t seconds_after_a_stall(uint8_t seed)
 {
@@ -178,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_leader_that_trickles_does_not_hold_us_for_ever),
+        cmocka_unit_test(test_a_link_too_slow_for_full_ranges_still_catches_up),
         cmocka_unit_test(test_a_leader_that_stalled_is_tried_again_at_the_next_look),
         cmocka_unit_test(test_a_feeler_that_leads_is_kept),
         cmocka_unit_test(test_a_fast_clock_bans_nobody),
