@@ -55,6 +55,8 @@ static bool worse(const struct addr_entry *a, const struct addr_entry *b)
 {
     if (a->failures != b->failures)
         return a->failures > b->failures;
+    if (a->id_known != b->id_known)
+        return b->id_known; /* an accepted link can claim any port; these answered when dialled */
     return a->last_seen_ns < b->last_seen_ns;
 }
 

@@ -278,6 +278,25 @@ static void test_addrs_never_forget_seeds_or_links(void **state)
     addrs_deinit(&addrs);
 }
 
+static void test_addrs_that_answered_outlast_any_number_of_claims(void **state)
+{
+    (void)state;
+    struct addrs addrs;
+    fill(&addrs);
+    for (uint8_t n = 1; n <= 3; n++) {
+        find(&addrs, n)->id_known = true;
+        find(&addrs, n)->last_seen_ns = S;
+    }
+    for (uint8_t n = 10; n < 60; n++)
+        add(&addrs, n, false)->last_seen_ns = n * S;
+    for (uint8_t n = 1; n <= 3; n++)
+        assert_non_null(find(&addrs, n));
+    find(&addrs, 2)->failures = 1; /* but not once they fail */
+    assert_non_null(add(&addrs, 60, false));
+    assert_null(find(&addrs, 2));
+    addrs_deinit(&addrs);
+}
+
 /* ---- who is picked ---- */
 
 static void test_addrs_pick_prefers_the_fewest_failures(void **state)
@@ -363,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_addrs_forget_the_first_of_equals),
         cmocka_unit_test(test_addrs_a_newcomer_has_no_history_of_the_forgotten),
         cmocka_unit_test(test_addrs_never_forget_seeds_or_links),
+        cmocka_unit_test(test_addrs_that_answered_outlast_any_number_of_claims),
         cmocka_unit_test(test_addrs_pick_prefers_the_fewest_failures),
         cmocka_unit_test(test_addrs_pick_is_uniform_among_equals),
         cmocka_unit_test(test_addrs_pick_leaves_out_the_unusable_and_the_linked),
