@@ -45,8 +45,8 @@ bool addr_same_ip(const struct vn_addr *a, const struct vn_addr *b);
 struct addr_entry *addrs_find(const struct addrs *addrs, const struct vn_addr *addr);
 
 /* Finds or adds. A full list forgets its worst learned entry without a link (most failures, then
- * never answered a dial, then longest unseen, then first); NULL if there is none to forget or the address cannot be dialled.
- * Pointers to entries are good until the next add. */
+ * never answered a dial, then longest unseen, then first); NULL if there is none to forget or
+ * the address cannot be dialled. Pointers to entries are good until the next add. */
 struct addr_entry *addrs_add(struct addrs *addrs, const struct vn_addr *addr, bool seed,
                              uint64_t now_ns);
 
