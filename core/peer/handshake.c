@@ -46,10 +46,10 @@ static struct peer *ready_with_id(const struct net *net, const uint8_t id_hash[3
 }
 
 /* When the link was dialled. The other side's dial we cannot see; it came a round trip before the
- * link was up here, and the older link, which we dialled, has measured that. */
+ * link was up here, and the handshake of the older link, which we dialled, has measured that. */
 static uint64_t dialled_ns(const struct peer *newer, const struct peer *older)
 {
-    uint64_t rtt_ns = newer->inbound ? older->rtt_ns : 0;
+    uint64_t rtt_ns = newer->inbound ? older->ready_ns - older->up_ns : 0;
     return newer->began_ns > rtt_ns ? newer->began_ns - rtt_ns : 0;
 }
 
