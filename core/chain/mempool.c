@@ -321,6 +321,11 @@ uint32_t mempool_count(const struct mempool *pool)
     return pool->pooled.count;
 }
 
+bool mempool_empty(const struct mempool *pool)
+{
+    return pool->by_id.count == 0;
+}
+
 size_t mempool_bytes(const struct mempool *pool)
 {
     return sizeof *pool + idmap_bytes(&pool->by_id) + idmap_bytes(&pool->by_sender) +

@@ -62,6 +62,7 @@ uint32_t mempool_select(const struct mempool *pool, uint8_t *out, uint32_t max);
 void mempool_expire(struct mempool *pool, uint64_t now_s);
 
 uint32_t mempool_count(const struct mempool *pool); /* pooled */
+bool mempool_empty(const struct mempool *pool);     /* nothing pooled, nothing remembered */
 
 /* Allocated bytes without the encodings, whose buffers may be shared. */
 size_t mempool_bytes(const struct mempool *pool);

@@ -30,7 +30,7 @@ static void tip_moved(struct gossip *g, const struct chain_added *added, enum bl
     for (uint64_t height = added->fork_height + 1; height <= tip; height++)
         if (record_ids(g, chain_at(g->chain, height), &view))
             mempool_connect(g->pool, view.tx_ids, view.tx_count, view.timestamp);
-    if (!timer_armed(&g->expire_timer) && mempool_bytes(g->pool) > 0)
+    if (!timer_armed(&g->expire_timer) && !mempool_empty(g->pool))
         timers_arm(&g->net->timers, &g->expire_timer,
                    add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
     g->mine_busy = false; /* an unfinished search was for another parent */
@@ -94,7 +94,9 @@ static enum chain_result add_one(struct gossip *g, struct peer *peer,
                                  enum block_origin origin, struct vn_slice frame)
 {
     struct chain_added added;
-    chain_add(g->chain, block, body, net_wall_s(g->net), peer ? peer->link : 0, &added);
+    /* What was stored was not ahead of the clock then: one that is behind now refuses nothing. */
+    uint64_t now_s = origin == FROM_DISK ? UINT64_MAX : net_wall_s(g->net);
+    chain_add(g->chain, block, body, now_s, peer ? peer->link : 0, &added);
     switch (added.result) {
     case CHAIN_ACCEPTED:
         accepted(g, peer, block, &added, origin, frame);

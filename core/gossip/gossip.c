@@ -86,11 +86,13 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
         break;
     case TIMER_EXPIRE:
         mempool_expire(g->pool, net_wall_s(g->net));
-        if (mempool_bytes(g->pool) > 0)
+        if (!mempool_empty(g->pool))
             timers_arm(&g->net->timers, &g->expire_timer,
                        add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
         break;
-    case TIMER_STORE: /* persist_flush runs at the end of the step */
+    case TIMER_STORE:
+        persist_on_timer(g);
+        break;
     case TIMER_PEER:
     case TIMER_DIAL:
     case TIMER_FEELER:

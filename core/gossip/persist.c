@@ -1,7 +1,7 @@
 /* What survives a restart, through STORE and LOAD alone: the best chain, addresses, bans.
  *
  * At the start everything is loaded and checked like news from a stranger; only then the node goes
- * online. While running, changes of the best chain gather during a step and leave as one atomic
+ * online, so a disk that cannot be read keeps it off, and is asked again. While running, changes of the best chain gather during a step and leave as one atomic
  * batch; at most PENDING_MAX batches are under way, so that a slow disk makes batches larger
  * instead of queues longer. A failed batch is tried again after a pause: the node goes on, and
  * loses at most what was never acknowledged. */
@@ -110,7 +110,13 @@ void persist_on_loaded(struct gossip *g, const struct vn_event *event)
 {
     if (!g->loading || g->load_token == 0 || event->u.loaded.token != g->load_token)
         return;
-    uint32_t count = event->u.loaded.status == VN_OK ? event->u.loaded.count : 0;
+    if (event->u.loaded.status != VN_OK) {
+        /* What cannot be read now is still there: going on without it would write over it. */
+        g->load_token = 0;
+        timers_arm(&g->net->timers, &g->store_timer, add_sat(g->net->now_ns, RETRY_NS));
+        return;
+    }
+    uint32_t count = event->u.loaded.count;
     bool good = count > 0;
     for (uint32_t i = 0; i < count && good; i++)
         good = load_one(g, event->u.loaded.slices[i]);
@@ -118,6 +124,13 @@ void persist_on_loaded(struct gossip *g, const struct vn_event *event)
         load_more(g, (enum vn_load_op)g->load_stage, g->load_next + count);
     else
         load_next_stage(g);
+}
+
+void persist_on_timer(struct gossip *g)
+{
+    if (g->loading && g->load_token == 0)
+        load_more(g, (enum vn_load_op)g->load_stage, g->load_next);
+    /* Otherwise a failed batch is due again: persist_flush runs at the end of the step. */
 }
 
 /* Puts the heights from store_from into the next batch. Bodies that have left memory can only be

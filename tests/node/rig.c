@@ -253,7 +253,8 @@ static bool settle_one(struct rig *rig)
 {
     if (!rig->manual_disk && rig->request_count > 0) {
         bool load = rig->requests[0].load;
-        rig_answer(rig, 0, rig->fail_stores && !load ? VN_ERR_IO : VN_OK);
+        bool fails = load ? rig->fail_loads : rig->fail_stores;
+        rig_answer(rig, 0, fails ? VN_ERR_IO : VN_OK);
         return true;
     }
     for (uint32_t i = 0; i < rig->link_count; i++) {

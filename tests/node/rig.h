@@ -94,6 +94,7 @@ struct rig {
     /* knobs */
     bool manual_disk; /* STORE and LOAD wait for rig_answer */
     bool fail_stores; /* STORED says VN_ERR_IO, and nothing is kept */
+    bool fail_loads;  /* LOADED says VN_ERR_IO */
     bool keep_window; /* no SENT by itself */
     bool keep_links;  /* no LINK_DOWN after CLOSE by itself */
     uint32_t window;  /* of new links */

@@ -95,7 +95,12 @@ static void test_nobody_is_dialled_or_accepted_while_the_store_is_read(void **st
         assert_int_equal(rig.request_count, 1);
         struct rig_link *early = rig_accept(&rig, rig_addr(30 + stage, 1));
         rig_take_disconnect(early, REASON_SHUTDOWN);
-        rig_answer(&rig, 0, stage == 1 ? VN_ERR_IO : VN_OK); /* a broken disk ends it no less */
+        if (stage == 1) { /* a failure is no answer: the same is asked again */
+            rig_answer(&rig, 0, VN_ERR_IO);
+            rig_run(&rig, 2 * S);
+            assert_null(rig_dial(&rig));
+        }
+        rig_answer(&rig, 0, VN_OK);
     }
     assert_non_null(rig_dial(&rig));
     rig_deinit(&rig);
@@ -117,6 +122,43 @@ static void test_a_failed_batch_is_stored_again(void **state)
     rig_run(&rig, 2 * S);
     assert_int_equal(rig.disk.heights, 6);
     assert_int_equal(rig.disk.gaps, 0);
+    rig_deinit(&rig);
+}
+
+static void test_a_disk_that_cannot_be_read_is_tried_again_and_not_written_over(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    mine(&rig, 5);
+    struct vn_info before = rig_info(&rig);
+    restart(&rig, NULL);
+    rig.fail_loads = true;
+    rig_start(&rig);
+    rig_run(&rig, 10 * S);
+    mine(&rig, 1); /* on the genesis: all that is known */
+    rig_run(&rig, 10 * S);
+    assert_int_equal(rig.disk.heights, 5);
+    rig.fail_loads = false;
+    rig_run(&rig, 2 * S);
+    assert_int_equal(rig.disk.heights, 5);
+    assert_memory_equal(rig_info(&rig).tip, before.tip, 32);
+    mine(&rig, 1);
+    assert_int_equal(rig.disk.heights, 6);
+    rig_deinit(&rig);
+}
+
+static void test_a_clock_that_is_behind_does_not_refuse_what_is_stored(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    mine(&rig, 3);
+    restart(&rig, NULL);
+    rig_step(&rig, (struct vn_event){.kind = VN_EV_CLOCK, .u.clock.wall_ns = 0});
+    rig_step(&rig, (struct vn_event){.kind = VN_EV_START});
+    rig_drain(&rig);
+    assert_int_equal(rig_info(&rig).height, 3);
     rig_deinit(&rig);
 }
 
@@ -209,6 +251,8 @@ int main(void)
         cmocka_unit_test(test_a_reorganisation_replaces_what_was_stored),
         cmocka_unit_test(test_nobody_is_dialled_or_accepted_while_the_store_is_read),
         cmocka_unit_test(test_a_failed_batch_is_stored_again),
+        cmocka_unit_test(test_a_disk_that_cannot_be_read_is_tried_again_and_not_written_over),
+        cmocka_unit_test(test_a_clock_that_is_behind_does_not_refuse_what_is_stored),
         cmocka_unit_test(test_a_ban_whose_batch_failed_is_stored_again),
         cmocka_unit_test(test_a_slow_disk_makes_batches_larger_not_more),
         cmocka_unit_test(test_bans_and_addresses_come_back),
