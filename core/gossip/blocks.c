@@ -31,8 +31,7 @@ static void tip_moved(struct gossip *g, const struct chain_added *added, enum bl
         if (record_ids(g, chain_at(g->chain, height), &view))
             mempool_connect(g->pool, view.tx_ids, view.tx_count, view.timestamp);
     if (!timer_armed(&g->expire_timer) && !mempool_empty(g->pool))
-        timers_arm(&g->net->timers, &g->expire_timer,
-                   add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
+        timers_arm(&g->net->timers, &g->expire_timer, add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
     g->mine_busy = false; /* an unfinished search was for another parent */
     if (origin != FROM_DISK)
         persist_mark(g, added->fork_height + 1);

@@ -1,10 +1,10 @@
 /* What survives a restart, through STORE and LOAD alone: the best chain, addresses, bans.
  *
  * At the start everything is loaded and checked like news from a stranger; only then the node goes
- * online, so a disk that cannot be read keeps it off, and is asked again. While running, changes of the best chain gather during a step and leave as one atomic
- * batch; at most PENDING_MAX batches are under way, so that a slow disk makes batches larger
- * instead of queues longer. A failed batch is tried again after a pause: the node goes on, and
- * loses at most what was never acknowledged. */
+ * online, so a disk that cannot be read keeps it off, and is asked again. While running, changes of
+ * the best chain gather during a step and leave as one atomic batch; at most PENDING_MAX batches
+ * are under way, so that a slow disk makes batches larger instead of queues longer. A failed batch
+ * is tried again after a pause: the node goes on, and loses at most what was never acknowledged. */
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
@@ -40,8 +40,7 @@ static bool load_block(struct gossip *g, struct vn_slice slice)
     wire_read_block(&r, &view);
     if (!r.ok || reader_left(&r) != 0)
         return false;
-    enum chain_result result =
-        blocks_add(g, NULL, &view, slice, FROM_DISK, (struct vn_slice){0});
+    enum chain_result result = blocks_add(g, NULL, &view, slice, FROM_DISK, (struct vn_slice){0});
     return result == CHAIN_ACCEPTED || result == CHAIN_KNOWN;
 }
 
