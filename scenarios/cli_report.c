@@ -100,8 +100,7 @@ void report_begin(struct report *r, const char *params)
     fflush(stdout);
 }
 
-static void print_at(const struct report *r, uint64_t t_ns, const char *what, int64_t host,
-                     const char *text)
+static void print_at(const struct report *r, uint64_t t_ns, const char *what, const char *text)
 {
     char t[32], clean[400], kind[64];
     term_seconds(t, t_ns);
@@ -112,19 +111,16 @@ static void print_at(const struct report *r, uint64_t t_ns, const char *what, in
            term_colour(&r->style, TERM_PLAIN));
     if (kind[0])
         printf("%-10s ", kind);
-    if (host >= 0)
-        printf("node %" PRId64 "%s", host, clean[0] ? ": " : "");
     printf("%s\n", clean);
     fflush(stdout);
 }
 
-void report_step(struct report *r, uint64_t t_ns, const char *kind, int64_t host,
-                 const char *detail)
+void report_step(struct report *r, uint64_t t_ns, const char *kind, const char *detail)
 {
     if (!r->human || r->steps_shown > STEPS_MAX)
         return;
     if (r->steps_shown++ < STEPS_MAX)
-        print_at(r, t_ns, kind, host, detail);
+        print_at(r, t_ns, kind, detail);
     else
         printf("  %13s%s\n", "", "... more steps are in the record (table event)");
 }
@@ -132,7 +128,7 @@ void report_step(struct report *r, uint64_t t_ns, const char *kind, int64_t host
 void report_log(struct report *r, uint64_t t_ns, const char *text)
 {
     if (r->human)
-        print_at(r, t_ns, "", -1, text);
+        print_at(r, t_ns, "", text);
 }
 
 void report_story(struct report *r, const char *line)

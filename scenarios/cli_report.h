@@ -58,8 +58,7 @@ void report_deinit(struct report *r);
 void report_begin(struct report *r, const char *params);
 
 /* While it runs; host -1: none. */
-void report_step(struct report *r, uint64_t t_ns, const char *kind, int64_t host,
-                 const char *detail);
+void report_step(struct report *r, uint64_t t_ns, const char *kind, const char *detail);
 void report_log(struct report *r, uint64_t t_ns, const char *text);
 void report_story(struct report *r, const char *line); /* oldest first */
 void report_check(struct report *r, uint64_t t_ns, const char *name, const char *kind, bool ok,

@@ -84,7 +84,7 @@ static void on_step(void *ctx, uint64_t t_ns, const char *kind, int64_t host, co
 {
     struct run *run = ctx;
     record_step(&run->record, t_ns, kind, host, detail);
-    report_step(&run->report, t_ns, kind, host, detail);
+    report_step(&run->report, t_ns, kind, detail);
 }
 
 static void on_check(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,

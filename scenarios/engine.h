@@ -47,7 +47,8 @@ struct engine_observer {
     void (*on_trace)(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,
                      uint32_t peer_host /* of trace->addr, or UINT32_MAX */);
     uint64_t trace_mask; /* what the observer wants to hear; the engine adds its own needs */
-    /* A fault or a step of the scenario, in words: "partition", "heal", "kill" ... */
+    /* A fault or a step of the scenario, in words: "partition", "heal", "kill" ... The detail
+     * begins with the name of the host, if there is one. */
     void (*on_step)(void *ctx, uint64_t t_ns, const char *kind, int64_t host, const char *detail);
     /* kind: "check", "always", "eventually", "sometimes", "invariant". detail may be NULL. */
     void (*on_check)(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,

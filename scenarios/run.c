@@ -60,14 +60,20 @@ void run_step(struct run *run, const char *kind, int64_t host, const char *fmt, 
     const struct engine_observer *o = &run->options->observer;
     char detail[STORY_TEXT - 24];
     char line[STORY_TEXT];
+    char name[24];
     va_list args;
     va_start(args, fmt);
     vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
     snprintf(line, sizeof line, "%.20s %s", kind, detail);
     observe_story(run, host, line);
-    if (o->on_step)
-        o->on_step(o->ctx, run_now(run), kind, host, detail);
+    if (!o->on_step)
+        return;
+    if (host >= 0) {
+        run_host_name(run, (uint32_t)host, name);
+        snprintf(line, sizeof line, "%s%s%.90s", name, detail[0] ? ": " : "", detail);
+    }
+    o->on_step(o->ctx, run_now(run), kind, host, host >= 0 ? line : detail);
 }
 
 void run_log(struct run *run, const char *text)
