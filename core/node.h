@@ -392,7 +392,7 @@ struct vn_config {
     char node_id[64];  /* NUL-terminated UTF-8, not empty [must be set] */
     char version[32];  /* NUL-terminated [0.1.0] */
     struct vn_addr listen;           /* announced in handshakes [127.0.0.1:8765] */
-    const struct vn_addr *seeds;     /* copied; never given up [none] */
+    const struct vn_addr *seeds;     /* copied; never forgotten [none] */
     uint32_t seed_count;
     uint32_t max_outbound;           /* 0..10000 [8] */
     uint32_t max_inbound;            /* 0..10000 [32] */

@@ -129,11 +129,6 @@ static void record_free(struct chain_cache *cache, struct cache_record *record)
     mem_free(record);
 }
 
-void cache_ref(struct block_record *record)
-{
-    record->refs++;
-}
-
 void cache_unref(struct chain_cache *cache, struct block_record *record)
 {
     assert(record->refs > 0);
@@ -141,12 +136,6 @@ void cache_unref(struct chain_cache *cache, struct block_record *record)
         return;
     assert(record->body_users == 0);
     record_free(cache, inside(record));
-}
-
-void cache_use_body(struct block_record *record)
-{
-    assert(record->body.buf);
-    record->body_users++;
 }
 
 void cache_drop_body(struct block_record *record)

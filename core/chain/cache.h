@@ -23,12 +23,10 @@ struct block_record *cache_find(struct chain_cache *cache, const struct block_vi
 struct block_record *cache_take(struct chain_cache *cache, const struct block_view *block,
                                 struct vn_slice body);
 
-void cache_ref(struct block_record *record);
 void cache_unref(struct chain_cache *cache, struct block_record *record);
 
-/* Another use of a body that is in memory, and the end of a use. With the last one the body goes;
- * of its bytes a digest stays, by which cache_find still knows them. */
-void cache_use_body(struct block_record *record);
+/* The end of a use of the body. With the last one the body goes; of its bytes a digest stays, by
+ * which cache_find still knows them. */
 void cache_drop_body(struct block_record *record);
 
 /* Ends both a use of the body and a reference, without a digest that nobody would read. */

@@ -190,21 +190,6 @@ bool chain_is_orphan(const struct chain *chain, const uint8_t hash[32])
     return orphans_find(chain->orphans, hash) != NULL;
 }
 
-/* The walk ends: parents are named by hashes that B8 has checked, so there is no circle. */
-bool chain_orphan_root(const struct chain *chain, const uint8_t hash[32], uint8_t missing[32],
-                       uint64_t *height)
-{
-    const struct block_record *root = NULL;
-    const struct block_record *next = orphans_find(chain->orphans, hash);
-    for (; next; next = orphans_find(chain->orphans, next->prev_hash))
-        root = next;
-    if (!root)
-        return false;
-    memcpy(missing, root->prev_hash, HASH_SIZE);
-    *height = root->height - 1;
-    return true;
-}
-
 /* ---- the best chain ------------------------------------------------------------------------- */
 
 static void reserve_best(struct chain *chain, uint64_t heights)

@@ -78,12 +78,6 @@ bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_sl
                        uint64_t *source);
 uint32_t chain_orphan_count(const struct chain *chain);
 
-/* The lowest missing ancestor of an orphan: follows parents among the orphans from `hash`, and
- * gives the prev_hash of the last and the height that it claims for its parent. False if hash is no
- * orphan. */
-bool chain_orphan_root(const struct chain *chain, const uint8_t hash[32], uint8_t missing[32],
-                       uint64_t *height);
-
 const struct block_record *chain_tip(const struct chain *chain);
 const struct block_record *chain_genesis(const struct chain *chain);
 uint64_t chain_height(const struct chain *chain);

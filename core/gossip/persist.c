@@ -169,9 +169,8 @@ static void store_bans(struct gossip *g)
                       (struct vn_slice){0});
 }
 
-void persist_on_stored(struct gossip *g, uint64_t token, uint32_t status)
+void persist_on_stored(struct gossip *g, uint32_t status)
 {
-    (void)token;
     if (g->store_pending == 0)
         return;
     g->store_pending--;

@@ -1,62 +1,12 @@
 /* PROTOCOL-0.1 section 6, "Synchronising", with scripted peers: from one, from several, and from
  * those who lie, stall, leave or answer late. */
-#include "tests/node/rig.h"
-
-#include <string.h>
-
-#define LINE 450u
-
-static struct vn_buf *line[LINE + 1];
-
-static int make_line(void **state)
-{
-    (void)state;
-    forge_line(line, LINE, 1);
-    return 0;
-}
-
-static int drop_line(void **state)
-{
-    (void)state;
-    forge_drop(line, LINE + 1);
-    return 0;
-}
-
-/* Answers one unread request of the node like an honest peer with blocks[0..height]; false if none.
- */
-static bool serve_one(struct rig *rig, struct rig_link *link, struct vn_buf *const *blocks,
-                      uint64_t height)
-{
-    const struct msg *msg = link->closed ? NULL : rig_next(link);
-    if (!msg)
-        return false;
-    if (msg->kind == MSG_PING) {
-        rig_msg(rig, link, &(struct msg){.kind = MSG_PONG, .u.pong.nonce = msg->u.ping.nonce});
-    } else if (msg->kind == MSG_REQUEST_BLOCK) {
-        uint64_t h = msg->u.request_block.height;
-        h = h == HEIGHT_NEWEST ? height : h;
-        rig_frame(rig, link, forge_response(h <= height ? blocks[h] : NULL));
-    } else if (msg->kind == MSG_REQUEST_BLOCK_RANGE) {
-        uint64_t start = msg->u.request_range.start, end = msg->u.request_range.end;
-        assert_in_range(end - start, 0, 99);
-        end = end > height ? height : end;
-        uint32_t count = start <= end ? (uint32_t)(end - start + 1) : 0;
-        rig_frame(rig, link, forge_range(blocks + (count ? start : 0), count));
-    }
-    return true;
-}
+#include "tests/node/full_peer.h"
 
 static void serve(struct rig *rig, struct rig_link *link, struct vn_buf *const *blocks,
                   uint64_t height)
 {
-    while (serve_one(rig, link, blocks, height))
+    while (serve_one(rig, link, blocks, height, 100))
         ;
-}
-
-static bool at_tip(const struct rig *rig, const struct vn_buf *block)
-{
-    struct vn_info info = rig_info(rig);
-    return memcmp(info.tip, forge_view(block).hash, 32) == 0;
 }
 
 static void test_a_fresh_node_catches_up_from_one_peer(void **state)
@@ -93,8 +43,8 @@ static void test_a_node_behind_on_a_fork_finds_the_common_block(void **state)
         struct rig_link *link = rig_ready(&rig, rig_addr(8, 5000), "longer");
         rig_frame(&rig, link, forge_response(line[300]));
         for (uint32_t i = 0; i < 40; i++) {
-            serve_one(&rig, old, own, 130); /* honest, though of the other branch */
-            serve_one(&rig, link, line, 300);
+            serve_one(&rig, old, own, 130, 100); /* honest, though of the other branch */
+            serve_one(&rig, link, line, 300, 100);
         }
         assert_true(at_tip(&rig, line[300]));
         uint32_t ranges = 0;
@@ -129,8 +79,8 @@ static void test_peers_of_our_own_branch_do_not_lead_us_astray(void **state)
         rig_frame(&rig, ours[i], forge_response(own[350]));
     for (uint32_t i = 0; i < 100; i++) {
         for (uint32_t k = 0; k < 3; k++)
-            serve_one(&rig, ours[k], own, 350);
-        serve_one(&rig, link, line, LINE);
+            serve_one(&rig, ours[k], own, 350, 100);
+        serve_one(&rig, link, line, LINE, 100);
     }
     assert_true(at_tip(&rig, line[LINE]));
     assert_int_equal(rig_traced(&rig, VN_TR_BLOCK_NEW), 200 + LINE); /* none more of our branch */
@@ -191,7 +141,7 @@ static void test_three_peers_share_the_work(void **state)
         some = false;
         for (uint32_t i = 0; i < 3; i++) {
             rig_run(&rig, 10 * MS);
-            some |= serve_one(&rig, links[i], line, LINE);
+            some |= serve_one(&rig, links[i], line, LINE, 100);
         }
     }
     assert_true(at_tip(&rig, line[LINE]));
@@ -209,9 +159,9 @@ static void test_a_leader_that_leaves_is_replaced(void **state)
     struct rig_link *links[3];
     three(&rig, links);
     for (uint32_t i = 0; i < 3; i++) /* two leave in the middle of it */
-        serve_one(&rig, links[2], line, LINE);
+        serve_one(&rig, links[2], line, LINE, 100);
     rig_down(&rig, links[2], VN_WHY_RESET);
-    serve_one(&rig, links[1], line, LINE);
+    serve_one(&rig, links[1], line, LINE, 100);
     rig_down(&rig, links[1], VN_WHY_RESET);
     serve(&rig, links[0], line, LINE);
     assert_true(at_tip(&rig, line[LINE]));
@@ -435,9 +385,9 @@ static void test_a_liar_among_three_does_not_keep_us_from_the_chain(void **state
     forge_extend(other, LINE, 9);
     for (uint32_t i = 0; i < 200 && !at_tip(&rig, line[LINE]); i++) {
         rig_run(&rig, S);
-        serve_one(&rig, links[2], other, LINE); /* leads, and answers from another chain */
-        serve_one(&rig, links[1], line, LINE);
-        serve_one(&rig, links[0], line, LINE);
+        serve_one(&rig, links[2], other, LINE, 100); /* leads, and answers from another chain */
+        serve_one(&rig, links[1], line, LINE, 100);
+        serve_one(&rig, links[0], line, LINE, 100);
     }
     assert_int_equal(rig_info(&rig).height, LINE);
     forge_drop(other, LINE + 1);
@@ -452,7 +402,7 @@ static void test_a_leader_that_reorganises_under_us_is_followed(void **state)
     struct rig_link *link = rig_ready(&rig, rig_addr(7, 5000), "turns");
     rig_frame(&rig, link, forge_response(line[LINE]));
     for (uint32_t i = 0; i < 2; i++)
-        assert_true(serve_one(&rig, link, line, LINE));
+        assert_true(serve_one(&rig, link, line, LINE, 100));
     struct vn_buf *own[LINE + 3];
     for (uint64_t i = 0; i <= 50; i++)
         own[i] = vn_buf_ref(line[i]);

@@ -279,30 +279,6 @@ static void test_an_orphan_ahead_of_the_clock_waits_for_its_parent_first(void **
     world_deinit(&w);
 }
 
-static void test_the_root_of_orphans_names_what_is_missing(void **state)
-{
-    (void)state;
-    struct world w;
-    world_init(&w, &world_limits);
-    tree_line(&w.tree, 0, 9);
-    uint8_t missing[32];
-    uint64_t height;
-    static const uint32_t order[] = {9, 7, 8, 4, 5};
-    for (uint32_t i = 0; i < 5; i++)
-        feed(w.chain, &w.tree, order[i]);
-    assert_true(chain_orphan_root(w.chain, tree_hash(&w.tree, 9), missing, &height));
-    assert_memory_equal(missing, tree_hash(&w.tree, 6), 32);
-    assert_int_equal(height, 6);
-    assert_true(chain_orphan_root(w.chain, tree_hash(&w.tree, 5), missing, &height));
-    assert_memory_equal(missing, tree_hash(&w.tree, 3), 32);
-    assert_int_equal(height, 3);
-    feed(w.chain, &w.tree, 6);
-    assert_true(chain_orphan_root(w.chain, tree_hash(&w.tree, 9), missing, &height));
-    assert_int_equal(height, 3);
-    assert_false(chain_orphan_root(w.chain, tree_hash(&w.tree, 3), missing, &height));
-    world_deinit(&w);
-}
-
 /* Orphans come and go at random; every count and every reference stays in balance. */
 static void test_orphans_and_buffers_stay_in_balance(void **state)
 {
@@ -340,7 +316,6 @@ int main(void)
         cmocka_unit_test(test_a_forged_copy_does_not_take_an_orphans_place),
         cmocka_unit_test(test_an_orphan_must_fit_the_orphan_below_it),
         cmocka_unit_test(test_an_orphan_ahead_of_the_clock_waits_for_its_parent_first),
-        cmocka_unit_test(test_the_root_of_orphans_names_what_is_missing),
         cmocka_unit_test(test_orphans_and_buffers_stay_in_balance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
