@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-
-
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 {
     const struct vn_config *cfg = &net->cfg;
@@ -92,6 +90,9 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
         break;
     case TIMER_STORE:
         persist_on_timer(g);
+        break;
+    case TIMER_FETCH:
+        sync_run(g);
         break;
     case TIMER_PEER:
     case TIMER_DIAL:

@@ -17,7 +17,7 @@ void sync_init(struct sync *sync)
 
 void sync_deinit(struct gossip *g)
 {
-    fetch_drop_all(&g->sync);
+    fetch_drop_all(g);
 }
 
 static void tell(struct gossip *g, uint64_t link, const char *what, uint64_t a, uint64_t b)
@@ -66,11 +66,14 @@ static void start(struct gossip *g, struct peer *leader, uint64_t target)
 
 static bool leads_before(const struct peer *a, const struct peer *b)
 {
+    if (net_on_probation(a) != net_on_probation(b))
+        return net_on_probation(b);
     return a->led_ns != b->led_ns ? a->led_ns < b->led_ns : a->best_height > b->best_height;
 }
 
-/* Of the ready peers that claim more than we have the one that has not led for longest, so that no
- * claim, however high, comes first for ever; of those the one that claims most, then the first. */
+/* Of the ready peers that claim more than we have, those of good standing first, the one that has
+ * not led for longest, so that no claim, however high, comes first for ever; of those the one that
+ * claims most, then the first. */
 static struct peer *best_leader(struct gossip *g)
 {
     struct peer *best = NULL;
@@ -99,7 +102,7 @@ void sync_finish(struct gossip *g)
 {
     struct sync *sync = &g->sync;
     const struct peer *leader = net_find(g->net, sync->leader);
-    fetch_drop_all(sync);
+    fetch_drop_all(g);
     sync->state = SYNC_IDLE;
     tell(g, sync->leader, "done", chain_height(g->chain), sync->target);
     if (chain_height(g->chain) > sync->started_at)
@@ -123,7 +126,7 @@ void sync_abort(struct gossip *g, const char *why)
 
 void sync_relocate(struct gossip *g)
 {
-    fetch_drop_all(&g->sync);
+    fetch_drop_all(g);
     struct peer *helper = g->sync.helper ? net_find(g->net, g->sync.helper) : NULL;
     if (helper && !helper->off_chain)
         helper->off_chain = true; /* what came before was not of the leader's chain */

@@ -22,6 +22,7 @@ enum timer_kind {
     TIMER_MINE,
     TIMER_EXPIRE,
     TIMER_STORE,
+    TIMER_FETCH,
     TIMER_KINDS
 };
 
@@ -142,6 +143,10 @@ void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce);
 void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
                  uint64_t end);
 void net_request_done(struct net *net, struct peer *peer, enum request_kind kind);
+static inline bool net_on_probation(const struct peer *peer)
+{
+    return peer->rep && peer->rep->score <= SCORE_PROBATION;
+}
 static inline bool request_open(const struct request *request)
 {
     return request->deadline_ns != VN_NEVER;

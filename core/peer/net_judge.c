@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#define NS_PER_S         UINT64_C(1000000000)
+#define ANSWER_PACE      16384u /* bytes a second of an unfinished answer that is worth its time */
+#define ANSWER_WAITS_MAX 4u     /* waits in all that such an answer gets */
+
 void net_score(struct net *net, struct peer *peer, enum score_event event)
 {
     if (!peer->rep)
@@ -24,10 +28,9 @@ void net_violation(struct net *net, struct peer *peer, const char *what)
 {
     if (peer->closed)
         return;
-    net_trace(net, &(struct vn_trace){.kind = VN_TR_VIOLATION,
-                                      .link = peer->link,
-                                      .addr = &peer->remote,
-                                      .text = what});
+    net_trace(
+        net, &(struct vn_trace){
+                 .kind = VN_TR_VIOLATION, .link = peer->link, .addr = &peer->remote, .text = what});
     net_score(net, peer, SCORE_VIOLATION);
     net_close(net, peer, VN_WHY_PROTOCOL);
 }
@@ -44,10 +47,9 @@ void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
     for (struct peer *peer = net->first; peer; peer = peer->next) {
         if (peer->rep != rep || peer->closed)
             continue;
-        net_trace(net, &(struct vn_trace){.kind = VN_TR_BAN,
-                                          .link = peer->link,
-                                          .addr = &peer->remote,
-                                          .a = until_ns});
+        net_trace(net,
+                  &(struct vn_trace){
+                      .kind = VN_TR_BAN, .link = peer->link, .addr = &peer->remote, .a = until_ns});
         net_close(net, peer, VN_WHY_BANNED);
     }
 }
@@ -132,6 +134,16 @@ static void send_ping(struct net *net, struct peer *peer)
     net_send_msg(net, peer, &msg, LANE_CONTROL);
 }
 
+/* A big answer on a thin line outlasts the wait: while it comes in at a fair pace, asking again
+ * would only have it sent twice. Bounded, so that nobody holds a request by trickling. */
+static bool answer_is_coming(const struct net *net, const struct peer *peer,
+                             const struct request *request)
+{
+    uint64_t waited_ns = net->now_ns - request->sent_ns;
+    return waited_ns < ANSWER_WAITS_MAX * net->cfg.response_timeout_ns &&
+           peer->framer.part.len >= waited_ns / NS_PER_S * ANSWER_PACE;
+}
+
 static uint32_t requests_due(struct net *net, struct peer *peer)
 {
     uint32_t due = 0;
@@ -139,6 +151,10 @@ static uint32_t requests_due(struct net *net, struct peer *peer)
         struct request *request = &peer->requests[kind];
         if (request->deadline_ns > net->now_ns || !request_open(request))
             continue;
+        if (answer_is_coming(net, peer, request)) {
+            request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
+            continue;
+        }
         request->deadline_ns = VN_NEVER;
         request->abandoned++;
         request->timeouts++;
