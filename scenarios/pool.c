@@ -39,7 +39,7 @@ struct pool {
     const struct pool_ops *ops;
     struct worker *workers;
     uint32_t count;
-    uint64_t job;      /* the next one, if waiting */
+    uint64_t job; /* the next one, if waiting */
     bool waiting;
     bool no_more;      /* no job is left but that */
     bool stopped;      /* by done or lost */

@@ -5,8 +5,8 @@
 #include "core/node.h"
 
 struct words {
-    uint32_t kind; /* enum vn_trace_kind */
-    uint64_t a, b; /* the trace's */
+    uint32_t kind;       /* enum vn_trace_kind */
+    uint64_t a, b;       /* the trace's */
     const uint8_t *hash; /* at least 4 bytes, where the kind has one */
     const char *peer;    /* the other side's name, "a peer" if it is not known */
     const char *text;    /* the trace's, never NULL */

@@ -151,9 +151,8 @@ static int copy_table(sqlite3 *db, const char *table, const char *id, int64_t ru
 static int tell_death(sqlite3 *db, int64_t run_id, const char *reason)
 {
     sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(db,
-                                "UPDATE main.run SET verdict = 'error', reason = ?2 WHERE id = ?1",
-                                -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(
+        db, "UPDATE main.run SET verdict = 'error', reason = ?2 WHERE id = ?1", -1, &stmt, NULL);
     if (rc != SQLITE_OK)
         return rc;
     sqlite3_bind_int64(stmt, 1, run_id);
