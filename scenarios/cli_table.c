@@ -196,21 +196,22 @@ static void print_story(const struct table *t)
 static void print_total(const struct table *t, bool holds, bool interrupted)
 {
     char name[128], held[32], count[32], done[32];
+    const char *plural = t->seeds->count == 1 ? "" : "s";
     term_clean(name, sizeof name, t->name);
     term_number(held, t->held);
     term_number(done, t->done);
     term_number(count, t->seeds->count);
-    bool green = holds && !interrupted;
-    printf("%s%s%s%s  %s: %s of %s seed%s hold%s", t->human ? "\n" : "",
-           term_colour(&t->style, green ? TERM_GREEN : TERM_RED),
+    printf("%s%s%s%s  %s: ", t->human ? "\n" : "",
+           term_colour(&t->style, holds && !interrupted ? TERM_GREEN : TERM_RED),
            interrupted ? "INTERRUPTED"
            : holds     ? "PASS"
                        : "FAIL",
-           term_colour(&t->style, TERM_PLAIN), name, held, interrupted ? done : count,
-           t->seeds->count == 1 ? "" : "s", t->seeds->count == 1 ? "s" : "");
+           term_colour(&t->style, TERM_PLAIN), name);
     if (interrupted)
-        printf(", %s were to come", count);
-    else if (tally_never(&t->tally) && t->args->seeds.count)
+        printf("%s of %s seed%s done, %s hold", done, count, plural, held);
+    else
+        printf("%s of %s seed%s hold%s", held, count, plural, *plural ? "" : "s");
+    if (!interrupted && t->args->seeds.count && tally_never(&t->tally))
         printf(", %" PRIu64 " sometimes never", tally_never(&t->tally));
     printf("\n");
     fflush(stdout);
