@@ -259,8 +259,11 @@ void trace_step(struct cli_trace *t, uint64_t t_ns, const char *kind, int64_t ho
 
 void trace_log(struct cli_trace *t, uint64_t t_ns, const char *text)
 {
-    if (trace_filter_wants(t->filter, TRACE_LOG, nobody, nobody))
-        put(t, t_ns, "log", nobody, nobody, text);
+    char line[TEXT_MAX];
+    if (!trace_filter_wants(t->filter, TRACE_LOG, nobody, nobody))
+        return;
+    snprintf(line, sizeof line, "log: %s", text);
+    put(t, t_ns, "log", nobody, nobody, line);
 }
 
 void trace_check(struct cli_trace *t, uint64_t t_ns, const char *name, bool ok, const char *detail)
