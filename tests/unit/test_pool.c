@@ -221,7 +221,7 @@ static void *sleeps(void *ctx, uint64_t job, size_t *len)
     (void)ctx;
     (void)job;
     (void)len;
-    sleep(1000);
+    sleep(30); /* far longer than any test waits */
     return NULL;
 }
 
@@ -289,7 +289,7 @@ static void test_workers_end_with_their_caller(void **state)
     usleep(300000);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    alarm(20); /* instead of waiting for ever */
+    alarm(20); /* instead of waiting for them */
     assert_int_equal(read(fds[0], &byte, 1), 0);
     alarm(0);
     close(fds[0]);
