@@ -87,6 +87,13 @@ static void on_step(void *ctx, uint64_t t_ns, const char *kind, int64_t host, co
     report_step(&run->report, t_ns, kind, detail);
 }
 
+static void on_decision(void *ctx, uint64_t t_ns, uint32_t no, const char *kind, const char *params,
+                        bool taken)
+{
+    struct run *run = ctx;
+    record_decision(&run->record, no, t_ns, kind, params, taken);
+}
+
 static void on_check(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,
                      const char *detail)
 {
@@ -203,6 +210,7 @@ static void observe(struct run *run)
         .on_trace = run->recorder ? on_trace : NULL,
         .trace_mask = run->recorder ? record_mask(run->args->record) : 0,
         .on_step = on_step,
+        .on_decision = on_decision,
         .on_check = on_check,
         .on_metric = on_metric,
         .on_log = on_log,

@@ -1,4 +1,5 @@
 /* Nodes as scenarios see them: what one may look at, and what one may do to them. */
+#include "scenarios/decision.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -272,6 +273,11 @@ static int node_kill(lua_State *L)
     uint32_t host = lua_node_arg(L, "kill");
     if (!run->world.alive(run->world.self, host))
         sandbox_error(L, "kill: the node is not running");
+    struct decision decision;
+    decision_begin(&decision, "kill");
+    decision_number(&decision, "node", host);
+    if (!decision_take(run, &decision))
+        return 0;
     run->world.kill(run->world.self, host);
     run->dirty = true;
     run_step(run, "kill", host, "%s", "");
@@ -285,6 +291,12 @@ static int node_restart(lua_State *L)
     bool lose_disk = false;
     const struct option options[] = {{.name = "lose_disk", .kind = OPTION_FLAG, .out = &lose_disk}};
     options_read(L, 2, "restart", options, 1);
+    struct decision decision;
+    decision_begin(&decision, "restart");
+    decision_flag(&decision, "lose_disk", lose_disk);
+    decision_number(&decision, "node", host);
+    if (!decision_take(run, &decision))
+        return 0;
     if (run->world.alive(run->world.self, host))
         run->world.kill(run->world.self, host);
     run->world.start(run->world.self, host, lose_disk);

@@ -168,6 +168,7 @@ struct run {
         char text[108];
     } reply;
 
+    uint32_t decisions;             /* so far: the number of the latest */
     struct script_ban *script_bans; /* that the script itself asked for */
     size_t script_ban_count;
     bool violated; /* the standing invariant */
