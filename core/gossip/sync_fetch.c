@@ -61,6 +61,17 @@ void fetch_give_back(struct sync *sync, uint64_t link)
     }
 }
 
+uint64_t fetch_held_from(const struct sync *sync, uint64_t link)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; sync->fetch && i < SYNC_CHUNKS; i++) {
+        const struct chunk *chunk = &sync->fetch->chunks[i];
+        if (chunk->state == CHUNK_HELD && chunk->link == link)
+            bytes += chunk->payload.len;
+    }
+    return bytes;
+}
+
 void fetch_too_slow(struct sync *sync, uint64_t link)
 {
     sync->span = sync->span > 1 ? sync->span / 2 : 1;
@@ -245,22 +256,23 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
            request->timeouts < g->net->cfg.probe_retries;
 }
 
-/* Whom to ask: one of good standing, then the one with the fewest unanswered requests, then the
- * quickest, then the oldest link. */
-static bool asked_before(const struct peer *a, const struct peer *b)
+static bool asked_before(const struct net *net, const struct peer *a, const struct peer *b)
 {
-    if (net_on_probation(a) != net_on_probation(b))
-        return net_on_probation(b);
-    uint32_t of_a = a->requests[REQUEST_RANGE].timeouts;
-    uint32_t of_b = b->requests[REQUEST_RANGE].timeouts;
-    return of_a != of_b ? of_a < of_b : a->answer_ns < b->answer_ns;
+    bool shamed_a = net_on_probation(net, a), shamed_b = net_on_probation(net, b);
+    uint32_t late_a = a->requests[REQUEST_RANGE].timeouts;
+    uint32_t late_b = b->requests[REQUEST_RANGE].timeouts;
+    if (shamed_a != shamed_b)
+        return shamed_b;
+    return late_a != late_b ? late_a < late_b : a->answer_ns < b->answer_ns;
 }
 
+/* Whom to ask: one who is not on probation, with the fewest unanswered requests, then the quickest,
+ * then the oldest link. */
 static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
 {
     struct peer *best = NULL;
     for (struct peer *p = g->net->first; p; p = p->next)
-        if (may_ask(g, p, chunk) && (!best || asked_before(p, best)))
+        if (may_ask(g, p, chunk) && (!best || asked_before(g->net, p, best)))
             best = p;
     return best;
 }
