@@ -125,7 +125,7 @@ static void dispatch(struct vn_node *node, const struct vn_event *event)
         net->wall_at_ns = net->now_ns;
         return;
     case VN_EV_STORED:
-        persist_on_stored(g, event->u.stored.status);
+        persist_on_stored(g, event);
         return;
     case VN_EV_LOADED:
         if (!serve_on_loaded(g, event))

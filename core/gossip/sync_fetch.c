@@ -284,5 +284,6 @@ void fetch_run(struct gossip *g)
         return;
     }
     cover(sync);
-    ask(g);
+    if (!persist_behind(g)) /* else persist.c runs us again */
+        ask(g);
 }
