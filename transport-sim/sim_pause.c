@@ -88,12 +88,19 @@ bool sim_host_paused(const struct sim *sim, uint32_t host)
     return host < sim->host_count && sim_host_at(sim, host)->paused;
 }
 
+/* Connections that wait to be accepted are reset by the kernel; the others are the host's own. */
 void pause_end(struct sim *sim, struct sim_host *host)
 {
-    (void)sim;
+    struct sim_faults *faults = host->faults;
     host->paused = 0;
-    if (!host->faults)
+    if (!faults)
         return;
-    host->faults->held_count = 0;
-    host->faults->backlog = 0;
+    for (uint32_t i = 0; i < faults->held_count; i++) {
+        const struct sim_event *event = &faults->held[i];
+        struct sim_link *link = link_of_event(sim, event);
+        if (link && (event->kind & 15) == SIM_EV_STREAM && link->state[1] == SIM_END_NONE)
+            link_accept(sim, event->arg, link);
+    }
+    faults->held_count = 0;
+    faults->backlog = 0;
 }
