@@ -11,6 +11,7 @@
 
 #include "core/base/exact.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SKEW_MAX    1e9 /* s: SIM_SKEW_MAX_NS */
@@ -186,6 +187,18 @@ static void read_skew(lua_State *L, struct skew *s)
         sandbox_error(L, "skew: jump and jump_every need each other: by how much, and how often");
 }
 
+static void tell_skew(struct run *run, uint32_t host, const struct skew *s)
+{
+    char drift[40] = "";
+    char jump[80] = "";
+    if (s->drift > 0 || s->drift < 0)
+        snprintf(drift, sizeof drift, ", drifts by %.9g ppm", s->drift);
+    if (s->jump > 0 || s->jump < 0)
+        snprintf(jump, sizeof jump, ", jumps by %.9g s every %.9g s", s->jump,
+                 (double)s->jump_every_ns / 1e9);
+    run_step(run, "skew", host, "by %.9g s%s%s", s->by, drift, jump);
+}
+
 static bool can_skew(struct run *run)
 {
     return run->world.clock != NULL;
@@ -215,8 +228,7 @@ int lua_node_skew(lua_State *L)
     run->world.clock(run->world.self, host, &clock);
     run->dirty = true;
     if (wrong)
-        run_step(run, "skew", host, "by %.9g s, drift %.9g ppm, %.9g s every %.9g s", s.by, s.drift,
-                 s.jump, (double)s.jump_every_ns / 1e9);
+        tell_skew(run, host, &s);
     else
         run_step(run, "skew", host, "right again");
     return 0;

@@ -211,7 +211,7 @@ static void check_memory(lua_State *L, struct run *run, const struct spawn *s)
     run->memory_planned += need;
 }
 
-/* A number is the offset of all; a distribution is of its size, and ahead or behind is as likely. */
+/* A number is the offset of all; of a distribution's size, ahead or behind is as likely. */
 static int64_t draw_skew(struct run *run, const struct spawn *s)
 {
     double by = s->skew.a;

@@ -159,12 +159,12 @@ struct sim_disk_faults {
     double fail_stores;      /* that a STORE is not carried out, and answered VN_ERR_IO */
     double fail_loads;       /* that a LOAD is answered VN_ERR_IO */
     double corrupt;          /* that one bit of a loaded slice is wrong */
-    double torn;   /* that a kill leaves a part of the oldest batch under way, item by item, without
-                      forgetting what was above: a store without a journal */
-    uint32_t lie;  /* that many batches, 0..SIM_LIE_MAX, are told as STORED before they are durable:
-                      a kill loses the latest; not together with torn */
-    bool full;     /* no STORE is carried out; each is answered VN_ERR_LIMIT */
-    bool hang;     /* no request completes until this ends */
+    double torn;  /* that a kill leaves a part of the oldest batch under way, item by item, without
+                     forgetting what was above: a store without a journal */
+    uint32_t lie; /* that many batches, 0..SIM_LIE_MAX, are told as STORED before they are durable:
+                     a kill loses the latest; not together with torn */
+    bool full;    /* no STORE is carried out; each is answered VN_ERR_LIMIT */
+    bool hang;    /* no request completes until this ends */
 };
 
 void sim_disk_faults_init(struct sim_disk_faults *faults);

@@ -1,4 +1,4 @@
-/* A host's wall clock, and where its faults are kept.
+/* A host's wall clock.
  *
  * A node's wall time is its last CLOCK plus what has passed since, so a clock that is only off
  * needs one CLOCK; one that drifts gets another each second and at each jump. A host whose clock is
@@ -13,27 +13,6 @@
 #define WALL_MAX (UINT64_MAX / 2)
 
 __extension__ typedef __int128 i128;
-
-struct sim_faults *faults_of(struct sim *sim, struct sim_host *host)
-{
-    if (!host->faults) {
-        host->faults = sim_resize(sim, NULL, 0, sizeof *host->faults);
-        host->faults->clock_armed = VN_NEVER;
-        sim_disk_faults_init(&host->faults->disk);
-    }
-    return host->faults;
-}
-
-void faults_free(struct sim *sim, struct sim_host *host)
-{
-    struct sim_faults *faults = host->faults;
-    if (!faults)
-        return;
-    sim->stats.memory -= sizeof *faults + faults->held_capacity * sizeof *faults->held;
-    mem_free(faults->held);
-    mem_free(faults);
-    host->faults = NULL;
-}
 
 uint64_t clock_wall_ns(const struct sim *sim, const struct sim_host *host)
 {

@@ -359,10 +359,14 @@ bool pause_answers(struct sim *sim, struct sim_host *host);
 /* The process is gone: nobody is left to resume. */
 void pause_end(struct sim *sim, struct sim_host *host);
 
-/* ---- sim_clock.c ---- */
+/* ---- sim_faults.c ---- */
 
+/* The host's faults, made if it has none yet. */
 struct sim_faults *faults_of(struct sim *sim, struct sim_host *host);
 void faults_free(struct sim *sim, struct sim_host *host);
+
+/* ---- sim_clock.c ---- */
+
 uint64_t clock_wall_ns(const struct sim *sim, const struct sim_host *host);
 /* The node has just been told the time: arms the next CLOCK, if one is needed. */
 void clock_arm(struct sim *sim, struct sim_host *host);

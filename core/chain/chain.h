@@ -93,8 +93,8 @@ bool chain_on_best(const struct chain *chain, const struct block_record *block);
 /* The wire encoding of a block (borrowed), or an empty slice when it is no longer in memory. */
 struct vn_slice chain_body(const struct chain *chain, const struct block_record *block);
 
-/* Are these the very bytes that `block` was made of, whether its body is in memory or not? A block's
- * hash binds only some of its fields. */
+/* Are these the very bytes that `block` was made of, whether its body is in memory or not? A
+ * block's hash binds only some of its fields. */
 bool chain_is_body(const struct chain *chain, const struct block_record *block,
                    const struct block_view *bytes);
 

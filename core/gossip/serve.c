@@ -165,8 +165,8 @@ void serve_run(struct gossip *g, struct peer *peer)
     }
 }
 
-/* Is this slice the best chain's block at that height, to the byte? The disk is not believed: who is
- * given what rotted there would punish us. */
+/* Is this slice the best chain's block at that height, to the byte? The disk is not believed: who
+ * is given what rotted there would punish us. */
 static bool slice_is_block_at(const struct gossip *g, struct vn_slice slice, uint64_t height)
 {
     const struct block_record *record = chain_at(g->chain, height);
