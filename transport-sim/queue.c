@@ -54,7 +54,7 @@ struct sim_queue {
     uint64_t last_ns; /* of the last event taken */
     uint64_t base_ns;
     uint64_t limit_ns;
-    struct events run;  /* ascending from run_taken on */
+    struct events run; /* ascending from run_taken on */
     size_t run_taken;
     struct events late; /* binary heap, the least first */
     size_t count;

@@ -201,8 +201,11 @@ void host_settle(struct sim *sim, struct sim_host *host)
 {
     if (!host->node)
         return;
-    while (next_action(sim, host))
+    for (uint32_t n = 0; next_action(sim, host); n++) {
+        if (n == 1) /* and not a lone answer */
+            links_prefetch(sim, host);
         perform(sim, host, &sim->action);
+    }
     timer_arm(sim, host);
     tell_settled(sim, host);
 }

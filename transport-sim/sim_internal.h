@@ -264,6 +264,8 @@ uint64_t host_hash(const struct sim_host *host);
 
 /* ---- sim_link.c: the life of links and their ends ---- */
 
+/* Asks for the memory of all links of a host, which is about to send on many. */
+void links_prefetch(const struct sim *sim, const struct sim_host *host);
 struct vn_addr link_addr(const struct sim_link *link, unsigned e);
 /* The end of `host` with that id: its link, with its index and which end; NULL if there is none. */
 struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_t id,

@@ -189,6 +189,22 @@ enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx, 
     return MEMPOOL_ADDED;
 }
 
+void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry)
+{
+    if (!id) {
+        __builtin_prefetch(pool);
+        __builtin_prefetch(&pool->by_id.seed);
+    } else if (!entry) {
+        idmap_prefetch(&pool->by_id, id);
+    } else {
+        const struct entry *found = idmap_guess(&pool->by_id, id);
+        if (found) {
+            __builtin_prefetch(found->id);
+            __builtin_prefetch(found->seen);
+        }
+    }
+}
+
 uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32])
 {
     const struct entry *entry = idmap_get(&pool->by_id, id);

@@ -13,6 +13,9 @@
 /* Links beyond that many have no slot: what they sent is not remembered link by link. */
 #define SLOTS_MAX 20000u
 
+/* More peers than the nearest cache holds are not asked for together. */
+#define LINKS_AT_ONCE 48u
+
 /* What one identity per known peer and some strangers need. */
 #define SCORES_PER_KNOWN_PEER 4u
 
@@ -113,6 +116,12 @@ uint64_t net_wall_ns(const struct net *net)
 struct peer *net_find(const struct net *net, uint64_t link)
 {
     return u64map_get(&net->by_link, link);
+}
+
+void net_prefetch_links(const struct net *net)
+{
+    if (net->by_link.count <= LINKS_AT_ONCE)
+        u64map_prefetch_values(&net->by_link, sizeof(struct peer));
 }
 
 void net_set_state(struct net *net, struct peer *peer, enum vn_peer_state to, enum vn_why why)

@@ -90,6 +90,9 @@ static inline uint64_t net_wall_s(const struct net *net)
 
 /* ---- links ---- */
 
+/* Asks for the memory of every link, before something is sent on most of them. */
+void net_prefetch_links(const struct net *net);
+
 struct peer *net_find(const struct net *net, uint64_t link);
 void net_link_up(struct net *net, const struct vn_event *event);
 void net_link_down(struct net *net, uint64_t link, enum vn_why why);
