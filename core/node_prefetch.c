@@ -40,7 +40,7 @@ void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice
     case VN_SOON_PEER:
         peer = net_find(net, link);
         if (peer)
-            lines(peer, peer + 1);
+            lines(peer, (const char *)peer + PEER_IN);
         if (id)
             mempool_prefetch(node->gossip.pool, id, false);
         return;

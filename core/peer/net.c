@@ -23,12 +23,14 @@ void net_pools_init(struct net_pools *pools)
 {
     mem_pool_init(&pools->outbox_entries, sizeof(struct outbox_entry));
     mem_pool_init(&pools->action_entries, sizeof(struct action_entry));
+    mem_pool_init(&pools->peers, sizeof(struct peer));
 }
 
 void net_pools_deinit(struct net_pools *pools)
 {
     mem_pool_deinit(&pools->outbox_entries);
     mem_pool_deinit(&pools->action_entries);
+    mem_pool_deinit(&pools->peers);
 }
 
 static struct vn_buf *hello_new(const struct vn_config *cfg)
@@ -83,7 +85,7 @@ static void peer_free(struct net *net, struct peer *peer)
     outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
     mem_free(peer->served);
     mem_free(peer->names);
-    mem_free(peer);
+    mem_pool_give(&net->pools->peers, peer);
 }
 
 void net_deinit(struct net *net)
@@ -121,7 +123,7 @@ struct peer *net_find(const struct net *net, uint64_t link)
 void net_prefetch_links(const struct net *net)
 {
     if (net->by_link.count <= LINKS_AT_ONCE)
-        u64map_prefetch_values(&net->by_link, sizeof(struct peer));
+        u64map_prefetch_values(&net->by_link, PEER_HOT);
 }
 
 void net_set_state(struct net *net, struct peer *peer, enum vn_peer_state to, enum vn_why why)
@@ -149,7 +151,7 @@ static uint32_t *link_counter(struct net *net, const struct peer *peer)
 struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *remote,
                           enum vn_link_class link_class)
 {
-    struct peer *peer = mem_new(1, sizeof *peer);
+    struct peer *peer = mem_pool_take(&net->pools->peers);
     peer->link = link;
     peer->inbound = link % 2 == 0;
     peer->link_class = (uint8_t)link_class;

@@ -42,6 +42,7 @@ struct action_entry {
 struct net_pools {
     struct mem_pool outbox_entries;
     struct mem_pool action_entries;
+    struct mem_pool peers;
 };
 
 void net_pools_init(struct net_pools *pools);

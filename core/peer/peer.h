@@ -31,14 +31,14 @@ struct served {
 
 struct action_entry;
 
+/* Four cache lines are all that a message touches: the first two as it comes, all four as it
+ * leaves (PEER_HOT). What links do rarely lies behind them. */
 struct peer {
     uint64_t link;
-    struct peer *prev, *next; /* in the order of creation */
-    struct peer *next_gone;
+    struct peer *next;               /* in the order of creation */
     struct action_entry *send_entry; /* the SEND that waits in the queue, or NULL */
-    struct timer timer;       /* the earliest of all that can time out here; often early */
-    uint8_t state;            /* enum vn_peer_state */
-    uint8_t link_class;       /* enum vn_link_class */
+    uint8_t state;                   /* enum vn_peer_state */
+    uint8_t link_class;              /* enum vn_link_class */
     bool inbound;
     bool closed;        /* CLOSE is under way: ignore everything */
     bool up;            /* LINK_UP was seen */
@@ -51,29 +51,41 @@ struct peer {
     bool off_chain;     /* its ranges did not fit the chain that is being fetched */
     uint32_t slot;      /* small number while ready, else NO_SLOT */
     uint32_t window;    /* bytes that may be SENT now */
-    struct vn_addr local, remote;
-    struct vn_addr listen; /* where it says it listens; VN_AF_NONE: unknown */
+    uint32_t served_count;
+    uint64_t last_seen_ns; /* last whole message */
+    uint64_t progress_ns;  /* last time output moved, or had nothing to move */
+
     struct framer framer;
-    struct outbox outbox;
+    uint64_t bytes_in, msgs_in;
     struct reputation *rep; /* or NULL while its identity is unknown */
+
+    struct outbox outbox;
+
+    uint64_t bytes_out, msgs_out;
+    struct peer *prev;
+    struct peer *next_gone;
+    struct timer timer;   /* the earliest of all that can time out here; often early */
+    uint64_t best_height; /* the highest it showed us */
+
     struct request requests[REQUEST_KINDS];
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
-    uint32_t served_head, served_count, served_cap;
+    uint32_t served_head, served_cap;
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
     uint64_t began_ns;   /* when we dialled, or accepted */
     uint64_t up_ns, ready_ns;
-    uint64_t last_seen_ns; /* last whole message */
-    uint64_t progress_ns;  /* last time output moved, or had nothing to move */
-    uint64_t ping_ns;      /* when the outstanding Ping left; 0: none */
+    uint64_t ping_ns; /* when the outstanding Ping left; 0: none */
     uint64_t ping_nonce;
     uint64_t rtt_ns;    /* of the last answered Ping or handshake */
     uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
-    uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
-    uint64_t best_height; /* the highest it showed us */
-    uint64_t led_ns;      /* when it last began to lead the synchroniser; 0: never */
-    uint8_t id_hash[32];  /* SHA-256 of its node id */
-    char *names;          /* node id (cut at 64 bytes), NUL, version (cut at 31), NUL; or NULL */
+    uint64_t led_ns;    /* when it last began to lead the synchroniser; 0: never */
+    char *names;        /* node id (cut at 64 bytes), NUL, version (cut at 31), NUL; or NULL */
+    struct vn_addr local, remote;
+    struct vn_addr listen; /* where it says it listens; VN_AF_NONE: unknown */
+    uint8_t id_hash[32];   /* SHA-256 of its node id */
 };
+
+#define PEER_IN  128u /* bytes at the beginning that a message that comes touches */
+#define PEER_HOT 256u /* bytes at the beginning that sending a message touches */
 
 #define NO_SLOT UINT32_MAX
 
