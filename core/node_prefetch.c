@@ -29,9 +29,10 @@ void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice
     const struct peer *peer;
     switch ((enum vn_soon)soon) {
     case VN_SOON_NODE:
-        lines(&net->cfg.shared, &net->store_capacity);
+        lines(&net->cfg.shared, &net->addrs);
         lines(&node->hash, &node->hash + 1);
         lines(&node->gossip, &node->gossip.heard);
+        lines(&node->gossip.store_from, &node->gossip.store_pending);
         return;
     case VN_SOON_LINK:
         u64map_prefetch(&net->by_link, link);

@@ -41,6 +41,7 @@ struct mempool {
     struct idmap by_id;
     struct idmap by_sender; /* of senders with pooled transactions */
     struct entry_list pooled, taken;
+    struct entry *found; /* last, or NULL */
     uint64_t oldest; /* no entry's timestamp is below */
 };
 
@@ -133,6 +134,14 @@ static void sender_lose(struct mempool *pool, const uint8_t id[32])
 
 /* ---- entries -------------------------------------------------------------------------------- */
 
+/* A message looks the same transaction up more than once. */
+static struct entry *entry_find(struct mempool *pool, const uint8_t id[32])
+{
+    if (!pool->found || !hash_eq(pool->found->id, id))
+        pool->found = idmap_get(&pool->by_id, id);
+    return pool->found;
+}
+
 /* raw is given away. */
 static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struct vn_slice raw,
                                uint64_t timestamp)
@@ -142,6 +151,7 @@ static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struc
     entry->raw = raw;
     entry->timestamp = timestamp;
     idmap_put(&pool->by_id, entry);
+    pool->found = entry;
     if (timestamp < pool->oldest)
         pool->oldest = timestamp;
     return entry;
@@ -155,6 +165,8 @@ static void entry_drop(struct mempool *pool, struct entry *entry)
         list_remove(&pool->pooled, entry);
         sender_lose(pool, sender_of(entry));
     }
+    if (pool->found == entry)
+        pool->found = NULL;
     idmap_remove(&pool->by_id, entry->id);
     vn_slice_unref(entry->raw);
     mem_free(entry);
@@ -205,9 +217,9 @@ void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry)
     }
 }
 
-uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32])
+uint32_t mempool_has(struct mempool *pool, const uint8_t id[32])
 {
-    const struct entry *entry = idmap_get(&pool->by_id, id);
+    const struct entry *entry = entry_find(pool, id);
     if (!entry)
         return 0;
     return entry->blocks > 0 ? 2 : 1;
@@ -223,7 +235,7 @@ struct vn_slice mempool_raw(const struct mempool *pool, const uint8_t id[32])
 
 bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot)
 {
-    struct entry *entry = idmap_get(&pool->by_id, id);
+    struct entry *entry = entry_find(pool, id);
     if (!entry || slot >= pool->limits.slots)
         return false;
     uint64_t bit = UINT64_C(1) << slot % 64;

@@ -61,6 +61,7 @@ struct net {
     struct peer *gone, *gone_last; /* ended, upper rooms not told yet */
     struct vn_store_item *store_items; /* waiting for the next STORE; references owned */
     uint32_t store_count, store_capacity;
+    bool dial_wanted; /* something changed that may let the dialler act */
     struct addrs addrs;
     struct addrs_policy policy;
     struct scores scores;
@@ -75,7 +76,6 @@ struct net {
     uint32_t ready_in, ready_out;
     bool online; /* dials and accepts; off while loading and after a shutdown */
     bool shut;   /* a shutdown was ordered: never online again */
-    bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
 };

@@ -137,11 +137,13 @@ void outbox_keep_control(struct outbox *box, struct mem_pool *pool)
 /* The frame to send from next: the begun one, else the first of the first lane that has one. */
 static struct outbox_entry *outbox_current(struct outbox *box)
 {
-    for (uint32_t lane = 0; lane < LANES && !box->begun; lane++) {
-        box->begun = lane_pop(box, (enum lane)lane);
-        box->begun_sent = 0;
-    }
-    return box->begun;
+    if (box->begun || box->frames == 0)
+        return box->begun;
+    uint32_t lane = 0;
+    while (!box->last[lane])
+        lane++;
+    box->begun_sent = 0;
+    return box->begun = lane_pop(box, (enum lane)lane);
 }
 
 uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,

@@ -10,6 +10,7 @@
  * simulated host and its half of the links. One size of a network, or others than the usual three:
  *
  * bench_protocol [--json] [--nodes N [--txs N] [--blocks N]] [--rounds N] */
+#include "scenarios/hugepages.h"
 #include "tests/bench/network.h"
 #include "transport-sim/queue.h"
 
@@ -181,6 +182,7 @@ int main(int argc, char **argv)
                                            {"--blocks", &own.blocks},
                                            {"--rounds", &own.rounds}};
     struct bench bench;
+    hugepages_ask();
     bench_init_options(&bench, argc, argv, options, sizeof options / sizeof *options);
     bool first = true;
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
