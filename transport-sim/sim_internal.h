@@ -123,7 +123,7 @@ struct sim_peer;
 /* A node's configuration without what differs from host to host, shared by hosts of one kind. */
 struct sim_template {
     uint32_t refs;
-    struct vn_config config; /* node_id zeroed; seeds point behind this structure */
+    struct vn_config config; /* node_id zeroed; no seeds */
 };
 
 struct sim_host {
@@ -145,6 +145,7 @@ struct sim_host {
     struct sim_disk *disk;
     struct sim_peer *peer; /* of a scripted peer */
     struct sim_template *template;
+    struct vn_addr *seeds; /* template->config.seed_count of them */
     char *node_id;
     uint8_t alive;
     uint8_t settle; /* a trace or a command asked for on_settled */

@@ -148,8 +148,7 @@ void links_prefetch(const struct sim *sim, const struct sim_host *host)
 {
     if (host->slot_count > LINKS_AT_ONCE)
         return;
-    for (size_t at = 0; at < u64map_bytes(&host->dialled); at += 64)
-        __builtin_prefetch((const char *)host->dialled.slots + at);
+    u64map_prefetch_all(&host->dialled);
     for (uint32_t slot = 0; slot < host->slot_count; slot++) {
         uint32_t ref = host->slots[slot];
         if (ref & SIM_SLOT_FREE)

@@ -228,6 +228,12 @@ void u64map_prefetch(const struct u64map *map, uint64_t key)
         __builtin_prefetch(&map->slots[number_hash(key, map->seed) & map->mask]);
 }
 
+void u64map_prefetch_all(const struct u64map *map)
+{
+    for (size_t at = 0; at < u64map_bytes(map); at += 64)
+        __builtin_prefetch((const char *)map->slots + at);
+}
+
 void u64map_prefetch_values(const struct u64map *map, size_t bytes)
 {
     const uint32_t capacity = map->slots ? map->mask + 1 : 0;

@@ -53,7 +53,8 @@ void *u64map_get(const struct u64map *map, uint64_t key);
 void u64map_put(struct u64map *map, uint64_t key, void *value);
 /* Asks for the memory that u64map_get of the key will look at. */
 void u64map_prefetch(const struct u64map *map, uint64_t key);
-/* Asks for the first `bytes` bytes of every value, and for the map's own memory before. */
+/* Asks for the map's own memory; for the first `bytes` bytes of every value. */
+void u64map_prefetch_all(const struct u64map *map);
 void u64map_prefetch_values(const struct u64map *map, size_t bytes);
 void *u64map_remove(struct u64map *map, uint64_t key);
 size_t u64map_bytes(const struct u64map *map);

@@ -25,7 +25,8 @@
 
 #define CHUNK_BYTES 8192u
 #define ALIGNMENT   16u
-#define LINE        64u /* of a cache; objects of that size begin at one */
+#define LINE        64u /* of a cache: large objects begin at one */
+#define LARGE       256u
 
 void *mem_new(size_t count, size_t size)
 {
@@ -59,7 +60,7 @@ struct link {
 void mem_pool_init(struct mem_pool *pool, size_t object_size)
 {
     assert(object_size >= 1 && object_size <= SIZE_MAX / 2);
-    const size_t alignment = object_size < LINE ? ALIGNMENT : LINE;
+    const size_t alignment = object_size < LARGE ? ALIGNMENT : LINE;
     *pool = (struct mem_pool){
         .object_size = (object_size + alignment - 1) / alignment * alignment,
     };
@@ -81,9 +82,11 @@ static void pool_grow(struct mem_pool *pool)
     size_t count = (CHUNK_BYTES - LINE) / pool->object_size;
     if (count == 0)
         count = 1;
-    struct link *chunk = mem_resize(NULL, 1, ALIGNMENT + LINE + count * pool->object_size);
-    char *first = (char *)chunk + ALIGNMENT;
-    first += (LINE - (uintptr_t)first % LINE) % LINE;
+    const size_t bytes = LINE + count * pool->object_size;
+    struct link *chunk = aligned_alloc(LINE, (bytes + LINE - 1) / LINE * LINE);
+    if (!chunk)
+        abort();
+    char *first = (char *)chunk + LINE;
     chunk->next = pool->chunks;
     pool->chunks = chunk;
     /* From the last to the first, so that they are taken in the order of their addresses. */

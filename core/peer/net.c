@@ -24,6 +24,7 @@ void net_pools_init(struct net_pools *pools)
     mem_pool_init(&pools->outbox_entries, sizeof(struct outbox_entry));
     mem_pool_init(&pools->action_entries, sizeof(struct action_entry));
     mem_pool_init(&pools->peers, sizeof(struct peer));
+    names_book_init(&pools->names);
 }
 
 void net_pools_deinit(struct net_pools *pools)
@@ -31,6 +32,7 @@ void net_pools_deinit(struct net_pools *pools)
     mem_pool_deinit(&pools->outbox_entries);
     mem_pool_deinit(&pools->action_entries);
     mem_pool_deinit(&pools->peers);
+    names_book_deinit(&pools->names);
 }
 
 static struct vn_buf *hello_new(const struct vn_config *cfg)
@@ -84,7 +86,8 @@ static void peer_free(struct net *net, struct peer *peer)
     framer_deinit(&peer->framer);
     outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
     mem_free(peer->served);
-    mem_free(peer->names);
+    names_drop(&net->pools->names, peer->names);
+    peer_requests_deinit(peer);
     mem_pool_give(&net->pools->peers, peer);
 }
 
@@ -108,6 +111,7 @@ void net_deinit(struct net *net)
     timers_deinit(&net->timers);
     mem_free(net->slots);
     vn_buf_unref(net->hello);
+    vn_buf_unref(net->seen_now);
 }
 
 uint64_t net_wall_ns(const struct net *net)
@@ -159,8 +163,7 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
     peer->slot = NO_SLOT;
     peer->timer.kind = TIMER_PEER;
     peer->began_ns = net->now_ns;
-    for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++)
-        peer->requests[kind].deadline_ns = VN_NEVER;
+    peer_requests_init(peer);
     if (!score_by_id(net->cfg.ban_by, remote)) {
         uint8_t key[32];
         score_key_ip(key, remote);

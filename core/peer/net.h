@@ -43,6 +43,7 @@ struct net_pools {
     struct mem_pool outbox_entries;
     struct mem_pool action_entries;
     struct mem_pool peers;
+    struct names_book names;
 };
 
 void net_pools_init(struct net_pools *pools);
@@ -78,6 +79,7 @@ struct net {
     bool shut;   /* a shutdown was ordered: never online again */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
+    struct vn_buf *seen_now; /* the latest value of net_store_addr, or NULL */
 };
 
 void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *pools);

@@ -7,6 +7,7 @@
 #define PEER_PEER_H
 
 #include "core/base/timer.h"
+#include "core/peer/names.h"
 #include "core/peer/outbox.h"
 #include "core/peer/score.h"
 #include "core/wire/frame.h"
@@ -67,7 +68,10 @@ struct peer {
     struct timer timer;   /* the earliest of all that can time out here; often early */
     uint64_t best_height; /* the highest it showed us */
 
-    struct request requests[REQUEST_KINDS];
+    union {
+        const struct request *requests; /* REQUEST_KINDS; while none is out, those of all idle */
+        struct request *own_requests;   /* the same to change, between peer_requests_begin, _end */
+    };
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
     uint32_t served_head, served_cap;
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
@@ -78,10 +82,9 @@ struct peer {
     uint64_t rtt_ns;    /* of the last answered Ping or handshake */
     uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
     uint64_t led_ns;    /* when it last began to lead the synchroniser; 0: never */
-    char *names;        /* node id (cut at 64 bytes), NUL, version (cut at 31), NUL; or NULL */
+    struct names *names; /* or NULL before its Handshake */
     struct vn_addr local, remote;
     struct vn_addr listen; /* where it says it listens; VN_AF_NONE: unknown */
-    uint8_t id_hash[32];   /* SHA-256 of its node id */
 };
 
 #define PEER_IN  128u /* bytes at the beginning that a message that comes touches */
@@ -100,7 +103,12 @@ bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to);
 /* Node id and version for people; "" while unknown. */
 const char *peer_node_id(const struct peer *peer);
 const char *peer_version(const struct peer *peer);
-void peer_set_names(struct peer *peer, const uint8_t *id, size_t id_len, const uint8_t *version,
-                    size_t version_len);
+
+/* Requests are memory only while one is out or its timeouts count: begin before one is changed, end
+ * when a link has been quiet for a while: it takes the memory back if nothing is out. */
+void peer_requests_init(struct peer *peer);
+void peer_requests_begin(struct peer *peer);
+void peer_requests_end(struct peer *peer);
+void peer_requests_deinit(struct peer *peer);
 
 #endif
