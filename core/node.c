@@ -89,6 +89,7 @@ static void on_timer(struct vn_node *node)
         case TIMER_MINE:
         case TIMER_EXPIRE:
         case TIMER_STORE:
+        case TIMER_FETCH:
         case TIMER_KINDS:
             gossip_on_timer(&node->gossip, (enum timer_kind)timer->kind);
             break;

@@ -97,6 +97,9 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
     case TIMER_STORE:
         persist_on_timer(g);
         break;
+    case TIMER_FETCH:
+        sync_run(g);
+        break;
     case TIMER_PEER:
     case TIMER_DIAL:
     case TIMER_FEELER:
