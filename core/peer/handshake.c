@@ -32,11 +32,8 @@ static void learn_identity(struct net *net, struct peer *peer, const struct msg 
     peer->names = names_take(&net->pools->names, hash, id.data, id.len, version.data,
                               version.len);
     learn_listen(peer, &msg->u.handshake.listen);
-    if (!peer->rep) {
-        peer->rep = scores_get(&net->scores, hash);
-        if (peer->rep)
-            peer->rep->users++;
-    }
+    if (!peer->rep)
+        net_identify(net, peer, hash);
 }
 
 /* ---- a second connection (rule 10) ---- */
