@@ -10,6 +10,7 @@
  * back. Catching up stops while too much is held (persist_behind); what comes by itself, a block
  * an interval, is still taken. */
 #include "core/chain/keep.h"
+#include "core/gossip/bans.h"
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
@@ -18,7 +19,6 @@
 #define RETRY_NS      UINT64_C(1000000000)
 #define LOAD_BYTES    (UINT64_C(4) << 20)
 #define ADDR_KEY_SIZE 19u
-#define BAN_KEY_SIZE  32u
 
 /* What may be held before catching up stops, and of a branch that may win: four times the default
  * of cached_blocks, and what sync.h holds of answers. */
@@ -155,23 +155,6 @@ static void load_addr(struct gossip *g, struct vn_slice slice)
     net_addr_add(g->net, &addr, false);
 }
 
-static void load_ban(struct gossip *g, struct vn_slice slice)
-{
-    const uint8_t *record = vn_slice_data(slice);
-    if (slice.len != 8 + BAN_KEY_SIZE)
-        return;
-    uint64_t until_ns = get_be64(record);
-    if (until_ns <= net_wall_ns(g->net)) { /* over: who never comes back would stay for ever */
-        net_store(g->net, VN_STORE_BAN, record + 8, BAN_KEY_SIZE, 0, (struct vn_slice){0});
-        return;
-    }
-    struct reputation *rep = scores_get(&g->net->scores, record + 8);
-    if (rep && rep->banned_until_ns == 0) {
-        score_set_ban(&g->net->scores, rep, until_ns);
-        rep->score = SCORE_PROBATION;
-    }
-}
-
 /* False where what follows makes no sense without this one. */
 static bool load_one(struct gossip *g, struct vn_slice slice)
 {
@@ -182,7 +165,7 @@ static bool load_one(struct gossip *g, struct vn_slice slice)
         load_addr(g, slice);
         break;
     case VN_LOAD_BANS:
-        load_ban(g, slice);
+        bans_load(g, slice);
         break;
     }
     return true;
@@ -238,17 +221,6 @@ void persist_on_timer(struct gossip *g)
 
 /* ---- storing ---- */
 
-/* A failed batch is not kept; what it may have held of bans is told again. Addresses come again by
- * themselves. */
-static void store_bans(struct gossip *g)
-{
-    const struct reputation *rep = g->net->scores.bans ? g->net->scores.first : NULL;
-    for (; rep; rep = rep->next)
-        if (rep->banned_until_ns != 0)
-            net_store(g->net, VN_STORE_BAN, rep->key, sizeof rep->key, rep->banned_until_ns,
-                      (struct vn_slice){0});
-}
-
 static bool batch_take(struct gossip *g, uint64_t token, struct store_batch *out)
 {
     for (uint32_t i = 0; i < g->store_count; i++) {
@@ -270,9 +242,11 @@ void persist_on_stored(struct gossip *g, const struct vn_event *event)
     if (event->u.stored.status != VN_OK) {
         if (batch.from < g->store_from)
             g->store_from = batch.from;
-        store_bans(g);
+        bans_tell_again(g);
         timers_arm(&g->net->timers, &g->store_timer, add_sat(g->net->now_ns, RETRY_NS));
     }
+    if (g->store_count == 0)
+        bans_durable(g);
     release(g);
     if (behind && !persist_behind(g))
         sync_run(g);
@@ -292,6 +266,7 @@ void persist_flush(struct gossip *g)
     struct action_entry *action = net_push_action(net, VN_ACT_STORE, net->next_token++);
     action->items = net->store_items;
     action->item_count = net->store_count;
+    bans_leave(g, net->store_items, net->store_count);
     net->store_items = NULL;
     net->store_count = net->store_capacity = 0;
     g->stores[g->store_count++] = (struct store_batch){action->link, from};

@@ -1,5 +1,5 @@
-/* The node without a defence against its disk, one per program (see CMakeLists.txt): the test of that
- * defence must fail. */
+/* The node without a defence against its disk, one per program (see CMakeLists.txt): the test of
+ * that defence must fail. */
 #include "core/gossip/gossip.h"
 
 bool __wrap_persist_behind(const struct gossip *g);
