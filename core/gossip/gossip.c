@@ -42,9 +42,9 @@ void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
     own_deinit(g);
+    bans_durable(g);
     unstored_clear(&g->unstored);
     unstored_clear(&g->branch);
-    bans_durable(g);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);

@@ -40,13 +40,13 @@ struct gossip {
     /* Persistence: heights from store_from on the best chain are not yet in a STORE (VN_NEVER:
      * none). */
     uint64_t store_from;
+    uint8_t (*bans_pending)[32]; /* the keys of bans in STOREs under way */
+    uint32_t bans_pending_count, bans_pending_capacity;
     struct store_batch stores[STORES_MAX]; /* in flight */
     uint32_t store_count;
     struct unstored unstored; /* the best chain, from the lowest height that may not be durable */
     struct unstored branch;   /* while catching up: what the leader's chain has beside ours */
     uint8_t branch_hash[HASH_SIZE]; /* of its highest block */
-    uint8_t (*bans_pending)[32]; /* the keys of bans in flight */
-    uint32_t bans_pending_count, bans_pending_capacity;
     /* Loading at the start. Until it is done nothing is stored, lest it replace what was not
      * read. */
     bool loading;

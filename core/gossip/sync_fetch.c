@@ -358,7 +358,7 @@ void fetch_run(struct gossip *g)
         return;
     }
     cover(sync);
-    if (persist_behind(g)) /* runs us again when it is not */
+    if (persist_behind(g)) /* persist.c runs us again */
         return;
     ask(g);
     ask_a_second(g);
