@@ -158,6 +158,7 @@ void vn_node_step(struct vn_node *node, const struct vn_event *event)
     if (event->now_ns > node->net.now_ns)
         node->net.now_ns = event->now_ns;
     node->hash = node_hash_event(node->hash, event);
+    node->net.work++;
     dispatch(node, event);
     settle(node);
 }

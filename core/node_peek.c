@@ -1,4 +1,5 @@
 /* Looking in: copies of a node's state, never a pointer into it. See node.h. */
+#include "core/gossip/account.h"
 #include "core/node_impl.h"
 
 #include <string.h>
@@ -29,7 +30,10 @@ void vn_node_info(const struct vn_node *node, struct vn_info *out)
         .total_difficulty_hi = (uint64_t)(tip->total_difficulty >> 64),
         .wall_ns = net_wall_ns(net),
         .hash = node->hash,
+        .work = net->work,
     };
+    for (const struct peer *peer = net->first; peer; peer = peer->next)
+        info.held_bytes += account_held(&node->gossip, peer);
     memcpy(info.tip, tip->hash, sizeof info.tip);
     give(out, out->size, &info, sizeof info);
 }
@@ -108,6 +112,7 @@ bool vn_node_peer(const struct vn_node *node, uint32_t index, struct vn_peer_inf
     }
     if (peer) {
         peer_info(peer, &info);
+        info.held_bytes = account_held(&node->gossip, peer);
     } else {
         const struct addr_entry *entry = idle_addr(&node->net.addrs, index);
         if (!entry)

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-
-
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 {
     const struct vn_config *cfg = &net->cfg;
@@ -73,6 +71,10 @@ void gossip_on_timeouts(struct gossip *g, struct peer *peer, uint32_t kinds)
     for (uint32_t kind = 0; kind < REQUEST_KINDS && !peer->closed; kind++)
         if (kinds & 1u << kind)
             sync_on_timeout(g, peer, (enum request_kind)kind);
+    if (!peer->closed && peer->served_count > 0) { /* it may have waited for tokens */
+        serve_run(g, peer);
+        net_update_reading(g->net, peer);
+    }
 }
 
 void gossip_on_timer(struct gossip *g, enum timer_kind kind)

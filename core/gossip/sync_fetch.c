@@ -48,6 +48,15 @@ void fetch_give_back(struct sync *sync, uint64_t link)
             chunk_want(sync, &sync->chunks[i]);
 }
 
+uint64_t fetch_held_from(const struct sync *sync, uint64_t link)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++)
+        if (sync->chunks[i].state == CHUNK_HELD && sync->chunks[i].link == link)
+            bytes += sync->chunks[i].payload.len;
+    return bytes;
+}
+
 void fetch_too_slow(struct sync *sync, uint64_t link)
 {
     sync->span = sync->span > 1 ? sync->span / 2 : 1;

@@ -20,4 +20,7 @@ void sync_finish(struct gossip *g);
 void sync_abort(struct gossip *g, const char *why);
 void sync_relocate(struct gossip *g);
 
+/* Bytes of answers from a link that wait for what comes before them. */
+uint64_t fetch_held_from(const struct sync *sync, uint64_t link);
+
 #endif

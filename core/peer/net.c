@@ -437,6 +437,7 @@ enum net_next net_next_message(struct net *net, struct peer *peer, struct msg *m
     case FRAME_READY:
         break;
     }
+    net->work++;
     if (!msg_decode(msg, vn_slice_data(*payload), payload->len)) {
         net_violation(net, peer, "undecodable frame");
         return NET_NONE;

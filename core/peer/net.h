@@ -52,6 +52,7 @@ struct net {
     struct net_pools *pools;
     uint64_t now_ns;
     uint64_t wall_ns, wall_at_ns; /* the last CLOCK and when it came */
+    uint64_t work;                /* see struct vn_info */
     struct timers timers;
     struct action_entry *actions, *actions_last;
     struct vn_store_item *lent_items; /* of the STORE action taken last */
@@ -86,6 +87,12 @@ uint64_t net_wall_ns(const struct net *net);
 static inline uint64_t net_wall_s(const struct net *net)
 {
     return net_wall_ns(net) / 1000000000u;
+}
+
+/* Counts the work of so many bytes checked or put together. */
+static inline void net_worked(struct net *net, uint64_t bytes)
+{
+    net->work += (bytes + 63) / 64;
 }
 
 /* ---- links ---- */
@@ -158,6 +165,12 @@ void net_update_reading(struct net *net, struct peer *peer);
 
 void net_score(struct net *net, struct peer *peer, enum score_event event);
 void net_violation(struct net *net, struct peer *peer, const char *what);
+
+/* Counts a message of so many bytes against the link's limits; false if it shall not be handled. */
+bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64_t bytes);
+
+/* When the link has tokens of this kind again; 0: it has some now. */
+uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind);
 
 /* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the
  * store. */

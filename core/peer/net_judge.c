@@ -24,13 +24,63 @@ void net_violation(struct net *net, struct peer *peer, const char *what)
 {
     if (peer->closed)
         return;
-    net_trace(net, &(struct vn_trace){.kind = VN_TR_VIOLATION,
-                                      .link = peer->link,
-                                      .addr = &peer->remote,
-                                      .text = what});
+    net_trace(
+        net, &(struct vn_trace){
+                 .kind = VN_TR_VIOLATION, .link = peer->link, .addr = &peer->remote, .text = what});
     net_score(net, peer, SCORE_VIOLATION);
     net_close(net, peer, VN_WHY_PROTOCOL);
 }
+
+/* ---- limits ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64_t bytes)
+{
+    bool probation = peer->rep && peer->rep->score <= SCORE_PROBATION;
+    switch (limits_take(&peer->limits, &net->cfg, kind, bytes, probation, net->now_ns)) {
+    case LIMIT_PASS:
+        break;
+    case LIMIT_WAIT:
+        peer->owes = peer->owes || kind != LIMIT_SERVE;
+        net_update_reading(net, peer);
+        break;
+    case LIMIT_DROP:
+        return false;
+    case LIMIT_OFFENCE:
+        net_violation(net, peer, limits_offence(kind));
+        return false;
+    }
+    return true;
+}
+
+uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind)
+{
+    bool probation = peer->rep && peer->rep->score <= SCORE_PROBATION;
+    return limits_ready_ns(&peer->limits, &net->cfg, kind, probation, net->now_ns);
+}
+
+/* When a link that owes may be read again, or its requests be answered; VN_NEVER: it does not wait
+ * for tokens. */
+static uint64_t tokens_at_ns(const struct net *net, const struct peer *peer)
+{
+    uint64_t at = VN_NEVER;
+    if (peer->owes) {
+        uint64_t block = net_ready_ns(net, peer, LIMIT_BLOCK);
+        uint64_t tx = net_ready_ns(net, peer, LIMIT_TX);
+        at = block > tx ? block : tx;
+    }
+    if (peer->served_count > 0 && peer->load_token == 0) {
+        uint64_t serve = net_ready_ns(net, peer, LIMIT_SERVE);
+        at = serve != 0 ? earlier(at, serve) : at;
+    }
+    return at;
+}
+
+/* ---- bans ---- */
 
 void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
 {
@@ -44,10 +94,9 @@ void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
     for (struct peer *peer = net->first; peer; peer = peer->next) {
         if (peer->rep != rep || peer->closed)
             continue;
-        net_trace(net, &(struct vn_trace){.kind = VN_TR_BAN,
-                                          .link = peer->link,
-                                          .addr = &peer->remote,
-                                          .a = until_ns});
+        net_trace(net,
+                  &(struct vn_trace){
+                      .kind = VN_TR_BAN, .link = peer->link, .addr = &peer->remote, .a = until_ns});
         net_close(net, peer, VN_WHY_BANNED);
     }
 }
@@ -85,11 +134,6 @@ bool net_banned(struct net *net, struct reputation *rep)
 
 /* ---- timers ---- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool peer_blocked(const struct peer *peer)
 {
     return peer->window == 0 && !outbox_empty(&peer->outbox);
@@ -102,9 +146,9 @@ static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
         return add_sat(peer->began_ns, cfg->connect_timeout_ns);
     if (!peer_ready(peer))
         return add_sat(peer->up_ns, cfg->handshake_timeout_ns);
-    uint64_t at = VN_NEVER;
+    uint64_t at = tokens_at_ns(net, peer);
     if (!peer->read_stopped) {
-        at = add_sat(peer->last_seen_ns, cfg->idle_timeout_ns);
+        at = earlier(at, add_sat(peer->last_seen_ns, cfg->idle_timeout_ns));
         if (peer->ping_ns == 0)
             at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
     }
@@ -179,6 +223,8 @@ uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
             send_ping(net, peer);
         due = requests_due(net, peer);
     }
+    if (peer->owes)
+        net_update_reading(net, peer);
     net_peer_rearm(net, peer);
     return due;
 }
