@@ -13,60 +13,77 @@ scenario {
   },
 }
 
--- What honest nodes do: `banned`: all it came to have banned it; `told`: it hears this reason, as often as it was shut
--- out; `borne`: nothing, for there is nothing that an honest peer might not do, too. `with`: parameters.
-local table_of_behaviours = {
+-- What honest nodes do. `banned`: all it came to have banned it. `told`: it hears this reason. `cut`: its links end.
+-- `borne`: nothing, for there is nothing here that an honest peer might not do, too. `still`: nobody mines meanwhile,
+-- so a tip that moves is its doing. `with`: its parameters; `config`: the nodes', where their limits are made so small
+-- that a small attack meets them. Bounds: `work`, times that of the twin [3]; `held`, bytes of a node [64 KiB]; `pool`,
+-- transactions of a node [100]; `outbox`, bytes that wait for one link [2 MiB]. `data`: bytes in each honest
+-- transaction.
+local rows = {
   { "garbage", banned = true },
   { "oversize", banned = true, with = { size = 100000 } },
   { "zero-length", banned = true },
   { "huge-counts", banned = true },
   { "unknown-kinds", banned = true },
-  { "half-frame", told = "Timeout" },
+  { "half-frame", told = "Timeout", held = 256 * KiB },
   { "silent", told = "Timeout" },
   { "slowloris", told = "Timeout" },
-  { "never-reads", cut = true },
-  { "request-flood", borne = true, with = { rate = 20 } },
-  { "ping-flood", borne = true, with = { rate = 200 } },
-  { "bad-block-B1", banned = true },
-  { "bad-block-B2", borne = true },
-  { "bad-block-B3", banned = true },
-  { "bad-block-B3", borne = true, with = { ahead = true }, as = "bad-block-B3-ahead" },
-  { "bad-block-B4", banned = true },
-  { "bad-block-B4", banned = true, with = { ids = 10001 }, as = "bad-block-B4-many" },
-  { "bad-block-B5", banned = true },
-  { "bad-block-B6", banned = true },
-  { "bad-block-B7", banned = true },
-  { "bad-block-B8", banned = true },
-  { "bad-block-B9", banned = true },
-  { "bad-block-B10", banned = true },
-  { "orphan-flood", borne = true, with = { ids = 20 } },
+  { "never-reads", cut = true, work = 50, held = 2 * MiB },
+  { "never-reads", cut = true, with = { rate = 0.01 }, as = "never-reads-relayed", data = 20000, work = 30, held = MiB,
+    outbox = 300 * KiB, config = { outbox_soft = 20000 } },
+  { "request-flood", borne = true, with = { rate = 20 }, work = 200 },
+  { "request-flood", borne = true, with = { rate = 20 }, as = "request-flood-limited", work = 10,
+    config = { serve_rate = 2000, serve_burst = 20000 } },
+  { "ping-flood", borne = true, with = { rate = 200 }, work = 50 },
+  { "ping-flood", banned = true, with = { rate = 200 }, as = "ping-flood-limited",
+    config = { ping_rate = 20, ping_burst = 100 } },
+  { "bad-block-B1", banned = true, still = true },
+  { "bad-block-B1", banned = true, still = true, with = { above = 0 }, as = "bad-block-B1-low" },
+  { "bad-block-B2", borne = true, still = true },
+  { "bad-block-B3", banned = true, still = true },
+  { "bad-block-B3", borne = true, still = true, with = { ahead = true }, as = "bad-block-B3-ahead" },
+  { "bad-block-B4", banned = true, still = true },
+  { "bad-block-B4", banned = true, still = true, with = { ids = 10001 }, as = "bad-block-B4-many", work = 50 },
+  { "bad-block-B5", banned = true, still = true },
+  { "bad-block-B6", banned = true, still = true },
+  { "bad-block-B7", banned = true, still = true },
+  { "bad-block-B8", banned = true, still = true },
+  { "bad-block-B9", banned = true, still = true },
+  { "bad-block-B10", banned = true, still = true },
+  { "bad-block-B10", banned = true, still = true, with = { seq = true }, as = "bad-block-B10-seq" },
+  { "orphan-flood", borne = true, with = { ids = 20 }, work = 20, held = 256 * KiB },
+  { "orphan-flood", borne = true, with = { ids = 20 }, as = "orphan-flood-limited", work = 6, held = 256 * KiB,
+    config = { block_rate = 500, block_burst = 5000 } },
   { "old-chain", borne = true },
   { "replay", banned = true },
   { "bad-tx-T1", banned = true },
   { "bad-tx-T2", banned = true },
   { "bad-tx-T3", banned = true },
   { "bad-tx-T4", borne = true },
-  { "tx-flood", borne = true, with = { rate = 20 } },
+  { "bad-tx-T4", borne = true, with = { ahead = true }, as = "bad-tx-T4-ahead" },
+  { "tx-flood", borne = true, with = { rate = 20 }, work = 100, held = MiB, pool = 3000 },
   { "tx-replay", banned = true },
-  { "withholds", borne = true },
-  { "wrong-ranges", banned = true },
-  { "liar", banned = true },
-  { "liar", borne = true, with = { how = "nowhere" }, as = "liar-nowhere" },
+  { "withholds", borne = true, still = true },
+  { "wrong-ranges", banned = true, still = true },
+  { "liar", banned = true, still = true },
+  { "liar", borne = true, still = true, with = { how = "nowhere" }, as = "liar-nowhere" },
   { "forger", banned = true },
-  { "unsolicited", borne = true },
+  { "unsolicited", borne = true, still = true, config = { sync_interval = 3600 } },
+  { "unsolicited", banned = true, still = true, as = "unsolicited-limited",
+    config = { sync_interval = 3600, unasked_rate = 500, unasked_burst = 10000 } },
   { "duplicate-identity", told = "DuplicateConnection" },
   { "duplicate-identity", told = "DuplicateConnection", with = { whose = "own" }, as = "duplicate-identity-own" },
-  { "connection-flood", told = "TooManyConnections", with = { links = 60 } },
-  { "connection-flood", told = "TooManyConnections", with = { links = 60, greets = true }, as = "connection-flood-greeting" },
-  { "disconnect-churn", borne = true },
+  { "connection-flood", told = "TooManyConnections", with = { links = 60 }, held = 128 * KiB },
+  { "connection-flood", told = "TooManyConnections", with = { links = 60, greets = true }, held = 128 * KiB, work = 6,
+    as = "connection-flood-greeting" },
+  { "disconnect-churn", borne = true, work = 6 },
 }
 
 local LAG = 10 -- seconds that a block may take to all nodes of its network
-local OUTBOX = 2 * MiB -- bytes that wait for one link
 local ORPHANS, INBOUND = 100, 32 + 16 + 1
 
-local function network(net, p)
-  return net:spawn(p.nodes, { seeds = p.nodes - 1, miners = 2, block_interval = p.block_interval })
+local function network(net, p, config)
+  return net:spawn(p.nodes, { seeds = p.nodes - 1, miners = 2, block_interval = p.block_interval, config = config or {} })
 end
 
 -- When each height was first seen and when all had it, and the most that any node held: looked at often.
@@ -90,21 +107,25 @@ local function watch(side)
       most.orphans = math.max(most.orphans, info.orphans)
       most.inbound = math.max(most.inbound, info.inbound)
       most.mempool = math.max(most.mempool, info.mempool)
-      most.held = math.max(most.held, info.held_bytes or 0)
+      most.held = math.max(most.held, info.held_bytes)
       for _, peer in ipairs(node:peers()) do most.outbox = math.max(most.outbox, peer.outbox) end
     end
   end)
-  every(1, function() g[math.random(#g)]:submit_tx {} end)
+  local data = side.row and side.row.data and ("x"):rep(side.row.data)
+  every(1, function() g[math.random(#g)]:submit_tx { data = data } end)
 end
 
 -- CPU steps that the nodes of a group took.
 local function work(group)
   local sum = 0
-  for _, node in pairs(group) do sum = sum + (node:info().work or 0) end
+  for _, node in pairs(group) do sum = sum + node:info().work end
   return sum
 end
 
 local function attack(net, p, side)
+  if side.row.still then
+    for _, node in pairs(side.group) do node:mine_every(0) end
+  end
   local options = { behaviour = side.row[1], targets = side.targets, visits = 1000000, lasts = p.attack }
   for name, value in pairs(side.row.with or {}) do options[name] = value end
   side.peer = net:peer(options)
@@ -118,7 +139,7 @@ local function all_ban(side)
 end
 
 -- What the honest nodes did about it.
-local function judge_treatment(side)
+local function judge_treatment(net, side)
   local row, name = side.row, side.name
   local counts = side.peer:counts()
   check(counts.sent > 0 or row[1] == "silent" or row[1] == "connection-flood", name .. " acts", counts.sent)
@@ -136,6 +157,10 @@ local function judge_treatment(side)
   if row.told == "Timeout" then
     check(counts.reasons.Timeout == counts.closed, name .. " ends by no other way", counts.closed)
   end
+  if row.still then
+    check(net:one_tip(side.group) and side.group[1]:tip() == side.tip, name .. " adds nothing to the chain")
+    side.group[1]:mine_every(3)
+  end
   local stranger = side.group[#side.group]
   check(stranger:info().banned == 0 and stranger:ready() >= #side.group - 1,
     name .. " does not reach whom it does not dial", stranger:ready())
@@ -143,25 +168,29 @@ end
 
 -- What it cost them.
 local function judge_cost(side, twin)
-  local most, name = side.most, side.name
+  local most, name, row = side.most, side.name, side.row
+  local ratio = work(side.group) / work(twin.group)
   check(side.lag < LAG, name .. ": blocks reach all in time", side.lag)
-  check(most.outbox <= OUTBOX, name .. ": bounded outboxes", most.outbox)
+  check(most.outbox <= (row.outbox or 2 * MiB), name .. ": bounded outboxes", most.outbox)
   check(most.orphans <= ORPHANS, name .. ": bounded orphans", most.orphans)
   check(most.inbound <= INBOUND, name .. ": bounded links", most.inbound)
+  check(most.mempool <= (row.pool or 100), name .. ": a bounded pool", most.mempool)
+  check(most.held <= (row.held or 64 * KiB), name .. ": bounded memory", most.held)
+  check(ratio <= (row.work or 3), name .. ": bounded work", ratio)
   metric(name .. " lag_s", side.lag)
   metric(name .. " outbox_bytes", most.outbox)
   metric(name .. " held_bytes", most.held)
   metric(name .. " mempool", most.mempool)
-  if work(twin.group) > 0 then metric(name .. " work_ratio", work(side.group) / work(twin.group)) end
+  metric(name .. " work_ratio", ratio)
 end
 
 function run(net, p)
   net:links { latency = p.latency * ms }
   local sides = {}
-  for _, row in ipairs(table_of_behaviours) do
+  for _, row in ipairs(rows) do
     local name = row.as or row[1]
     if p.behaviour == "all" or p.behaviour == row[1] or p.behaviour == name then
-      sides[#sides + 1] = { row = row, name = name, group = network(net, p) }
+      sides[#sides + 1] = { row = row, name = name, group = network(net, p, row.config) }
     end
   end
   check(#sides > 0, "there is such a behaviour", p.behaviour)
@@ -179,9 +208,11 @@ function run(net, p)
     watch(side)
     attack(net, p, side)
   end
+  sleep(1) -- what was on its way arrives
+  for _, side in ipairs(sides) do side.tip = side.group[1]:tip() end
 
   sleep(p.attack)
-  for _, side in ipairs(sides) do judge_treatment(side) end
+  for _, side in ipairs(sides) do judge_treatment(net, side) end
   local height = {}
   for _, side in ipairs(sides) do height[side.name] = side.group[1]:height() end
   for _, side in ipairs(sides) do

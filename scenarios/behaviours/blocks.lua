@@ -3,7 +3,7 @@
 local visit = require "behaviours/visit"
 
 local broken = {
-  B1 = function(peer, tip) return peer:mine(tip, { height = tip.height + 2 }) end,
+  B1 = function(peer, tip, o) return peer:mine(tip, { height = tip.height + o.above }) end,
 
   -- A parent that nobody knows is no offence: the node asks for it, and waits in vain.
   B2 = function(peer, tip) return visit.orphan(peer, tip, tip.height + 2) end,
@@ -41,15 +41,17 @@ local broken = {
     return block
   end,
 
-  B10 = function(peer, tip)
-    if peer:random(1, 2) == 1 then return peer:mine(tip, { poh_seq = tip.poh_seq + 2 }) end
+  B10 = function(peer, tip, o)
+    if o.seq then return peer:mine(tip, { poh_seq = tip.poh_seq + 2 }) end
     return peer:mine(tip, { poh_hash = visit.random_hash(peer) })
   end,
 }
 
 local own = {
+  B1 = { above = { 2, lo = -1, hi = 1e9, unit = "how far above the parent's is the height that is said; 1 is right" } },
   B3 = { ahead = { false, unit = "whether they are ahead of the clock, instead of behind the parent" } },
   B4 = { ids = { 2, lo = 1, hi = 20000, unit = "transaction ids, the first twice; above 10000 each once" } },
+  B10 = { seq = { false, unit = "whether poh_seq is wrong, instead of poh_hash" } },
 }
 
 local behaviours = {}
