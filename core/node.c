@@ -95,6 +95,14 @@ static void on_timer(struct vn_node *node)
     }
 }
 
+static void on_clock(struct vn_node *node, uint64_t wall_ns)
+{
+    uint64_t was_ns = net_wall_ns(&node->net);
+    node->net.wall_ns = wall_ns;
+    node->net.wall_at_ns = node->net.now_ns;
+    persist_on_clock(&node->gossip, was_ns);
+}
+
 static void dispatch(struct vn_node *node, const struct vn_event *event)
 {
     struct net *net = &node->net;
@@ -121,8 +129,7 @@ static void dispatch(struct vn_node *node, const struct vn_event *event)
         on_timer(node);
         return;
     case VN_EV_CLOCK:
-        net->wall_ns = event->u.clock.wall_ns;
-        net->wall_at_ns = net->now_ns;
+        on_clock(node, event->u.clock.wall_ns);
         return;
     case VN_EV_STORED:
         persist_on_stored(g, event->u.stored.status);

@@ -270,7 +270,8 @@ enum vn_store_op {
                            the best chain's at that height, replacing what was there; all blocks
                            above it are forgotten. */
     VN_STORE_ADDR,      /* key: an encoded address, value: its record; an empty value deletes it */
-    VN_STORE_BAN        /* key: a ban key, number: wall ns of its end; 0 deletes it */
+    VN_STORE_BAN        /* key: a ban key, number: wall ns of its end, value: be64 wall ns of when
+                           that was said; number 0 (and no value) deletes it */
 };
 
 struct vn_store_item {
@@ -285,7 +286,8 @@ enum vn_load_op {
     VN_LOAD_BLOCKS = 1, /* best-chain blocks of heights from..to, ascending, without gaps */
     VN_LOAD_ADDRS,      /* address records, each its key then its value, ordered by key; from is the
                            number to skip */
-    VN_LOAD_BANS        /* bans, each be64 end then its key; ordered by key; from: number to skip */
+    VN_LOAD_BANS        /* bans, each be64 end, then its key, then its value; ordered by key; from:
+                           number to skip */
 };
 
 struct vn_action {

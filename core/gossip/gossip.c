@@ -42,6 +42,7 @@ void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
     own_deinit(g);
+    mem_free(g->bans_pending);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);

@@ -33,6 +33,8 @@ struct gossip {
     uint64_t store_from;
     uint64_t store_pending;      /* STORE batches in flight */
     uint64_t store_pending_from; /* the lowest height in them */
+    uint8_t (*bans_pending)[32]; /* the keys of bans in them */
+    uint32_t bans_pending_count, bans_pending_capacity;
     /* Loading at the start. Until it is done nothing is stored, lest it replace what was not
      * read. */
     bool loading;
@@ -101,6 +103,8 @@ void persist_start(struct gossip *g); /* begins to LOAD; goes online when done *
 void persist_on_loaded(struct gossip *g, const struct vn_event *event);
 void persist_on_timer(struct gossip *g); /* the pause after a failure is over */
 void persist_on_stored(struct gossip *g, uint32_t status);
+/* The wall clock was set from was_ns to what it reads now. */
+void persist_on_clock(struct gossip *g, uint64_t was_ns);
 /* The best chain changed from `height` upwards. */
 void persist_mark(struct gossip *g, uint64_t height);
 /* Puts what has gathered into one STORE; called at the end of every step. */

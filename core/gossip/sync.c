@@ -64,19 +64,23 @@ static void start(struct gossip *g, struct peer *leader, uint64_t target)
     sync_run(g);
 }
 
-static bool leads_before(const struct peer *a, const struct peer *b)
+static bool leads_before(const struct net *net, const struct peer *a, const struct peer *b)
 {
+    bool shamed_a = net_on_probation(net, a), shamed_b = net_on_probation(net, b);
+    if (shamed_a != shamed_b)
+        return shamed_b;
     return a->led_ns != b->led_ns ? a->led_ns < b->led_ns : a->best_height > b->best_height;
 }
 
 /* Of the ready peers that claim more than we have the one that has not led for longest, so that no
- * claim, however high, comes first for ever; of those the one that claims most, then the first. */
+ * claim, however high, comes first for ever; of those the one that claims most, then the first.
+ * Those on probation come last. */
 static struct peer *best_leader(struct gossip *g)
 {
     struct peer *best = NULL;
     for (struct peer *p = g->net->first; p; p = p->next)
         if (peer_ready(p) && !p->off_chain && p->best_height > chain_height(g->chain) &&
-            (!best || leads_before(p, best)))
+            (!best || leads_before(g->net, p, best)))
             best = p;
     return best;
 }

@@ -232,19 +232,24 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
            request->timeouts < g->net->cfg.probe_retries;
 }
 
-/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest
- * link. */
+static bool asked_before(const struct net *net, const struct peer *a, const struct peer *b)
+{
+    bool shamed_a = net_on_probation(net, a), shamed_b = net_on_probation(net, b);
+    uint32_t late_a = a->requests[REQUEST_RANGE].timeouts;
+    uint32_t late_b = b->requests[REQUEST_RANGE].timeouts;
+    if (shamed_a != shamed_b)
+        return shamed_b;
+    return late_a != late_b ? late_a < late_b : a->answer_ns < b->answer_ns;
+}
+
+/* Whom to ask: one who is not on probation, with the fewest unanswered requests, then the quickest,
+ * then the oldest link. */
 static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
 {
     struct peer *best = NULL;
-    for (struct peer *p = g->net->first; p; p = p->next) {
-        if (!may_ask(g, p, chunk))
-            continue;
-        uint32_t mine = p->requests[REQUEST_RANGE].timeouts;
-        uint32_t theirs = best ? best->requests[REQUEST_RANGE].timeouts : UINT32_MAX;
-        if (mine < theirs || (mine == theirs && p->answer_ns < best->answer_ns))
+    for (struct peer *p = g->net->first; p; p = p->next)
+        if (may_ask(g, p, chunk) && (!best || asked_before(g->net, p, best)))
             best = p;
-    }
     return best;
 }
 

@@ -75,6 +75,7 @@ struct net {
     uint32_t ready_in, ready_out;
     bool online; /* dials and accepts; off while loading and after a shutdown */
     bool shut;   /* a shutdown was ordered: never online again */
+    bool shamed; /* somebody was on probation once, and may still be */
     bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
@@ -172,10 +173,19 @@ bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64
 /* When the link has tokens of this kind again; 0: it has some now. */
 uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind);
 
-/* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the
- * store. */
-void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns);
+/* What an identity's score is now (see score.h); that of none is 0. */
+int32_t net_score_of(const struct net *net, const struct reputation *rep);
+static inline bool net_on_probation(const struct net *net, const struct peer *peer)
+{
+    return net_score_of(net, peer->rep) <= SCORE_PROBATION;
+}
+
+/* Bans an identity for so long (0: lifts the ban), closes its links, tells the store. */
+void net_ban(struct net *net, struct reputation *rep, uint64_t for_ns);
 bool net_banned(struct net *net, struct reputation *rep);
+
+/* Tells the store how the ban of a key stands now. */
+void net_store_ban(struct net *net, const uint8_t key[32]);
 
 /* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id
  * and nobody has answered there yet. */

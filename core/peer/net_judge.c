@@ -9,7 +9,11 @@ void net_score(struct net *net, struct peer *peer, enum score_event event)
 {
     if (!peer->rep)
         return;
+    if (score_is_useful(event))
+        peer->useful_ns = net->now_ns;
+    score_decay(peer->rep, net->now_ns, net->cfg.score_half_life_ns);
     bool crossed = score_apply(peer->rep, event);
+    net->shamed = net->shamed || peer->rep->score <= SCORE_PROBATION;
     if (net_traces(net, VN_TR_SCORE))
         net_trace(net, &(struct vn_trace){.kind = VN_TR_SCORE,
                                           .link = peer->link,
@@ -19,7 +23,12 @@ void net_score(struct net *net, struct peer *peer, enum score_event event)
                                           .c = score_is_evidence(event),
                                           .text = score_name(event)});
     if (crossed)
-        net_ban(net, peer->rep, add_sat(net_wall_ns(net), net->cfg.ban_ns));
+        net_ban(net, peer->rep, net->cfg.ban_ns);
+}
+
+int32_t net_score_of(const struct net *net, const struct reputation *rep)
+{
+    return rep ? score_at(rep, net->now_ns, net->cfg.score_half_life_ns) : 0;
 }
 
 void net_violation(struct net *net, struct peer *peer, const char *what)
@@ -42,7 +51,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64_t bytes)
 {
-    bool probation = peer->rep && peer->rep->score <= SCORE_PROBATION;
+    bool probation = net_on_probation(net, peer);
     switch (limits_take(&peer->limits, &net->cfg, kind, bytes, probation, net->now_ns)) {
     case LIMIT_PASS:
         break;
@@ -61,7 +70,7 @@ bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64
 
 uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind)
 {
-    bool probation = peer->rep && peer->rep->score <= SCORE_PROBATION;
+    bool probation = net_on_probation(net, peer);
     return limits_ready_ns(&peer->limits, &net->cfg, kind, probation, net->now_ns);
 }
 
@@ -84,21 +93,37 @@ static uint64_t tokens_at_ns(const struct net *net, const struct peer *peer)
 
 /* ---- bans ---- */
 
-void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
+void net_store_ban(struct net *net, const uint8_t key[32])
 {
-    score_set_ban(&net->scores, rep, until_ns);
-    net_store(net, VN_STORE_BAN, rep->key, sizeof rep->key, until_ns, (struct vn_slice){0});
+    const struct reputation *rep = scores_find(&net->scores, key);
+    struct vn_slice said = {0};
+    uint64_t until_ns = 0;
+    if (score_banned(rep, net->now_ns)) {
+        uint64_t wall_ns = net_wall_ns(net);
+        until_ns = add_sat(wall_ns, rep->banned_until_ns - net->now_ns);
+        said = (struct vn_slice){vn_buf_new(8), 0, 8};
+        put_be64(said.buf->data, wall_ns);
+    }
+    net_store(net, VN_STORE_BAN, key, 32, until_ns, said);
+}
+
+void net_ban(struct net *net, struct reputation *rep, uint64_t for_ns)
+{
+    uint64_t until_ns = for_ns ? add_sat(net->now_ns, for_ns) : 0;
+    score_set_ban(&net->scores, rep, until_ns, net->now_ns);
+    net_store_ban(net, rep->key);
     if (until_ns == 0) {
         net_trace(net, &(struct vn_trace){.kind = VN_TR_UNBAN});
         return;
     }
-    rep->score = SCORE_PROBATION;
+    net->shamed = true;
     for (struct peer *peer = net->first; peer; peer = peer->next) {
         if (peer->rep != rep || peer->closed)
             continue;
-        net_trace(net,
-                  &(struct vn_trace){
-                      .kind = VN_TR_BAN, .link = peer->link, .addr = &peer->remote, .a = until_ns});
+        net_trace(net, &(struct vn_trace){.kind = VN_TR_BAN,
+                                          .link = peer->link,
+                                          .addr = &peer->remote,
+                                          .a = add_sat(net_wall_ns(net), for_ns)});
         net_close(net, peer, VN_WHY_BANNED);
     }
 }
@@ -128,7 +153,7 @@ bool net_banned(struct net *net, struct reputation *rep)
 {
     if (!rep || rep->banned_until_ns == 0)
         return false;
-    if (score_banned(rep, net_wall_ns(net)))
+    if (score_banned(rep, net->now_ns))
         return true;
     net_ban(net, rep, 0);
     return false;

@@ -72,6 +72,7 @@ struct peer {
     uint64_t rtt_ns;    /* of the last answered Ping or handshake */
     uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
     uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
+    uint64_t useful_ns;   /* when it last brought a new block, transaction or range; 0: never */
     uint64_t best_height; /* the highest it showed us */
     uint64_t led_ns;      /* when it last began to lead the synchroniser; 0: never */
     uint8_t id_hash[32];  /* SHA-256 of its node id */

@@ -4,6 +4,7 @@
  * defence works, and that the scenario would tell if it did not. */
 #include "core/chain/orphans.h"
 #include "core/gossip/gossip.h"
+#include "core/peer/admit.h"
 #include "core/peer/identity.h"
 #include "core/peer/limits.h"
 #include "core/peer/timeout.h"
@@ -100,6 +101,13 @@ bool __wrap_identity_is_own(const struct net *net, const uint8_t id_hash[32]);
 bool __wrap_identity_is_own(const struct net *net, const uint8_t id_hash[32])
 {
     return !without("own-identity") && __real_identity_is_own(net, id_hash);
+}
+
+bool __real_admit_accepted(struct net *net, struct peer *newcomer);
+bool __wrap_admit_accepted(struct net *net, struct peer *newcomer);
+bool __wrap_admit_accepted(struct net *net, struct peer *newcomer)
+{
+    return without("admission") || __real_admit_accepted(net, newcomer);
 }
 
 struct peer *__real_identity_holder(const struct net *net, const uint8_t id_hash[32]);
