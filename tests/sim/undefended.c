@@ -124,6 +124,14 @@ bool __wrap_asked_for(struct gossip *g, struct peer *peer, enum request_kind kin
     return without("asked") || __real_asked_for(g, peer, kind, bytes);
 }
 
+void __real_sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind);
+void __wrap_sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind);
+void __wrap_sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind)
+{
+    if (!without("answer-timeout"))
+        __real_sync_on_timeout(g, peer, kind);
+}
+
 bool __real_seen_note(struct seen *seen, const uint8_t hash[32], uint32_t slot);
 bool __wrap_seen_note(struct seen *seen, const uint8_t hash[32], uint32_t slot);
 bool __wrap_seen_note(struct seen *seen, const uint8_t hash[32], uint32_t slot)
