@@ -31,7 +31,7 @@ return {
           local number = 0
           local function hold(target)
             number = number + 1
-            local name = "flood-" .. number
+            local name = peer:id() .. "-" .. number
             local gone = now() + o.lasts
             for _ = 1, o.visits do
               if now() >= gone then return end
