@@ -23,6 +23,7 @@ return {
     params = visit.params {
       links = { 100, lo = 1, hi = 10000, unit = "links to each target" },
       greets = { false, unit = "whether each shakes hands, under a name of its own" },
+      keeps = { false, unit = "whether each that was let in says a Ping now and then, to stay" },
       visits = { 1, lo = 1, hi = 1e6, unit = "times that each of them comes" },
     },
     peer = function(o)
@@ -37,7 +38,10 @@ return {
               if now() >= gone then return end
               local link = peer:dial(target)
               if not o.greets or visit.greet(peer, link, { node_id = name }) then
-                visit.linger(peer, link, o.stay)
+                peer:ignore(link)
+                local ends = now() + o.stay
+                while o.keeps and now() + 20 < ends and peer:send(link, { kind = "Ping" }) do sleep(20) end
+                visit.linger(peer, link, math.max(0, ends - now()))
               end
               peer:close(link)
               sleep(o.again)

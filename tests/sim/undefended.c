@@ -110,6 +110,13 @@ bool __wrap_admit_accepted(struct net *net, struct peer *newcomer)
     return without("admission") || __real_admit_accepted(net, newcomer);
 }
 
+struct peer *__real_admit_victim(const struct net *net, const struct peer *newcomer);
+struct peer *__wrap_admit_victim(const struct net *net, const struct peer *newcomer);
+struct peer *__wrap_admit_victim(const struct net *net, const struct peer *newcomer)
+{
+    return without("eviction") ? NULL : __real_admit_victim(net, newcomer);
+}
+
 struct peer *__real_identity_holder(const struct net *net, const uint8_t id_hash[32]);
 struct peer *__wrap_identity_holder(const struct net *net, const uint8_t id_hash[32]);
 struct peer *__wrap_identity_holder(const struct net *net, const uint8_t id_hash[32])
