@@ -83,8 +83,7 @@ bool __wrap_outbox_takes_answer(const struct outbox *box, uint32_t largest, uint
 bool __wrap_outbox_takes_answer(const struct outbox *box, uint32_t largest, uint32_t window,
                                 uint64_t soft, uint64_t hard)
 {
-    return without("answer-bound") ||
-           __real_outbox_takes_answer(box, largest, window, soft, hard);
+    return without("answer-bound") || __real_outbox_takes_answer(box, largest, window, soft, hard);
 }
 
 /* ---- who and what ---- */
@@ -153,7 +152,8 @@ bool __wrap_mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32
     return __real_mempool_seen_from(pool, id, slot) && !without("seen-transactions");
 }
 
-/* ---- the rules, one by one: what breaks the named one, B3-timestamp-backwards, is let pass ---- */
+/* ---- the rules, one by one: what breaks the named one, B3-timestamp-backwards, is let pass ----
+ */
 
 enum rule __real_rule_check_block(const struct block_view *block, const struct parent_view *parent,
                                   const struct chain_params *params, uint64_t now_s, int body);
