@@ -1,5 +1,6 @@
 /* The door: see node.h. One function takes every event, the rooms behind it queue actions, one
  * function gives them out. Nothing in here re-enters. */
+#include "core/gossip/bans.h"
 #include "core/node_impl.h"
 #include "core/peer/dialer.h"
 
@@ -88,6 +89,7 @@ static void on_timer(struct vn_node *node)
         case TIMER_MINE:
         case TIMER_EXPIRE:
         case TIMER_STORE:
+        case TIMER_FETCH:
         case TIMER_KINDS:
             gossip_on_timer(&node->gossip, (enum timer_kind)timer->kind);
             break;
@@ -100,7 +102,7 @@ static void on_clock(struct vn_node *node, uint64_t wall_ns)
     uint64_t was_ns = net_wall_ns(&node->net);
     node->net.wall_ns = wall_ns;
     node->net.wall_at_ns = node->net.now_ns;
-    persist_on_clock(&node->gossip, was_ns);
+    bans_on_clock(&node->gossip, was_ns);
 }
 
 static void dispatch(struct vn_node *node, const struct vn_event *event)

@@ -2,6 +2,7 @@
 #include "core/gossip/gossip.h"
 
 #include "core/crypto/sha256.h"
+#include "core/gossip/bans.h"
 #include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 
@@ -42,7 +43,7 @@ void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
     own_deinit(g);
-    mem_free(g->bans_pending);
+    bans_durable(g);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);
@@ -95,6 +96,9 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
         break;
     case TIMER_STORE:
         persist_on_timer(g);
+        break;
+    case TIMER_FETCH:
+        sync_run(g);
         break;
     case TIMER_PEER:
     case TIMER_DIAL:

@@ -103,8 +103,6 @@ void persist_start(struct gossip *g); /* begins to LOAD; goes online when done *
 void persist_on_loaded(struct gossip *g, const struct vn_event *event);
 void persist_on_timer(struct gossip *g); /* the pause after a failure is over */
 void persist_on_stored(struct gossip *g, uint32_t status);
-/* The wall clock was set from was_ns to what it reads now. */
-void persist_on_clock(struct gossip *g, uint64_t was_ns);
 /* The best chain changed from `height` upwards. */
 void persist_mark(struct gossip *g, uint64_t height);
 /* Puts what has gathered into one STORE; called at the end of every step. */

@@ -67,7 +67,7 @@ void on_new_transaction(struct gossip *g, struct peer *peer, const struct tx_vie
 {
     if (mempool_has(g->pool, tx->tx_id)) {
         if (mempool_seen_from(g->pool, tx->tx_id, peer->slot))
-            net_score(g->net, peer, SCORE_DUPLICATE);
+            net_score(g->net, peer, SCORE_DUPLICATE_TX);
         return;
     }
     enum rule rule = check(g, tx, payload, used);

@@ -4,10 +4,8 @@
  * online, so a disk that cannot be read keeps it off, and is asked again. While running, changes of
  * the best chain gather during a step and leave as one atomic batch; at most PENDING_MAX batches
  * are under way, so that a slow disk makes batches larger instead of queues longer. A failed batch
- * is tried again after a pause: the node goes on, and loses at most what was never acknowledged.
- *
- * Bans run by the node's own time; the store has their ends by the wall clock, and is told again
- * when that is set. */
+ * is tried again after a pause: the node goes on, and loses at most what was never acknowledged. */
+#include "core/gossip/bans.h"
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
@@ -17,13 +15,6 @@
 #define RETRY_NS      UINT64_C(1000000000)
 #define LOAD_BYTES    (UINT64_C(4) << 20)
 #define ADDR_KEY_SIZE 19u
-#define BAN_KEY_SIZE  32u
-
-/* At most so much is left of a ban whose record does not tell when it was said. */
-#define BAN_MAX_NS (UINT64_C(31536000) * 1000000000)
-
-/* A jump of the wall clock from which on the times in the store are put right. */
-#define CLOCK_JUMP_NS (UINT64_C(60) * 1000000000)
 
 static void load_more(struct gossip *g, enum vn_load_op op, uint64_t from)
 {
@@ -64,38 +55,6 @@ static bool load_addr(struct gossip *g, struct vn_slice slice)
     return true;
 }
 
-/* What is left of a ban that was said at wall time `said` to end at `until`. A clock that went back
- * since then does not make it longer than it was; one that went far ahead cannot be told from a
- * node that was off for long, and ends it. */
-static uint64_t ban_left_ns(uint64_t said, uint64_t until, uint64_t wall_ns)
-{
-    uint64_t from = wall_ns > said ? wall_ns : said;
-    return until > from ? until - from : 0;
-}
-
-static bool load_ban(struct gossip *g, struct vn_slice slice)
-{
-    const uint8_t *record = vn_slice_data(slice);
-    struct net *net = g->net;
-    if (slice.len != 8 + BAN_KEY_SIZE && slice.len != 8 + BAN_KEY_SIZE + 8)
-        return false;
-    uint64_t until = get_be64(record);
-    uint64_t said = until > BAN_MAX_NS ? until - BAN_MAX_NS : 0;
-    if (slice.len == 8 + BAN_KEY_SIZE + 8)
-        said = get_be64(record + 8 + BAN_KEY_SIZE);
-    uint64_t left_ns = ban_left_ns(said, until, net_wall_ns(net));
-    if (left_ns == 0) { /* over: who never comes back would stay for ever */
-        net_store_ban(net, record + 8);
-        return true;
-    }
-    struct reputation *rep = scores_get(&net->scores, record + 8);
-    if (rep && rep->banned_until_ns == 0) {
-        net->shamed = true;
-        score_set_ban(&net->scores, rep, add_sat(net->now_ns, left_ns), net->now_ns);
-    }
-    return true;
-}
-
 static bool load_one(struct gossip *g, struct vn_slice slice)
 {
     switch ((enum vn_load_op)g->load_stage) {
@@ -104,7 +63,8 @@ static bool load_one(struct gossip *g, struct vn_slice slice)
     case VN_LOAD_ADDRS:
         return load_addr(g, slice);
     case VN_LOAD_BANS:
-        return load_ban(g, slice);
+        bans_load(g, slice);
+        return true;
     }
     return false;
 }
@@ -181,50 +141,6 @@ void persist_mark(struct gossip *g, uint64_t height)
         gather_blocks(g);
 }
 
-/* ---- bans ---- */
-
-/* A batch leaves: remembers whose bans it tells of. */
-static void bans_note(struct gossip *g, const struct vn_store_item *items, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (items[i].op != VN_STORE_BAN)
-            continue;
-        if (g->bans_pending_count == g->bans_pending_capacity) {
-            g->bans_pending_capacity = g->bans_pending_capacity ? g->bans_pending_capacity * 2 : 4;
-            g->bans_pending =
-                mem_resize(g->bans_pending, g->bans_pending_capacity, sizeof *g->bans_pending);
-        }
-        memcpy(g->bans_pending[g->bans_pending_count++], items[i].key, BAN_KEY_SIZE);
-    }
-}
-
-static void bans_forget(struct gossip *g)
-{
-    mem_free(g->bans_pending);
-    g->bans_pending = NULL;
-    g->bans_pending_count = g->bans_pending_capacity = 0;
-}
-
-/* A failed batch is not kept; what it may have told of bans, imposed or lifted, is told again as it
- * stands now. Addresses come again by themselves. */
-static void bans_tell_again(struct gossip *g)
-{
-    for (uint32_t i = 0; i < g->bans_pending_count; i++)
-        net_store_ban(g->net, g->bans_pending[i]);
-    bans_forget(g);
-}
-
-void persist_on_clock(struct gossip *g, uint64_t was_ns)
-{
-    uint64_t is_ns = net_wall_ns(g->net);
-    uint64_t jump_ns = is_ns > was_ns ? is_ns - was_ns : was_ns - is_ns;
-    if (g->loading || jump_ns < CLOCK_JUMP_NS || g->net->scores.bans == 0)
-        return;
-    for (const struct reputation *rep = g->net->scores.first; rep; rep = rep->next)
-        if (rep->banned_until_ns != 0)
-            net_store_ban(g->net, rep->key);
-}
-
 void persist_on_stored(struct gossip *g, uint32_t status)
 {
     if (g->store_pending == 0)
@@ -238,7 +154,7 @@ void persist_on_stored(struct gossip *g, uint32_t status)
     }
     if (g->store_pending == 0) {
         g->store_pending_from = VN_NEVER;
-        bans_forget(g);
+        bans_durable(g);
     }
 }
 
@@ -256,7 +172,7 @@ void persist_flush(struct gossip *g)
     struct action_entry *action = net_push_action(net, VN_ACT_STORE, net->next_token++);
     action->items = net->store_items;
     action->item_count = net->store_count;
-    bans_note(g, net->store_items, net->store_count);
+    bans_leave(g, net->store_items, net->store_count);
     net->store_items = NULL;
     net->store_count = net->store_capacity = 0;
     g->store_pending++;

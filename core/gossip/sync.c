@@ -17,7 +17,7 @@ void sync_init(struct sync *sync)
 
 void sync_deinit(struct gossip *g)
 {
-    fetch_drop_all(&g->sync);
+    fetch_drop_all(g);
 }
 
 static void tell(struct gossip *g, uint64_t link, const char *what, uint64_t a, uint64_t b)
@@ -103,7 +103,7 @@ void sync_finish(struct gossip *g)
 {
     struct sync *sync = &g->sync;
     const struct peer *leader = net_find(g->net, sync->leader);
-    fetch_drop_all(sync);
+    fetch_drop_all(g);
     sync->state = SYNC_IDLE;
     tell(g, sync->leader, "done", chain_height(g->chain), sync->target);
     if (chain_height(g->chain) > sync->started_at)
@@ -127,7 +127,7 @@ void sync_abort(struct gossip *g, const char *why)
 
 void sync_relocate(struct gossip *g)
 {
-    fetch_drop_all(&g->sync);
+    fetch_drop_all(g);
     struct peer *helper = g->sync.helper ? net_find(g->net, g->sync.helper) : NULL;
     if (helper && !helper->off_chain)
         helper->off_chain = true; /* what came before was not of the leader's chain */

@@ -13,7 +13,7 @@ void fetch_run(struct gossip *g);
 void fetch_give_back(struct sync *sync, uint64_t link);
 /* ... since the wait for it ended: from now on less is asked for at once. */
 void fetch_too_slow(struct sync *sync, uint64_t link);
-void fetch_drop_all(struct sync *sync);
+void fetch_drop_all(struct gossip *g);
 
 /* sync.c's side of it. */
 void sync_finish(struct gossip *g);

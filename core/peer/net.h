@@ -22,6 +22,7 @@ enum timer_kind {
     TIMER_MINE,
     TIMER_EXPIRE,
     TIMER_STORE,
+    TIMER_FETCH,
     TIMER_KINDS
 };
 

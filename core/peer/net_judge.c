@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#define NS_PER_S         UINT64_C(1000000000)
+#define ANSWER_PACE      16384u /* bytes a second of an unfinished answer that is worth its time */
+#define ANSWER_WAITS_MAX 4u     /* waits in all that such an answer gets */
+
 void net_score(struct net *net, struct peer *peer, enum score_event event)
 {
     if (!peer->rep)
@@ -193,6 +197,16 @@ static void send_ping(struct net *net, struct peer *peer)
     net_send_msg(net, peer, &msg, LANE_CONTROL);
 }
 
+/* A big answer on a thin line outlasts the wait: while it comes in at a fair pace, asking again
+ * would only have it sent twice. Bounded, so that nobody holds a request by trickling. */
+static bool answer_is_coming(const struct net *net, const struct peer *peer,
+                             const struct request *request)
+{
+    uint64_t waited_ns = net->now_ns - request->sent_ns;
+    return waited_ns < ANSWER_WAITS_MAX * net->cfg.response_timeout_ns &&
+           peer->framer.part.len >= waited_ns / NS_PER_S * ANSWER_PACE;
+}
+
 static uint32_t requests_due(struct net *net, struct peer *peer)
 {
     uint32_t due = 0;
@@ -200,6 +214,10 @@ static uint32_t requests_due(struct net *net, struct peer *peer)
         struct request *request = &peer->requests[kind];
         if (request->deadline_ns > net->now_ns || !request_open(request))
             continue;
+        if (answer_is_coming(net, peer, request)) {
+            request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
+            continue;
+        }
         request->deadline_ns = VN_NEVER;
         request->abandoned++;
         request->timeouts++;

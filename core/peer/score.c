@@ -20,6 +20,7 @@ static const struct {
     [SCORE_INVALID_TX] = {-10, true, "invalid-transaction"},
     [SCORE_VIOLATION] = {-50, true, "protocol-violation"},
     [SCORE_DUPLICATE] = {-2, true, "duplicate-data"},
+    [SCORE_DUPLICATE_TX] = {-2, false, "duplicate-transaction"},
     [SCORE_SLOW_RESPONSE] = {-1, false, "slow-response"},
     [SCORE_CONNECTION_FAILURE] = {-5, false, "connection-failure"},
     [SCORE_TIMEOUT] = {-2, false, "timeout"},

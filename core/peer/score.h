@@ -3,9 +3,9 @@
  * section 6.
  *
  * Two sorts of deductions. Evidence is what only a faulty or hostile peer does (an invalid block, a
- * violation, the same object twice). Weather is what a lossy or cut network does to honest peers
- * (timeouts, failures, slowness): it lowers a score to WEATHER_FLOOR at most, just above probation,
- * so that no storm ever bans anybody.
+ * violation, the same block twice). Weather is what a lossy or cut network does to honest peers
+ * (timeouts, failures, slowness, a transaction that was forgotten and comes again): it lowers a
+ * score to WEATHER_FLOOR at most, just above probation, so that no storm ever bans anybody.
  *
  * A score goes back towards 0, half of the way in each half-life, in steps of a sixteenth of it;
  * each step rounds towards 0, so that in the end it is 0. It is worked out from the time when it is
@@ -33,7 +33,8 @@ enum score_event {
     SCORE_INVALID_BLOCK,
     SCORE_INVALID_TX,
     SCORE_VIOLATION,
-    SCORE_DUPLICATE,
+    SCORE_DUPLICATE,    /* a block */
+    SCORE_DUPLICATE_TX, /* weather: what an honest peer remembers of old ones is bounded */
     SCORE_SLOW_RESPONSE,
     SCORE_CONNECTION_FAILURE,
     SCORE_TIMEOUT,

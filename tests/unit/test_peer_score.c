@@ -22,7 +22,7 @@ static const struct {
     {SCORE_INVALID_BLOCK, -100, true}, {SCORE_INVALID_TX, -10, true},
     {SCORE_VIOLATION, -50, true},      {SCORE_DUPLICATE, -2, true},
     {SCORE_SLOW_RESPONSE, -1, false},  {SCORE_CONNECTION_FAILURE, -5, false},
-    {SCORE_TIMEOUT, -2, false},
+    {SCORE_TIMEOUT, -2, false},        {SCORE_DUPLICATE_TX, -2, false},
 };
 
 static void test_score_points_are_those_of_the_protocol(void **state)
