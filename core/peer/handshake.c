@@ -30,11 +30,8 @@ static void learn_identity(struct net *net, struct peer *peer, const struct msg 
     peer->id_below_ours = order < 0 || (order == 0 && id.len < ours);
     peer_set_names(peer, id.data, id.len, version.data, version.len);
     learn_listen(peer, &msg->u.handshake.listen);
-    if (!peer->rep) {
-        peer->rep = scores_get(&net->scores, peer->id_hash);
-        if (peer->rep)
-            peer->rep->users++;
-    }
+    if (!peer->rep)
+        net_identify(net, peer, peer->id_hash);
 }
 
 /* ---- a second connection (rule 10) ---- */

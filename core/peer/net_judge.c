@@ -30,6 +30,33 @@ void net_score(struct net *net, struct peer *peer, enum score_event event)
         net_ban(net, peer->rep, net->cfg.ban_ns);
 }
 
+void net_identify(struct net *net, struct peer *peer, const uint8_t key[32])
+{
+    peer->rep = scores_get(&net->scores, key);
+    if (!peer->rep)
+        return;
+    peer->rep->users++;
+    if (peer->rep->limits)
+        limits_inherit(&peer->limits, peer->rep->limits);
+}
+
+void net_unidentify(struct net *net, struct peer *peer)
+{
+    struct reputation *rep = peer->rep;
+    peer->rep = NULL; /* the shell outlives its hold on the entry */
+    if (!rep)
+        return;
+    rep->users--;
+    if (!limits_owing(&peer->limits, net->now_ns)) {
+        mem_free(rep->limits);
+        rep->limits = NULL;
+        return;
+    }
+    if (!rep->limits)
+        rep->limits = mem_new(1, sizeof *rep->limits);
+    *rep->limits = peer->limits;
+}
+
 int32_t net_score_of(const struct net *net, const struct reputation *rep)
 {
     return rep ? score_at(rep, net->now_ns, net->cfg.score_half_life_ns) : 0;
