@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HOOK_STEPS     1000
+#define MANY_ARGUMENTS 256
 #define BYTES_PER_STEP 256u /* what an instruction may allocate for the price of one step */
 
 const char sandbox_wait_key = 'w';
@@ -153,11 +154,22 @@ static void check_limits(struct sandbox *s, lua_State *L)
         limit_raise(L);
 }
 
+/* What an instruction costs: in a function with very many arguments (...) each may copy them all.
+ */
+static int64_t price(lua_State *L, const lua_Debug *ar)
+{
+    int64_t steps = 1;
+    for (int n = MANY_ARGUMENTS; lua_getlocal(L, ar, -n); n *= 2) {
+        lua_pop(L, 1);
+        steps = n / MANY_ARGUMENTS * 4;
+    }
+    return steps;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
     struct sandbox *s = sandbox_of(L);
-    s->steps_left -= HOOK_STEPS;
+    s->steps_left -= HOOK_STEPS * price(L, ar);
     check_limits(s, L);
 }
 
@@ -189,6 +201,13 @@ void sandbox_check(lua_State *L, int status)
 {
     if (sandbox_limit(sandbox_of(L), status))
         limit_raise(L);
+}
+
+void sandbox_refuse(lua_State *L, const char *text)
+{
+    char place[SANDBOX_PLACE] = "";
+    place_of(L, place, sizeof place);
+    limit_note(sandbox_of(L), place, text);
 }
 
 static bool has_position(const char *text)
@@ -298,6 +317,7 @@ bool sandbox_compile(lua_State *L, const struct source *source)
 static int open_libraries(lua_State *L)
 {
     sandbox_open_base(L);
+    sandbox_open_collector(L);
     sandbox_open_coroutine(L);
     sandbox_open_math(L);
     sandbox_open_string(L);
@@ -337,7 +357,8 @@ bool sandbox_open(struct sandbox *s, uint64_t memory_max, uint64_t steps_max,
 
 void sandbox_close(struct sandbox *s)
 {
-    if (s->L)
-        lua_close(s->L);
+    lua_State *L = s->L;
     s->L = NULL;
+    if (L)
+        lua_close(L);
 }

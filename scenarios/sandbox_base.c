@@ -298,35 +298,14 @@ static int base_next(lua_State *L)
     return 2;
 }
 
-static int base_setmetatable(lua_State *L)
-{
-    int type = lua_type(L, 2);
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
-        sandbox_error(L, "cannot change a protected metatable");
-    static const char *const refused[] = {"__gc", "__mode"};
-    for (size_t i = 0; type == LUA_TTABLE && i < 2; i++) {
-        lua_pushstring(L, refused[i]);
-        if (lua_rawget(L, 2) != LUA_TNIL)
-            sandbox_error(L,
-                          "%s is not available (a run may not depend on the garbage collector); "
-                          "clear the value yourself when it is done",
-                          refused[i]);
-        lua_pop(L, 1);
-    }
-    lua_settop(L, 2);
-    lua_setmetatable(L, 1);
-    return 1;
-}
-
 /* ---- modules ---- */
 
 static int base_require(lua_State *L)
 {
     struct sandbox *s = sandbox_of(L);
-    const char *name = luaL_checkstring(L, 1);
-    if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    if (len == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != len)
         sandbox_error(L,
                       "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
                       "_ and -; got \"%s\"",
@@ -343,12 +322,18 @@ static int base_require(lua_State *L)
         s->sources ? sources_module(s->sources, name, why, sizeof why) : NULL;
     if (!source)
         sandbox_error(L, "require: %s", s->sources ? why : "there is no folder of modules");
-    lua_pushlightuserdata(L, s);
-    lua_setfield(L, modules, name);
     if (!sandbox_compile(L, source))
         lua_error(L);
+    lua_pushlightuserdata(L, s);
+    lua_setfield(L, modules, name);
     lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
+    int status = sandbox_call(L, 1, 1);
+    sandbox_check(L, status);
+    if (status != LUA_OK) { /* it may be required again, and says the same again */
+        lua_pushnil(L);
+        lua_setfield(L, modules, name);
+        return lua_error(L);
+    }
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_pushboolean(L, 1);
@@ -398,13 +383,8 @@ static int undefined_global(lua_State *L)
 void sandbox_open_base(lua_State *L)
 {
     static const luaL_Reg own[] = {
-        {"tostring", base_tostring},
-        {"print", base_print},
-        {"pairs", base_pairs},
-        {"next", base_next},
-        {"require", base_require},
-        {"setmetatable", base_setmetatable},
-        {NULL, NULL},
+        {"tostring", base_tostring}, {"print", base_print},     {"pairs", base_pairs},
+        {"next", base_next},         {"require", base_require}, {NULL, NULL},
     };
     static const char *const kept[] = {"assert",   "error",    "getmetatable", "ipairs",
                                        "rawequal", "rawget",   "rawlen",       "rawset",
