@@ -19,7 +19,7 @@ static void withstand(const struct attack *attacks, size_t count)
         if (clock() - began > 20 * CLOCKS_PER_SEC)
             fail_msg("takes too long: %s", attacks[i].text);
         lua_gc(box.L, LUA_GCCOLLECT);
-        expect("local t = {} for i = 1, 10 do t[i] = i * i end return #t .. tostring(t[10])",
+        expect("local t = {} for i = 1, 10 do t[i] = i * i end return #t .. t[10]",
                "10100");
     }
 }
@@ -146,11 +146,11 @@ static void test_memory_cannot_be_had_by_other_ways(void **state)
         {"local t = {} for i = 1, 1e9 do t[i] = coroutine.create(print) end", "limit: ", ""},
         {"local t = {} for i = 1, 1e9 do t['k' .. i] = i end", "limit: ", ""},
         {"local t = {} for i = 1, 1e9 do t = { t } end", "limit: ", ""},
-        {"local s = 'x' for i = 1, 99 do s = s:gsub('.', '%0%0') end", "limit: ", "32 MiB"},
+        {"local s = 'x' for i = 1, 99 do s = s:gsub('.', '%0%0') end", "limit: ", ""},
         {"return table.unpack({}, 1, 1 << 24)", "error: t.lua:1: ", "too many results"},
         {"return table.unpack({}, math.mininteger, math.maxinteger)",
          "error: t.lua:1: ", "too many results"},
-        {"return (('x'):rep(1 << 21)):byte(1, -1)", "error: ", "string slice too long"},
+        {"return (('x'):rep(1 << 21)):byte(1, -1)", "", "t.lua:1: "},
         {"return string.char(table.unpack((function() local t = {} for i = 1, 300000 do t[i] = 65 "
          "end return t end)())):len()",
          "300000", ""},
@@ -281,7 +281,7 @@ static void test_error_values_and_names_of_the_script_do_no_harm(void **state)
          "1", ""},
         {"return next({}, 'none')", "nil", ""},
         {"return rawlen(5)", "error: ", "table or string expected"},
-        {"return ipairs()", "error: ", "table expected"},
+        {"return ipairs()", "error: ", "value expected"},
     };
     WITHSTAND(attacks);
 }
