@@ -2,6 +2,7 @@
  * caught), or the script makes an ordinary error (a Lua error with file and line). */
 #include "scenarios/sandbox.h"
 
+#include "scenarios/concat.h"
 #include "scenarios/scan.h"
 
 #include <lualib.h>
@@ -297,6 +298,23 @@ int sandbox_wait(lua_State *L, const char *what, lua_KContext ctx, lua_KFunction
     return lua_yieldk(L, 1, ctx, k);
 }
 
+/* Puts the chunk with guarded operands of .. in the place of the one on top of the stack. */
+static bool compile_concat(lua_State *L, const struct source *source)
+{
+    size_t len;
+    char *text = concat_rewrite(source->text, source->len, &len);
+    if (!text)
+        return true;
+    lua_pop(L, 1);
+    int status = luaL_loadbufferx(L, text, len, source->chunk, "t");
+    free(text);
+    if (status == LUA_OK)
+        return true;
+    lua_pushfstring(L, "%s; use string.format or table.concat for so many parts",
+                    lua_tostring(L, -1));
+    return false;
+}
+
 bool sandbox_compile(lua_State *L, const struct source *source)
 {
     if (luaL_loadbufferx(L, source->text, source->len, source->chunk, "t") != LUA_OK) {
@@ -308,7 +326,7 @@ bool sandbox_compile(lua_State *L, const struct source *source)
     char why[256];
     int line = 0;
     if (scan_text(source->text, source->len, &line, why, sizeof why))
-        return true;
+        return compile_concat(L, source);
     lua_pop(L, 1);
     lua_pushfstring(L, "%s:%d: %s", source->chunk + 1, line, why);
     return false;

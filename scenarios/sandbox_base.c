@@ -2,6 +2,7 @@
  * others an error that tells the way out. */
 #include "scenarios/sandbox.h"
 
+#include "scenarios/concat.h"
 #include "scenarios/options.h"
 
 #include <lualib.h>
@@ -360,10 +361,31 @@ static const struct {
     {"warn", "use log(text)"},
 };
 
+/* What each operand of .. passes through: the value, and what the text calls it or nothing. Nil and
+ * booleans are refused here, where their name is known, even beside an object that could take them.
+ */
+static int concat_operand(lua_State *L)
+{
+    int type = lua_type(L, 1);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNONE)
+        sandbox_error(L, "attempt to concatenate a %s value%s%s%s",
+                      type == LUA_TNONE ? "nil" : luaL_typename(L, 1), *name ? " (" : "", name,
+                      *name ? ")" : "");
+    if (type == LUA_TNUMBER)
+        sandbox_plain_arguments(L);
+    lua_settop(L, 1);
+    return 1;
+}
+
 /* __index of the globals: a name that was never given a value is nearly always a typing error. */
 static int undefined_global(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    if (strcmp(name, CONCAT_NAME) == 0) {
+        lua_pushcfunction(L, concat_operand);
+        return 1;
+    }
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         if (strcmp(name, absent[i].name) == 0)
             sandbox_error(L, "%s is not available in a scenario: %s", name, absent[i].instead);

@@ -204,6 +204,54 @@ static void test_nan_prints_one_way(void **state)
            "nannannan");
 }
 
+static void test_concatenation_makes_one_text_of_nan(void **state)
+{
+    (void)state;
+    expect("local z = 0 return z / z .. ' ' .. -(z / z)", "nan nan");
+    expect("local n = 0 n = n / n local t = { n = n, f = function() return -n end } "
+           "return 'a' .. n .. t.n .. t.f() .. t['n'] .. (n) .. -n + 1 .. n * 2 - 1",
+           "anannannannannannannan");
+    expect("local n = 0 n = n / n local s = '' for _, v in ipairs { n, -n } do s = s .. v end "
+           "return #(s .. n)",
+           "9");
+    expect("local function f(...) return ... .. '' end return f(0 / 0, 1)", "nan");
+}
+
+static void test_concatenation_is_lua_s_own_in_all_else(void **state)
+{
+    (void)state;
+    expect("return 1 .. 2 .. 'x' .. 1.5 .. -3 // 2 * 2", "12x1.5-4");
+    expect("return 'a' .. 'b' == 'ab' and 2 .. 3 < '3' and not ('a' .. 1 == 'a')", "true");
+    expect("local t = { [ 'a' .. 1 ] = 'v' .. 2 } return t.a1 .. #t.a1 .. ~1", "v22-2");
+    expect("local t = {} t.x = 'a' t.y = t.x .. 'b' local z = t.y .. t.x return z", "aba");
+    expect("local function f(...) return 'n' .. select('#', ...) end return f(f() .. 1, nil)",
+           "n2");
+    expect("local s = '' for i = 1, 3 do if i ~= 2 then s = s .. i end end "
+           "while #s < 5 do s = s .. 'w' end repeat s = s .. '!' until #s > 6 return s",
+           "13www!!");
+    expect("local m = { __concat = function(a, b) return 'C' end, __add = function() end } "
+           "local o = setmetatable({}, m) return o .. 'x' .. (1 .. o) .. (o .. o)",
+           "C");
+    expect("local function f() return 1, 2 end local a <const> = 'k' "
+           "return a .. f() .. (function() return 'g' .. 1 end)() .. [[]] .. \"\" .. ('x'):rep(2)",
+           "k1g1xx");
+    expect("local _ENV = { s = 'own' } return s .. (t or 1)", "own1");
+    expect("goto over ::back:: do return 'x' .. y end ::over:: y = 7 goto back", "x7");
+}
+
+static void test_concatenation_names_what_is_nil(void **state)
+{
+    (void)state;
+    expect("local name\nlocal s = 'a' .. name",
+           "error: t.lua:2: attempt to concatenate a nil value (name)");
+    expect("local t = {} return t.user.name .. '!'",
+           "error: t.lua:1: attempt to index a nil value (field 'user')");
+    expect("local t = {} return 'a' .. t.name",
+           "error: t.lua:1: attempt to concatenate a nil value (t.name)");
+    expect_part("return 'a' .. {}", "error: t.lua:1: ", "concatenate a table value");
+    expect_part("return 1 .. (true)", "error: t.lua:1: ", "concatenate a boolean value");
+}
+
 static void test_nan_packs_one_way(void **state)
 {
     (void)state;
@@ -340,6 +388,9 @@ int main(void)
         T(test_sort_is_stable_and_survives_any_order_function),
         T(test_tostring_shows_no_address),
         T(test_nan_prints_one_way),
+        T(test_concatenation_makes_one_text_of_nan),
+        T(test_concatenation_is_lua_s_own_in_all_else),
+        T(test_concatenation_names_what_is_nil),
         T(test_nan_packs_one_way),
         T(test_random_comes_from_the_seed),
         T(test_math_is_exact),
