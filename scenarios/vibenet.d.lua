@@ -185,6 +185,7 @@ local Net = {}
 ---@field version? string at most 31 bytes [0.1.0]
 ---@field uplink? vibenet.Rate of the whole host [0]
 ---@field downlink? vibenet.Rate of the whole host [0]
+---@field skew? vibenet.Distribution seconds that wall clocks are off; drawn sizes are ahead or behind [0]
 ---@field config? vibenet.ConfigOptions
 
 ---Options of `net:spawn config`.
@@ -218,6 +219,22 @@ local Net = {}
 ---@field outbox_soft? integer bytes per link: above it transactions are shed [1 MiB]
 ---@field outbox_hard? integer bytes per link: above it the link ends [24 MiB]
 ---@field cached_blocks? integer newest bodies kept in memory [1024]
+---@field peer_bytes_max? integer bytes pooled of what one link brought [16 MiB]
+---@field score_half_life? vibenet.Time 0: scores stay [3600 s]
+---@field max_pending? integer accepted links in their handshake, 1..10000 [16]
+---@field max_inbound_per_ip? integer 0: no limit [8]
+---@field accept_rate? integer links a second from one IP address; 0: no limit [2]
+---@field accept_burst? integer links [64]
+---@field ping_rate? integer a second [1000]
+---@field ping_burst? integer [10000]
+---@field block_rate? integer bytes/s of NewBlock [2 MiB]
+---@field block_burst? integer bytes [64 MiB]
+---@field tx_rate? integer bytes/s of NewTransaction [2 MiB]
+---@field tx_burst? integer bytes [32 MiB]
+---@field serve_rate? integer bytes/s of answers [8 MiB]
+---@field serve_burst? integer bytes [64 MiB]
+---@field unasked_rate? integer bytes/s of answers nobody asked for [64 KiB]
+---@field unasked_burst? integer bytes [16 MiB]
 
 ---Options of `net:partition`.
 ---@class vibenet.PartitionOptions
@@ -425,6 +442,43 @@ function Node:kill() end
 ---It comes back.
 ---@param options? vibenet.RestartOptions
 function Node:restart(options) end
+
+---It stands still, as after SIGSTOP.
+function Node:pause() end
+
+function Node:resume() end
+
+---@return boolean
+function Node:paused() end
+
+---Options of `skew`.
+---What is left out is right.
+---@class vibenet.SkewOptions
+---@field by? number seconds off, both signs, to 1e9 [0]
+---@field drift? number parts per million, -1e6 (stands still) to 1e6 [0]
+---@field jump? number seconds more at each jump
+---@field jump_every? vibenet.Time 1 ms or more
+
+---Its wall clock is off from now on; 0 or "right": right again.
+---@param skew number|"right"|vibenet.SkewOptions
+function Node:skew(skew) end
+
+---Options of `disk`.
+---@class vibenet.DiskOptions
+---@field latency? vibenet.Distribution seconds of each STORE and LOAD [1 ms]
+---@field slow? number factor 1..1e6 [1]
+---@field fail? number share of requests that fail, 0..1 [0]
+---@field fail_stores? number the same, of STOREs [0]
+---@field fail_loads? number the same, of LOADs [0]
+---@field full? boolean every STORE fails [false]
+---@field hang? boolean nothing completes [false]
+---@field torn? number chance that a kill leaves a part of a STORE, 0..1 [0]
+---@field lie? integer STOREs called durable too early, 0..1000 [0]
+---@field corrupt? number chance of one wrong bit in what is read, 0..1 [0]
+
+---Its disk is bad until it is good again: {} or "good".
+---@param disk "good"|vibenet.DiskOptions
+function Node:disk(disk) end
 
 -- ---- scripted peers ----
 
