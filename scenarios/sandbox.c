@@ -171,7 +171,17 @@ static void on_count(lua_State *L, lua_Debug *ar)
 {
     struct sandbox *s = sandbox_of(L);
     s->steps_left -= HOOK_STEPS * price(L, ar);
+    if (lua_gethookcount(L) != HOOK_STEPS) /* it came at once, for sandbox_refuse */
+        lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_STEPS);
     check_limits(s, L);
+}
+
+void sandbox_refuse(lua_State *L, const char *text)
+{
+    char place[SANDBOX_PLACE] = "";
+    place_of(L, place, sizeof place);
+    limit_note(sandbox_of(L), place, text);
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
 }
 
 void sandbox_charge(lua_State *L, uint64_t steps)
@@ -202,13 +212,6 @@ void sandbox_check(lua_State *L, int status)
 {
     if (sandbox_limit(sandbox_of(L), status))
         limit_raise(L);
-}
-
-void sandbox_refuse(lua_State *L, const char *text)
-{
-    char place[SANDBOX_PLACE] = "";
-    place_of(L, place, sizeof place);
-    limit_note(sandbox_of(L), place, text);
 }
 
 static bool has_position(const char *text)

@@ -69,7 +69,7 @@ void sandbox_check(lua_State *L, int status);
 /* The same without raising: true if a limit is hit. */
 bool sandbox_limit(struct sandbox *s, int status);
 
-/* Ends the script as a limit does, soon after, from where nothing can be raised. */
+/* Ends the script as a limit does, at its next instruction, from where nothing can be raised. */
 void sandbox_refuse(lua_State *L, const char *text);
 
 /* Raises the limit of memory at once. */

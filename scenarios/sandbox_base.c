@@ -113,6 +113,7 @@ static int base_print(lua_State *L)
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
+    sandbox_charge(L, lua_rawlen(L, -1) / 16);
     if (s->print)
         s->print(s, lua_tostring(L, -1));
     return 0;
