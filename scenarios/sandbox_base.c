@@ -302,22 +302,16 @@ static int base_next(lua_State *L)
 
 /* ---- modules ---- */
 
-static int base_require(lua_State *L)
+void sandbox_require(lua_State *L, const char *name)
 {
     struct sandbox *s = sandbox_of(L);
-    size_t len;
-    const char *name = luaL_checklstring(L, 1, &len);
-    if (len == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != len)
-        sandbox_error(L,
-                      "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
-                      "_ and -; got \"%s\"",
-                      name);
     lua_getfield(L, LUA_REGISTRYINDEX, "sandbox.modules");
     int modules = lua_gettop(L);
     if (lua_getfield(L, modules, name) != LUA_TNIL) {
         if (lua_islightuserdata(L, -1))
             sandbox_error(L, "require: module \"%s\" requires itself", name);
-        return 1;
+        lua_remove(L, modules);
+        return;
     }
     char why[300];
     const struct source *source =
@@ -328,13 +322,13 @@ static int base_require(lua_State *L)
         lua_error(L);
     lua_pushlightuserdata(L, s);
     lua_setfield(L, modules, name);
-    lua_pushvalue(L, 1);
+    lua_pushstring(L, name);
     int status = sandbox_call(L, 1, 1);
     sandbox_check(L, status);
     if (status != LUA_OK) { /* it may be required again, and says the same again */
         lua_pushnil(L);
         lua_setfield(L, modules, name);
-        return lua_error(L);
+        lua_error(L);
     }
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
@@ -342,6 +336,22 @@ static int base_require(lua_State *L)
     }
     lua_pushvalue(L, -1);
     lua_setfield(L, modules, name);
+    lua_replace(L, modules);
+    lua_settop(L, modules);
+}
+
+static int base_require(lua_State *L)
+{
+    static const char own[] = "behaviours/"; /* those of the program itself */
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    const char *stem = strncmp(name, own, sizeof own - 1) == 0 ? name + sizeof own - 1 : name;
+    if (*stem == 0 || stem + strspn(stem, "abcdefghijklmnopqrstuvwxyz0123456789_-") != name + len)
+        sandbox_error(L,
+                      "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
+                      "_ and -, or behaviours/NAME of this program; got \"%s\"",
+                      name);
+    sandbox_require(L, name);
     return 1;
 }
 

@@ -245,9 +245,16 @@ local Net = {}
 ---@field on_link? fun(peer: vibenet.Peer, link: vibenet.Link, addr: string) up, dialled by either side
 ---@field on_message? fun(peer: vibenet.Peer, link: vibenet.Link, msg: vibenet.Message) without kind: not decodable
 ---@field on_bytes? fun(peer: vibenet.Peer, link: vibenet.Link, bytes: string)
+---@field play? fun(peer: vibenet.Peer) a coroutine of its own that runs from now on
 ---@field on_close? fun(peer: vibenet.Peer, link: vibenet.Link, why: string) "remote-closed", "reset" ...
 ---@field uplink? vibenet.Rate of the whole host [0]
 ---@field downlink? vibenet.Rate of the whole host [0]
+
+---A behaviour of the library, "ping-flood", or a table of the same shape, and what it takes.
+---@class vibenet.BehaviourOptions
+---@field behaviour string|table
+---@field targets? vibenet.Hosts
+---@field [string] any the behaviour's own options
 
 ---Of links made from now on: the default, or between two groups.
 ---@param options vibenet.LinkOptions
@@ -259,7 +266,7 @@ function Net:links(options) end
 ---@return vibenet.Group
 function Net:spawn(n, options) end
 
----@param options? vibenet.PeerOptions without functions it receives in turn
+---@param options? vibenet.PeerOptions|vibenet.BehaviourOptions without functions it receives in turn
 ---@return vibenet.Peer
 function Net:peer(options) end
 
@@ -522,6 +529,80 @@ function Peer:close(link) end
 ---@param msg vibenet.Message
 ---@return string
 function Peer:frame(msg) end
+
+---What comes is taken and forgotten.
+---@param link vibenet.Link
+function Peer:ignore(link) end
+
+---Whether bytes are taken from the link at all.
+---@param link vibenet.Link
+---@param on boolean
+function Peer:read(link, on) end
+
+---So far: links, bytes, messages by kind, unreadable ones, reasons of Disconnects.
+---@return { dialled: integer, up: integer, closed: integer, sent: integer, received: integer, messages: table, unreadable: integer, reasons: table }
+function Peer:counts() end
+
+---From dice of the peer's own.
+---@param lo integer
+---@param hi integer
+---@return integer
+function Peer:random(lo, hi) end
+
+---@param n integer
+---@return string
+function Peer:random_bytes(n) end
+
+---A child of the block, valid but for the fields that are given.
+---@param parent? vibenet.Block [the genesis]
+---@param fields? vibenet.Block
+---@return vibenet.Block
+function Peer:mine(parent, fields) end
+
+---A transaction, valid but for the fields that are given.
+---@param fields? vibenet.Transaction
+---@return vibenet.Transaction
+function Peer:tx(fields) end
+
+-- ---- tables of blocks and transactions ----
+
+---@class vibenet.Chain
+local Chain = {}
+
+---@type vibenet.Chain
+chain = Chain
+
+---@param b vibenet.Block
+---@return vibenet.Hash
+function Chain.hash(b) end
+
+---A copy with nonce and hash that fit.
+---@param b vibenet.Block
+---@param difficulty? integer
+---@return vibenet.Block
+function Chain.solve(b, difficulty) end
+
+---The greatest hash that fits.
+---@param difficulty integer
+---@return vibenet.Hash
+function Chain.target(difficulty) end
+
+---@param ids vibenet.Hash[]
+---@return vibenet.Hash
+function Chain.root(ids) end
+
+---@param timestamp? integer s since 1970
+---@param difficulty? integer
+---@return vibenet.Block
+function Chain.genesis(timestamp, difficulty) end
+
+---@param t vibenet.Transaction
+---@return vibenet.Hash
+function Chain.tx_id(t) end
+
+---Whole seconds since 1970, by a clock that nothing skews.
+---@return integer
+function Chain.clock() end
 
 -- ---- messages: PROTOCOL-0.1's fields; 64-bit numbers are integers of the same bits ----
 

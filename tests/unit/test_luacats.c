@@ -86,7 +86,8 @@ static void read_function(const char *name)
     if (*method == ':')
         add(&described, "%.*s:%.*s", (int)n, name, (int)name_length(method + 1), method + 1);
     else if (*method == '.')
-        add(&described, "%.*s.%.*s", (int)n, name, (int)name_length(method + 1), method + 1);
+        add(&described, isupper((unsigned char)*name) ? "%.*s:%.*s" : "%.*s.%.*s", (int)n, name,
+            (int)name_length(method + 1), method + 1);
     else
         add(&described, "%.*s", (int)n, name);
 }
