@@ -27,6 +27,11 @@ uint64_t run_now(const struct run *run)
     return run->has_world ? run->world.now_ns(run->world.self) : 0;
 }
 
+uint64_t run_wall_s(const struct run *run)
+{
+    return (run->wall_start_ns + run_now(run)) / NS_PER_S;
+}
+
 struct run *run_looking(lua_State *L, const char *what)
 {
     struct run *run = run_of(L);
@@ -110,7 +115,9 @@ bool run_command(struct run *run, uint32_t host, const struct vn_command *comman
     uint64_t token = run->world.command(run->world.self, host, command);
     run->dirty = true;
     if (token == 0) {
-        snprintf(run->reply.text, sizeof run->reply.text, "the node is not running");
+        bool paused = run->world.paused && run->world.paused(run->world.self, host);
+        snprintf(run->reply.text, sizeof run->reply.text, "the node is %s",
+                 paused ? "paused" : "not running");
         return false;
     }
     if (run->reply.token != token || run->reply.status == VN_OK)
@@ -263,6 +270,7 @@ static void make_world(struct run *run, world_maker make)
     sim_config_init(&config);
     rng_fork_seed(config.seed, run->seed, "world", 0);
     observe_init(run, &config.observer);
+    run->wall_start_ns = config.wall_start_ns;
     make(&run->world, &config);
     run->has_world = true;
 }
@@ -280,6 +288,7 @@ static void run_init(struct run *run, struct engine *engine, const struct engine
     rng_fork(&run->rng_seeds, run->seed, "seeds", 0);
     rng_fork(&run->rng_tx, run->seed, "tx", 0);
     rng_fork(&run->rng_split, run->seed, "split", 0);
+    rng_fork(&run->rng_skew, run->seed, "skew", 0);
     sim_link_params_init(&run->links);
     run->end_ns =
         options->until_ns ? options->until_ns : exact_ns_from_seconds(engine->about.duration_s);

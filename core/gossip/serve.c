@@ -144,14 +144,11 @@ static void load(struct gossip *g, struct peer *peer, uint64_t start, uint64_t e
     action->max_bytes = RANGE_BYTES_MAX;
 }
 
-/* Room for another answer: what waits is below the soft limit, or what the window takes at once;
- * and the largest answer does not lift the outbox above the hard limit. */
 static bool room(const struct gossip *g, const struct peer *peer)
 {
     const struct vn_config *cfg = &g->net->cfg;
-    uint64_t waiting = peer->outbox.lane_bytes[LANE_HISTORY];
-    return (waiting < cfg->outbox_soft || waiting < peer->window) &&
-           outbox_bytes(&peer->outbox) + FRAME_HEADER + FRAME_PAYLOAD_MAX <= cfg->outbox_hard;
+    return outbox_takes_answer(&peer->outbox, FRAME_HEADER + FRAME_PAYLOAD_MAX, peer->window,
+                               cfg->outbox_soft, cfg->outbox_hard);
 }
 
 void serve_run(struct gossip *g, struct peer *peer)
@@ -173,15 +170,15 @@ void serve_run(struct gossip *g, struct peer *peer)
     }
 }
 
-/* Is this slice the best chain's block at that height? The disk is not believed. */
+/* Is this slice the best chain's block at that height, to the byte? The disk is not believed: who
+ * is given what rotted there would punish us. */
 static bool slice_is_block_at(const struct gossip *g, struct vn_slice slice, uint64_t height)
 {
     const struct block_record *record = chain_at(g->chain, height);
     struct block_view view;
     struct reader r = reader_over(vn_slice_data(slice), slice.len);
     wire_read_block(&r, &view);
-    return record && r.ok && reader_left(&r) == 0 && view.height == height &&
-           hash_eq(view.hash, record->hash);
+    return record && r.ok && reader_left(&r) == 0 && chain_is_body(g->chain, record, &view);
 }
 
 bool serve_on_loaded(struct gossip *g, const struct vn_event *event)
