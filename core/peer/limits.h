@@ -74,6 +74,11 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
 uint64_t limits_ready_ns(const struct limits *limits, const struct vn_config *cfg,
                          enum limit_kind kind, bool probation, uint64_t now_ns);
 
+/* Is a bucket not full that a link may only wait for? Such debts outlive the link, so that a new
+ * one washes nothing off; what would be an offence does not, since others may share the address. */
+bool limits_owing(const struct limits *limits, uint64_t now_ns);
+void limits_inherit(struct limits *limits, const struct limits *from);
+
 /* "too many Pings": the offence of a kind, for people. */
 const char *limits_offence(enum limit_kind kind);
 
