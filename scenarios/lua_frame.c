@@ -264,6 +264,26 @@ static void read_tx(const struct frame_reader *f, struct tx_view *t)
     t->error = (uint32_t)field_u64(f, "error");
 }
 
+void lua_block_read(lua_State *L, int index, const char *what, struct block_view *out)
+{
+    index = lua_absindex(L, index);
+    lua_newtable(L);
+    lua_pushvalue(L, index);
+    struct frame_reader f = {.L = L, .what = what, .keep = lua_gettop(L) - 1};
+    read_block(&f, out);
+    lua_pop(L, 1);
+}
+
+void lua_tx_read(lua_State *L, int index, const char *what, struct tx_view *out)
+{
+    index = lua_absindex(L, index);
+    lua_newtable(L);
+    lua_pushvalue(L, index);
+    struct frame_reader f = {.L = L, .what = what, .keep = lua_gettop(L) - 1};
+    read_tx(&f, out);
+    lua_pop(L, 1);
+}
+
 /* blocks = { ... } of a ResponseBlockRange, encoded one after the other. */
 static void read_blocks(const struct frame_reader *f, struct msg *m)
 {

@@ -119,6 +119,9 @@ void sandbox_open_table(lua_State *L);
 /* string.find, match, gmatch and gsub into the table on top of the stack. */
 void sandbox_open_match(lua_State *L);
 
+/* Pushes what the module returned, which runs now if it has not run before. */
+void sandbox_require(lua_State *L, const char *name);
+
 /* The key order of pairs and of error messages: numbers, then strings, then booleans. Compares the
  * values at two stack indices; other types raise an error. */
 int sandbox_compare_keys(lua_State *L, int a, int b);

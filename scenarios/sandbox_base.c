@@ -322,21 +322,16 @@ static int base_setmetatable(lua_State *L)
 
 /* ---- modules ---- */
 
-static int base_require(lua_State *L)
+void sandbox_require(lua_State *L, const char *name)
 {
     struct sandbox *s = sandbox_of(L);
-    const char *name = luaL_checkstring(L, 1);
-    if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
-        sandbox_error(L,
-                      "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
-                      "_ and -; got \"%s\"",
-                      name);
     lua_getfield(L, LUA_REGISTRYINDEX, "sandbox.modules");
     int modules = lua_gettop(L);
     if (lua_getfield(L, modules, name) != LUA_TNIL) {
         if (lua_islightuserdata(L, -1))
             sandbox_error(L, "require: module \"%s\" requires itself", name);
-        return 1;
+        lua_remove(L, modules);
+        return;
     }
     char why[300];
     const struct source *source =
@@ -347,7 +342,7 @@ static int base_require(lua_State *L)
     lua_setfield(L, modules, name);
     if (!sandbox_compile(L, source))
         lua_error(L);
-    lua_pushvalue(L, 1);
+    lua_pushstring(L, name);
     lua_call(L, 1, 1);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
@@ -355,6 +350,21 @@ static int base_require(lua_State *L)
     }
     lua_pushvalue(L, -1);
     lua_setfield(L, modules, name);
+    lua_replace(L, modules);
+    lua_settop(L, modules);
+}
+
+static int base_require(lua_State *L)
+{
+    static const char own[] = "behaviours/"; /* those of the program itself */
+    const char *name = luaL_checkstring(L, 1);
+    const char *stem = strncmp(name, own, sizeof own - 1) == 0 ? name + sizeof own - 1 : name;
+    if (*stem == 0 || strspn(stem, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(stem))
+        sandbox_error(L,
+                      "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
+                      "_ and -, or behaviours/NAME of this program; got \"%s\"",
+                      name);
+    sandbox_require(L, name);
     return 1;
 }
 

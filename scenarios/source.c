@@ -3,6 +3,7 @@
 #include "scenarios/source.h"
 
 #include "core/crypto/sha256.h"
+#include "scenarios/embedded.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -107,12 +108,33 @@ static void blank_prologue(char *text, size_t len)
             text[at] = ' ';
 }
 
+/* Where the source of that path is, or is to be put. */
+static struct source **place_of(struct sources *sources, const char *path)
+{
+    struct source **at = &sources->first;
+    while (*at && strcmp((*at)->path, path) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Takes over the text. */
+static struct source *source_new(const char *path, char *text, size_t len)
+{
+    struct source *s = must(calloc(1, sizeof *s));
+    s->path = must(strdup(path));
+    s->chunk = chunk_name(path);
+    s->text = text;
+    s->len = len;
+    hash_hex(s->sha256, text, len);
+    blank_prologue(text, len);
+    return s;
+}
+
 const struct source *sources_get(struct sources *sources, const char *path, char *why, size_t size)
 {
-    struct source **tail = &sources->first;
-    for (; *tail; tail = &(*tail)->next)
-        if (strcmp((*tail)->path, path) == 0)
-            return *tail;
+    struct source **place = place_of(sources, path);
+    if (*place)
+        return *place;
     size_t len = 0;
     char *text = read_file(path, &len, why, size);
     if (!text)
@@ -122,20 +144,38 @@ const struct source *sources_get(struct sources *sources, const char *path, char
         free(text);
         return NULL;
     }
-    struct source *s = must(calloc(1, sizeof *s));
-    s->path = must(strdup(path));
-    s->chunk = chunk_name(path);
-    s->text = text;
-    s->len = len;
-    hash_hex(s->sha256, text, len);
-    blank_prologue(text, len);
-    *tail = s;
-    return s;
+    *place = source_new(path, text, len);
+    return *place;
+}
+
+const struct source *sources_embedded(struct sources *sources, const char *name)
+{
+    char path[80];
+    snprintf(path, sizeof path, "%s.lua", name);
+    const struct embedded *e = embedded_modules;
+    while (e->name && strcmp(e->name, path) != 0)
+        e++;
+    if (!e->name)
+        return NULL;
+    struct source **place = place_of(sources, path);
+    if (*place)
+        return *place;
+    char *text = must(malloc(e->len + 1));
+    memcpy(text, e->text, e->len);
+    text[e->len] = 0;
+    *place = source_new(path, text, e->len);
+    return *place;
 }
 
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size)
 {
+    if (strchr(name, '/')) {
+        const struct source *embedded = sources_embedded(sources, name);
+        if (!embedded)
+            snprintf(why, size, "there is no module \"%.60s\" in this program", name);
+        return embedded;
+    }
     const char *base = sources->first ? sources->first->path : "";
     const char *slash = strrchr(base, '/');
     size_t folder = slash ? (size_t)(slash - base) + 1 : 0;
