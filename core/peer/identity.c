@@ -11,7 +11,7 @@ bool identity_is_own(const struct net *net, const uint8_t id_hash[32])
 struct peer *identity_holder(const struct net *net, const uint8_t id_hash[32])
 {
     for (struct peer *p = net->first; p; p = p->next)
-        if (peer_ready(p) && memcmp(p->id_hash, id_hash, 32) == 0)
+        if (peer_ready(p) && memcmp(p->names->hash, id_hash, 32) == 0)
             return p;
     return NULL;
 }
