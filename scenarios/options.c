@@ -255,3 +255,27 @@ void options_read(lua_State *L, int index, const char *what, const struct option
             *(int *)options[i].out = at;
     }
 }
+
+void options_fields(lua_State *L, const char *what, const char *of, const char *const *names)
+{
+    int table = lua_gettop(L);
+    (void)of;
+    lua_Integer n = sandbox_sorted_keys(L, table);
+    for (lua_Integer i = 1; i <= n; i++) {
+        struct suggest best;
+        char hint[OPTIONS_HINT];
+        lua_rawgeti(L, -1, i);
+        const char *name = sandbox_tostring(L, -1, NULL);
+        suggest_init(&best, name);
+        bool known = false;
+        for (size_t k = 0; names[k] && !known; k++) {
+            known = strcmp(names[k], name) == 0;
+            suggest_offer(&best, names[k]);
+        }
+        suggest_text(&best, hint, sizeof hint);
+        if (!known)
+            sandbox_error(L, "%s: unknown field '%s'%s", what, name, hint);
+        lua_pop(L, 2);
+    }
+    lua_settop(L, table);
+}

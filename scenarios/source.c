@@ -6,6 +6,7 @@
 #include "scenarios/embedded.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static char *chunk_name(const char *path)
 /* The bytes of the file, or NULL with a line in why. */
 static char *read_file(const char *path, size_t *len, char *why, size_t size)
 {
-    FILE *f = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not make it wait */
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
     struct stat st;
     if (!f || fstat(fileno(f), &st) != 0) {
         snprintf(why, size, "%s: %s", path, strerror(errno));
@@ -167,6 +169,23 @@ const struct source *sources_embedded(struct sources *sources, const char *name)
     return *place;
 }
 
+/* Whether the file at path, if there is one, lies in the folder that is the path's first `folder`
+ * bytes: a link may not lead out of it. */
+static bool is_beside(const char *path, size_t folder)
+{
+    char *home_path = must(folder ? strndup(path, folder) : strdup("."));
+    char *home = realpath(home_path, NULL);
+    char *real = realpath(path, NULL);
+    size_t n = home ? strlen(home) : 0;
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    bool beside = !home || !real || strcmp(home, "/") == 0 ||
+                  ((size_t)(slash - real) == n && strncmp(real, home, n) == 0);
+    free(home_path);
+    free(home);
+    free(real);
+    return beside;
+}
+
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size)
 {
@@ -182,7 +201,11 @@ const struct source *sources_module(struct sources *sources, const char *name, c
     size_t need = folder + strlen(name) + sizeof ".lua";
     char *path = must(malloc(need));
     snprintf(path, need, "%.*s%s.lua", (int)folder, base, name);
-    const struct source *s = sources_get(sources, path, why, size);
+    const struct source *s = NULL;
+    if (is_beside(path, folder))
+        s = sources_get(sources, path, why, size);
+    else
+        snprintf(why, size, "%s: is a link to a file that is not beside the scenario", path);
     free(path);
     return s;
 }

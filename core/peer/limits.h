@@ -11,7 +11,8 @@
  *   TX        a byte of NewTransaction     not read
  *   SERVE     a byte of an answer          answered later; then, with many waiting, not read
  *   UNASKED   a byte of an answer, or a    a violation
- *             Pong, that nobody asked for
+ *             Pong, that nobody asked for,
+ *             or of a repeated transaction
  *
  * Bytes count with LIMIT_MESSAGE more for each message, since small ones cost most by their number.
  * An identity on probation has a quarter of each bucket.
