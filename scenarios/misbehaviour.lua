@@ -13,12 +13,22 @@ scenario {
   },
 }
 
--- What honest nodes do. `banned`: all it came to have banned it. `told`: it hears this reason. `within`:
--- its links last so many seconds at most. `borne`: nothing, for there is nothing here that an honest peer might not do, too. `still`: nobody mines meanwhile,
--- so a tip that moves is its doing. `with`: its parameters; `config`: the nodes', where their limits are made so small
--- that a small attack meets them. Bounds: `work`, times that of the twin [3]; `held`, bytes of a node [64 KiB]; `pool`,
--- transactions of a node [200]; `outbox`, bytes that wait for one link [2 MiB]. `data`: bytes in each honest
--- transaction. `peers`: so many of them [1]. `guest`: an honest node that comes amid the attack gets in, if it is that long.
+-- What honest nodes do about each. One of
+--   banned   all that it came to have banned it
+--   told     it hears this reason, and is not banned
+--   borne    nothing, for there is nothing in it that an honest peer might not do, too
+-- and besides
+--   within   its links last so many seconds at most
+--   score    its standing falls so far
+--   still    nobody mines meanwhile: a tip that moves is its doing
+--   guest    an honest node that comes near the end gets in, where the attack is at least that long
+-- what it costs them, at most
+--   work     steps of computing, as a multiple of the twin's [3]
+--   held     bytes that a node holds for all its links [64 KiB]
+--   outbox   bytes that wait for one link [2 MiB]
+--   pool     transactions in a pool [200]
+-- and what makes the case: `with`, its parameters; `peers`, how many of them [1]; `config`, the nodes', where their
+-- limits are made so small that a small attack meets them; `data`, bytes in each honest transaction [0].
 local rows = {
   { "garbage", banned = true },
   { "oversize", banned = true, with = { size = 100000 } },
@@ -96,7 +106,7 @@ end
 -- When each height was first seen and when all had it, and the most that any node held: looked at often.
 local function watch(side)
   local g, lag, first, done = side.group, 0, {}, 0
-  side.most = { outbox = 0, orphans = 0, inbound = 0, mempool = 0, held = 0, stay = 0 }
+  side.most = { outbox = 0, orphans = 0, inbound = 0, mempool = 0, held = 0, stay = 0, score = 0 }
   local most = side.most
   every(0.25, function()
     local low, high = math.maxinteger, 0
@@ -118,6 +128,7 @@ local function watch(side)
       for _, peer in ipairs(node:peers()) do
         most.outbox = math.max(most.outbox, peer.outbox)
         if peer.link ~= 0 and peer.inbound and side.peers and peer.node == side.peers[1] then
+          most.score = math.min(most.score, peer.score)
           most.stay = math.max(most.stay, now() - peer.up)
         end
       end
@@ -182,6 +193,7 @@ local function judge_treatment(net, side)
   if row.told then
     check(counts.reasons[row.told] > 0, name .. " is told " .. row.told, counts.reasons[row.told])
   end
+  if row.score then check(side.most.score <= row.score, name .. " loses its standing", side.most.score) end
   if row.within then
     check(side.most.stay > 0 and side.most.stay <= row.within, name .. " is cut off in time", side.most.stay)
   end
