@@ -354,6 +354,25 @@ static bool add_file(struct args_run *args, const char *word)
     return true;
 }
 
+/* Of several files those that only describe words to editors are passed over, so that a shell's *.lua
+ * names all scenarios of a folder. */
+static void drop_descriptions(struct args_run *args)
+{
+    static const char suffix[] = ".d.lua";
+    size_t kept = 0;
+    for (size_t i = 0; i < args->file_count; i++) {
+        size_t len = strlen(args->files[i]);
+        bool described = len >= sizeof suffix - 1 &&
+                         strcmp(args->files[i] + len - (sizeof suffix - 1), suffix) == 0;
+        if (!described || args->file_count == 1)
+            args->files[kept++] = args->files[i];
+    }
+    if (kept > 0) {
+        args->file_count = kept;
+        args->file = args->files[0];
+    }
+}
+
 /* Options that contradict each other are refused, rather than one of them passed over. */
 static bool check_together(const struct args_run *args)
 {
@@ -395,6 +414,7 @@ bool args_run_parse(struct args_run *args, int argc, char **argv)
                    : !run_value(args, &r, name))
             return false;
     }
+    drop_descriptions(args);
     return !wrong && (args->help || check_together(args));
 }
 

@@ -68,6 +68,16 @@ static void test_cli_runs_without_the_decisions_that_are_named(void **state)
     assert_non_null(strstr(c.out, "vibesim run kill.lua --seed 1 --without 1,3"));
 }
 
+static void test_cli_passes_over_descriptions_for_editors_among_several_files(void **state)
+{
+    (void)state;
+    child_write(&c, "words.d.lua", "---@meta\n");
+    const char *const args[] = {"run", "tiny.lua", "words.d.lua", "--quiet", "--record=none", NULL};
+    child_run(&c, NULL, args);
+    assert_int_equal(c.status, 0);
+    assert_non_null(strstr(c.out, "PASS  tiny"));
+}
+
 #define REFUSES(words, ...) refuses(words, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_cli_refuses_bad_options_with_one_line(void **state)
@@ -286,6 +296,7 @@ int main(void)
         CASE(test_cli_refuses_records_that_are_not_its_own),
         CASE(test_cli_list_refuses_what_it_cannot_list),
         CASE(test_cli_helps_on_stdout),
+        CASE(test_cli_passes_over_descriptions_for_editors_among_several_files),
         CASE(test_cli_runs_without_the_decisions_that_are_named),
         CASE(test_cli_runs_a_scenario_and_records_it),
         CASE(test_cli_record_none_leaves_no_file),
