@@ -67,10 +67,11 @@ static void stop(int why)
 /* ---- what the engine tells --------------------------------------------------------------------
  */
 
-static void on_node(void *ctx, uint32_t host, const char *role, const char *version)
+static void on_node(void *ctx, uint32_t host, const char *role, const char *region,
+                    const char *version)
 {
     struct run *run = ctx;
-    record_node(&run->record, host, role, version);
+    record_node(&run->record, host, role, region, version);
 }
 
 static void on_trace(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,

@@ -1,5 +1,6 @@
 /* Nodes as scenarios see them: what one may look at, and what one may do to them. */
 #include "scenarios/decision.h"
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -433,6 +434,7 @@ void lua_node_open(lua_State *L)
         {"mine_every", node_mine_every},
         {"peers", node_peers},
         {"ready", node_ready},
+        {"region", lua_topology_region},
         {"restart", node_restart},
         {"shutdown", node_shutdown},
         {"state", node_state},

@@ -133,16 +133,39 @@ const struct source *sources_get(struct sources *sources, const char *path, char
     return s;
 }
 
-const struct source *sources_module(struct sources *sources, const char *name, char *why,
-                                    size_t size)
+/* The path of a file beside the scenario; freed by the caller. */
+static char *path_beside(const struct sources *sources, const char *folder, const char *name,
+                         const char *end)
 {
     const char *base = sources->first ? sources->first->path : "";
     const char *slash = strrchr(base, '/');
-    size_t folder = slash ? (size_t)(slash - base) + 1 : 0;
-    size_t need = folder + strlen(name) + sizeof ".lua";
+    size_t here = slash ? (size_t)(slash - base) + 1 : 0;
+    size_t need = here + strlen(folder) + strlen(name) + strlen(end) + 1;
     char *path = must(malloc(need));
-    snprintf(path, need, "%.*s%s.lua", (int)folder, base, name);
+    snprintf(path, need, "%.*s%s%s%s", (int)here, base, folder, name, end);
+    return path;
+}
+
+const struct source *sources_module(struct sources *sources, const char *name, char *why,
+                                    size_t size)
+{
+    char *path = path_beside(sources, "", name, ".lua");
     const struct source *s = sources_get(sources, path, why, size);
+    free(path);
+    return s;
+}
+
+const struct source *sources_data(struct sources *sources, const char *name, bool *missing,
+                                  char *why, size_t size)
+{
+    char *path = path_beside(sources, "data/", name, ".json");
+    const struct source *s = sources->first;
+    struct stat st;
+    while (s && strcmp(s->path, path) != 0)
+        s = s->next;
+    *missing = !s && stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (!s && !*missing)
+        s = sources_get(sources, path, why, size);
     free(path);
     return s;
 }
