@@ -121,7 +121,7 @@ int lua_blocks_list(lua_State *L)
 /* The nearest rank: the least value that at least p in a hundred of the values do not exceed. */
 static double rank_of(const double *sorted, size_t n, double p)
 {
-    double position = p / 100 * (double)n;
+    double position = p * (double)n / 100;
     size_t rank = (size_t)position;
     rank += (double)rank < position;
     return sorted[rank > 0 ? rank - 1 : 0];
