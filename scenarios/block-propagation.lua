@@ -10,7 +10,7 @@ scenario {
   name = "block-propagation",
   about = "Blocks spread over the regions of a real network: percentiles of arrival, and forks as delay predicts.",
   duration = 36000,
-  params = { nodes = 100, blocks = 300, block_interval = 1, block_kb = 20, topology = "geo-bitcoin-2019" },
+  params = { nodes = 80, blocks = 300, block_interval = 1, block_kb = 10, topology = "geo-bitcoin-2019" },
 }
 
 local SHARES = { 50, 75, 90, 95, 99 }
