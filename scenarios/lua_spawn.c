@@ -1,4 +1,5 @@
 /* net:spawn(n, {...}): nodes, their configuration, and the seed peers that make them a network. */
+#include "scenarios/decision.h"
 #include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 
@@ -11,7 +12,8 @@
 
 #define NODES_MAX              1000000
 #define SEEDS_MAX              1000
-#define BLOCK_INTERVAL_DEFAULT 10 /* s; miners without an interval */
+#define SKEW_MAX               1e9 /* s: SIM_SKEW_MAX_NS */
+#define BLOCK_INTERVAL_DEFAULT 10  /* s; miners without an interval */
 
 /* What a network is estimated at before it is made: a node with its links, address list, mempool
  * and chain index as measured for small scenarios, and what each seed peer adds (an address record
@@ -40,15 +42,21 @@ static const struct knob {
     {                                                                                              \
 #field, KNOB_NS, offsetof(struct vn_config, field##_ns)                                    \
     }
-    U32(max_outbound),       U32(max_inbound),   U32(known_peers),
-    U64(genesis_timestamp),  U64(difficulty),    NS(connect_timeout),
-    NS(handshake_timeout),   NS(ping_after),     NS(idle_timeout),
-    NS(response_timeout),    NS(stall_timeout),  NS(backoff_base),
-    U32(give_up_after),      U32(probe_retries), NS(retry_failed),
-    NS(feeler_interval),     NS(sync_interval),  NS(ban),
-    NS(mine_interval),       U32(mine_max_txs),  U32(mempool_max),
-    U32(mempool_per_sender), U32(orphans_max),   U64(orphan_bytes_max),
-    U64(outbox_soft),        U64(outbox_hard),   U32(cached_blocks),
+    U32(max_outbound),       U32(max_inbound),    U32(known_peers),
+    U64(genesis_timestamp),  U64(difficulty),     NS(connect_timeout),
+    NS(handshake_timeout),   NS(ping_after),      NS(idle_timeout),
+    NS(response_timeout),    NS(stall_timeout),   NS(backoff_base),
+    U32(give_up_after),      U32(probe_retries),  NS(retry_failed),
+    NS(feeler_interval),     NS(sync_interval),   NS(ban),
+    NS(mine_interval),       U32(mine_max_txs),   U32(mempool_max),
+    U32(mempool_per_sender), U32(orphans_max),    U64(orphan_bytes_max),
+    U64(outbox_soft),        U64(outbox_hard),    U32(cached_blocks),
+    U64(peer_bytes_max),     NS(score_half_life), U32(max_pending),
+    U32(max_inbound_per_ip), U32(accept_rate),    U32(accept_burst),
+    U32(ping_rate),          U32(ping_burst),     U32(block_rate),
+    U32(block_burst),        U32(tx_rate),        U32(tx_burst),
+    U32(serve_rate),         U32(serve_burst),    U32(unasked_rate),
+    U32(unasked_burst),
 #undef U32
 #undef U64
 #undef NS
@@ -107,6 +115,8 @@ struct spawn {
     struct vn_config config;
     struct sim_host_params host;
     struct placing placing;
+    bool skewed; /* the clocks of the new nodes are wrong by `skew` */
+    struct sim_dist skew;
     const struct group *from; /* where seeds are drawn; NULL: the new nodes themselves */
 };
 
@@ -184,6 +194,12 @@ static void read_spawn(lua_State *L, struct spawn *s)
          .out = &s->host.down_bps,
          .given = &s->placing.down_given},
         {.name = "region", .kind = OPTION_TEXT, .out = &region},
+        {.name = "skew",
+         .kind = OPTION_DIST,
+         .out = &s->skew,
+         .lo = -SKEW_MAX,
+         .hi = SKEW_MAX,
+         .given = &s->skewed},
         {.name = "seeds_from", .kind = OPTION_HOSTS, .out = &s->from},
     };
     options_read(L, 3, "net:spawn", options, sizeof options / sizeof *options);
@@ -223,6 +239,31 @@ static void check_memory(lua_State *L, struct run *run, const struct spawn *s)
                       (unsigned long long)((need + run->memory_planned) >> 20),
                       (unsigned long long)(max >> 20));
     run->memory_planned += need;
+}
+
+/* A number is the offset of all; of a distribution's size, ahead or behind is as likely. */
+static int64_t draw_skew(struct run *run, const struct spawn *s)
+{
+    double by = s->skew.a;
+    bool behind = by < 0;
+    if (s->skew.kind != SIM_CONSTANT) {
+        by = sim_dist_sample(&s->skew, &run->rng_skew);
+        behind = rng_below(&run->rng_skew, 2) == 1;
+    }
+    by = by < 0 ? -by : by;
+    int64_t ns = (int64_t)exact_ns_from_seconds(by < SKEW_MAX ? by : SKEW_MAX);
+    return behind ? -ns : ns;
+}
+
+static bool decide_skew(struct run *run, const struct spawn *s, const struct group *group)
+{
+    struct decision decision;
+    if (!s->skewed)
+        return false;
+    decision_begin(&decision, "skew");
+    decision_dist(&decision, "by", &s->skew);
+    decision_hosts(&decision, "nodes", group->hosts, group->n);
+    return decision_take(run, &decision);
 }
 
 static void spawn_one(lua_State *L, struct run *run, struct spawn *s, uint32_t index)
@@ -265,8 +306,12 @@ int lua_net_spawn(lua_State *L)
     check_memory(L, run, &s);
     sandbox_charge(L, n * 100);
     struct group *group = lua_group_new(L, s.n);
-    for (uint32_t i = 0; i < s.n; i++) {
+    for (uint32_t i = 0; i < s.n; i++)
         group->hosts[i] = s.first + i;
+    bool skewed = decide_skew(run, &s, group);
+    for (uint32_t i = 0; i < s.n; i++) {
+        int64_t skew_ns = s.skewed ? draw_skew(run, &s) : 0;
+        s.host.skew_ns = skewed ? skew_ns : 0;
         spawn_one(L, run, &s, i);
     }
     run->dirty = true;

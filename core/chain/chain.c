@@ -142,6 +142,12 @@ struct vn_slice chain_body(const struct chain *chain, const struct block_record 
     return in_window(chain, block->height) ? block->body : (struct vn_slice){0};
 }
 
+bool chain_is_body(const struct chain *chain, const struct block_record *block,
+                   const struct block_view *bytes)
+{
+    return cache_find(chain->cache, bytes) == block;
+}
+
 size_t chain_bytes(const struct chain *chain)
 {
     return sizeof *chain + idmap_bytes(&chain->index) + chain->best_capacity * sizeof *chain->best +
@@ -183,6 +189,11 @@ bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_sl
 uint32_t chain_orphan_count(const struct chain *chain)
 {
     return orphans_count(chain->orphans);
+}
+
+uint64_t chain_orphan_bytes_from(const struct chain *chain, uint64_t source)
+{
+    return orphans_bytes_from(chain->orphans, source);
 }
 
 bool chain_is_orphan(const struct chain *chain, const uint8_t hash[32])

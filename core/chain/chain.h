@@ -78,6 +78,9 @@ bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_sl
                        uint64_t *source);
 uint32_t chain_orphan_count(const struct chain *chain);
 
+/* Bytes of the orphans that came from `source`: entries and encodings. */
+uint64_t chain_orphan_bytes_from(const struct chain *chain, uint64_t source);
+
 const struct block_record *chain_tip(const struct chain *chain);
 const struct block_record *chain_genesis(const struct chain *chain);
 uint64_t chain_height(const struct chain *chain);
@@ -92,6 +95,11 @@ bool chain_on_best(const struct chain *chain, const struct block_record *block);
 
 /* The wire encoding of a block (borrowed), or an empty slice when it is no longer in memory. */
 struct vn_slice chain_body(const struct chain *chain, const struct block_record *block);
+
+/* Are these the very bytes that `block` was made of, whether its body is in memory or not? A
+ * block's hash binds only some of its fields. */
+bool chain_is_body(const struct chain *chain, const struct block_record *block,
+                   const struct block_view *bytes);
 
 /* Builds and solves the next block on the tip: ids are tx_count x 32 bytes, state_root 32 bytes.
  * Tries nonces from start_nonce, at most `tries`; returns the body with one reference, or NULL when

@@ -2,12 +2,11 @@
 #include "core/gossip/gossip.h"
 
 #include "core/crypto/sha256.h"
+#include "core/gossip/bans.h"
 #include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 
 #include <string.h>
-
-
 
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 {
@@ -15,7 +14,6 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
     *g = (struct gossip){.net = net,
                          .mine_interval_ns = cfg->mine_interval_ns,
                          .store_from = VN_NEVER,
-                         .store_pending_from = VN_NEVER,
                          .loading = true};
     struct rng salt;
     rng_fork(&salt, cfg->seed, "gossip-salt", 0);
@@ -44,6 +42,9 @@ void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
     own_deinit(g);
+    bans_durable(g);
+    unstored_clear(&g->unstored);
+    unstored_clear(&g->branch);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);
@@ -73,6 +74,10 @@ void gossip_on_timeouts(struct gossip *g, struct peer *peer, uint32_t kinds)
     for (uint32_t kind = 0; kind < REQUEST_KINDS && !peer->closed; kind++)
         if (kinds & 1u << kind)
             sync_on_timeout(g, peer, (enum request_kind)kind);
+    if (!peer->closed && peer->served_count > 0) { /* it may have waited for tokens */
+        serve_run(g, peer);
+        net_update_reading(g->net, peer);
+    }
 }
 
 void gossip_on_timer(struct gossip *g, enum timer_kind kind)
@@ -92,6 +97,9 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
         break;
     case TIMER_STORE:
         persist_on_timer(g);
+        break;
+    case TIMER_FETCH:
+        sync_run(g);
         break;
     case TIMER_PEER:
     case TIMER_DIAL:
