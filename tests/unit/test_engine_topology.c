@@ -239,7 +239,8 @@ static void test_blocks_tell_when_they_arrived_where(void **state)
            "sleep(20)\n"
            "all = net:blocks()\n"
            "check(#all == 2 and #all[1].arrivals == 3 and #all[2].arrivals == 3, 'once each')\n"
-           "check(all[2].arrivals[3] > 5, 'late')");
+           "check(all[2].arrivals[3] > 5, 'late')\n"
+           "check(all[1].arrivals[3] < 1, 'what it loads again came before')");
 }
 
 static void test_blocks_that_nobody_watches_are_refused(void **state)
