@@ -203,8 +203,11 @@ void host_settle(struct sim *sim, struct sim_host *host)
 {
     if (!host->node)
         return;
-    while (next_action(sim, host))
+    for (uint32_t n = 0; next_action(sim, host); n++) {
+        if (n == 1) /* and not a lone answer */
+            links_prefetch(sim, host);
         perform(sim, host, &sim->action);
+    }
     timer_arm(sim, host);
     tell_settled(sim, host);
 }
@@ -232,22 +235,15 @@ static bool template_fits(const struct sim_template *t, const struct vn_config *
 {
     struct vn_config same = *config;
     memset(same.node_id, 0, sizeof same.node_id);
-    same.seeds = t->config.seeds;
-    return memcmp(&same, &t->config, sizeof same) == 0 &&
-           (config->seed_count == 0 || memcmp(config->seeds, t->config.seeds,
-                                              config->seed_count * sizeof *config->seeds) == 0);
-}
-
-static size_t template_size(const struct sim_template *t)
-{
-    return sizeof *t + t->config.seed_count * sizeof *t->config.seeds;
+    same.seeds = NULL;
+    return memcmp(&same, &t->config, sizeof same) == 0;
 }
 
 static void template_unref(struct sim *sim, struct sim_template *t)
 {
     if (!t || --t->refs > 0)
         return;
-    sim->stats.memory -= template_size(t);
+    sim->stats.memory -= sizeof *t;
     mem_free(t);
 }
 
@@ -256,19 +252,24 @@ static struct sim_template *template_for(struct sim *sim, const struct vn_config
 {
     struct sim_template *t = sim->template;
     if (!t || !template_fits(t, config)) {
-        size_t seeds = config->seed_count * sizeof *config->seeds;
         template_unref(sim, t);
-        t = sim_resize(sim, NULL, 0, sizeof *t + seeds);
+        t = sim_resize(sim, NULL, 0, sizeof *t);
         t->config = *config;
         memset(t->config.node_id, 0, sizeof t->config.node_id);
-        if (seeds > 0)
-            memcpy(t + 1, config->seeds, seeds);
-        t->config.seeds = (const struct vn_addr *)(const void *)(t + 1);
+        t->config.seeds = NULL;
         t->refs = 1;
         sim->template = t;
     }
     t->refs++;
     return t;
+}
+
+static struct vn_addr *seeds_copy(struct sim *sim, const struct vn_config *config)
+{
+    const size_t size = config->seed_count * sizeof *config->seeds;
+    if (size == 0)
+        return NULL;
+    return memcpy(sim_resize(sim, NULL, 0, size), config->seeds, size);
 }
 
 static struct vn_shared *shared_for(struct sim *sim, const struct vn_api *api)
@@ -338,6 +339,7 @@ static void host_boot(struct sim *sim, struct sim_host *host)
     struct vn_config config = host->template->config;
     struct vn_event start = {.kind = VN_EV_START};
     memcpy(config.node_id, host->node_id, strlen(host->node_id) + 1);
+    config.seeds = host->seeds;
     config_complete(sim, &config, host->api, host->number, host->starts++);
     sim->stepping = host->number;
     host->node = host->api->node_new(&config);
@@ -367,6 +369,7 @@ uint32_t sim_host_add(struct sim *sim, const struct vn_config *config,
     struct sim_host *host = host_new(sim, params);
     host->api = api;
     host->template = template_for(sim, config);
+    host->seeds = seeds_copy(sim, config);
     const char *end = memchr(config->node_id, 0, sizeof config->node_id);
     size_t length = end ? (size_t)(end - config->node_id) : sizeof config->node_id - 1;
     host->node_id = sim_resize(sim, NULL, 0, length + 1);
@@ -465,6 +468,7 @@ void hosts_free(struct sim *sim)
         u64map_deinit(&host->dialled);
         template_unref(sim, host->template);
         mem_free(host->node_id);
+        mem_free(host->seeds);
         mem_free(host->slots);
     }
     template_unref(sim, sim->template);

@@ -138,7 +138,7 @@ struct sim_faults {
 /* A node's configuration without what differs from host to host, shared by hosts of one kind. */
 struct sim_template {
     uint32_t refs;
-    struct vn_config config; /* node_id zeroed; seeds point behind this structure */
+    struct vn_config config; /* node_id zeroed; no seeds */
 };
 
 struct sim_host {
@@ -161,6 +161,7 @@ struct sim_host {
     struct sim_disk *disk;
     struct sim_peer *peer; /* of a scripted peer */
     struct sim_template *template;
+    struct vn_addr *seeds; /* template->config.seed_count of them */
     char *node_id;
     uint8_t alive;
     uint8_t region; /* 0: none */
@@ -285,6 +286,8 @@ uint64_t host_hash(const struct sim_host *host);
 
 /* ---- sim_link.c: the life of links and their ends ---- */
 
+/* Asks for the memory of all links of a host, which is about to send on many. */
+void links_prefetch(const struct sim *sim, const struct sim_host *host);
 struct vn_addr link_addr(const struct sim_link *link, unsigned e);
 /* The end of `host` with that id: its link, with its index and which end; NULL if there is none. */
 struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_t id,

@@ -13,10 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYN_TRIES  7u
-#define PORT_FIRST 32768u /* Linux, ip_local_port_range */
-#define PORT_COUNT 28232u
-#define GEN_MASK   ((1u << SIM_GEN_BITS) - 1)
+#define SYN_TRIES     7u
+#define PORT_FIRST    32768u /* Linux, ip_local_port_range */
+#define PORT_COUNT    28232u
+#define LINKS_AT_ONCE 64u /* more are not asked for together: the caches have other uses */
+#define GEN_MASK      ((1u << SIM_GEN_BITS) - 1)
 
 /* ---- the slab ---- */
 
@@ -141,6 +142,21 @@ struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_
     *e = host->slots[slot] % 2;
     struct sim_link *link = sim_link_at(sim, *index);
     return link->id[*e] == id ? link : NULL;
+}
+
+void links_prefetch(const struct sim *sim, const struct sim_host *host)
+{
+    if (host->slot_count > LINKS_AT_ONCE)
+        return;
+    u64map_prefetch_all(&host->dialled);
+    for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+        uint32_t ref = host->slots[slot];
+        if (ref & SIM_SLOT_FREE)
+            continue;
+        const struct sim_link *link = sim_link_at(sim, ref / 2);
+        __builtin_prefetch(link);
+        __builtin_prefetch(&link->dir[ref % 2]);
+    }
 }
 
 struct vn_addr link_addr(const struct sim_link *link, unsigned e)

@@ -32,23 +32,11 @@ static void schedule_send(struct net *net, struct peer *peer)
     peer->send_entry->peer = peer;
 }
 
-/* Sheds transactions above the soft limit, not counting what the window takes at once; false if
- * without any the outbox is above the hard limit. */
-static bool make_room(struct net *net, struct peer *peer)
-{
-    struct mem_pool *pool = &net->pools->outbox_entries;
-    uint64_t soft = net->cfg.outbox_soft + peer->window;
-    if (outbox_bytes(&peer->outbox) > soft)
-        outbox_shed_transactions(&peer->outbox, pool, soft);
-    if (outbox_bytes(&peer->outbox) > net->cfg.outbox_hard)
-        outbox_drop_transactions(&peer->outbox, pool);
-    return outbox_bytes(&peer->outbox) <= net->cfg.outbox_hard;
-}
-
 /* A frame was added to the outbox. */
 static void queued(struct net *net, struct peer *peer)
 {
-    if (!make_room(net, peer))
+    if (!outbox_make_room(&peer->outbox, &net->pools->outbox_entries,
+                          net->cfg.outbox_soft + peer->window, net->cfg.outbox_hard))
         net_close_silent(net, peer, VN_WHY_STALLED);
     else if (peer->window == 0)
         net_peer_rearm(net, peer); /* from now on it may stall */
@@ -129,7 +117,8 @@ void net_update_reading(struct net *net, struct peer *peer)
 void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
                  uint64_t end)
 {
-    struct request *request = &peer->requests[kind];
+    peer_requests_begin(peer);
+    struct request *request = &peer->own_requests[kind];
     assert(!request_open(request));
     request->sent_ns = net->now_ns;
     request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
@@ -147,7 +136,7 @@ void net_request(struct net *net, struct peer *peer, enum request_kind kind, uin
 
 void net_request_done(struct net *net, struct peer *peer, enum request_kind kind)
 {
-    struct request *request = &peer->requests[kind];
+    struct request *request = &peer->own_requests[kind];
     request->deadline_ns = VN_NEVER;
     request->timeouts = 0;
     peer->answer_ns = net->now_ns - request->sent_ns;
@@ -173,6 +162,18 @@ void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t k
     item->value = value;
 }
 
+/* The present second, encoded: one buffer for all that is stored in it. */
+static struct vn_buf *seen_now(struct net *net)
+{
+    uint64_t now_s = net_wall_s(net);
+    if (!net->seen_now || get_le64(net->seen_now->data) != now_s) {
+        vn_buf_unref(net->seen_now);
+        net->seen_now = vn_buf_new(8);
+        put_le64(net->seen_now->data, now_s);
+    }
+    return net->seen_now;
+}
+
 void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget)
 {
     uint8_t key[19] = {addr->family};
@@ -180,8 +181,7 @@ void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget)
     put_le16(key + 17, addr->port);
     struct vn_slice value = {0};
     if (!forget) {
-        value = (struct vn_slice){vn_buf_new(8), 0, 8};
-        put_le64(value.buf->data, net_wall_s(net));
+        value = (struct vn_slice){vn_buf_ref(seen_now(net)), 0, 8};
     }
     net_store(net, VN_STORE_ADDR, key, sizeof key, 0, value);
 }

@@ -90,8 +90,9 @@ static void test_what_this_version_cannot_do_is_refused(void **state)
 {
     (void)state;
     static const char *const bodies[] = {
-        "net:peer { behaviour = 'x' }", "net:links { queue = 1 }",
-        "net:links { reorder = 0.1 }",  "net:links { duplicate = 0.1 }",
+        "net:links { queue = 1 }",
+        "net:links { reorder = 0.1 }",
+        "net:links { duplicate = 0.1 }",
         "net:links { corrupt = 0.1 }",
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
