@@ -153,6 +153,11 @@ static void on_settled(void *ctx, uint32_t host)
     struct run *run = ctx;
     if (run->watched == 0 && !run->violated)
         return;
+    if (!run->violated && checks_can_wait(run)) {
+        if (run->judge_due)
+            return;
+        run->judge_due = true;
+    }
     run->dirty = true;
     run->stopped = true;
     run->world.stop(run->world.self);
