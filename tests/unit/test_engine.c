@@ -212,7 +212,7 @@ static void test_waits_in_large_networks_are_judged_at_a_pace_and_always_is_not(
     snprintf(body, sizeof body, text, "", "501");
     passes(body);
     expect_told("log seldom\nlog in time\n");
-    snprintf(body, sizeof body, text, "always('true', function() return true end)\n", "2000");
+    snprintf(body, sizeof body, text, "always('true', function() return true end)\n", "501");
     passes(body);
     expect_told("log often\nlog in time\n");
 }
