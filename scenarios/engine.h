@@ -50,6 +50,10 @@ struct engine_observer {
     /* A fault or a step of the scenario, in words: "partition", "heal", "kill" ... The detail
      * begins with the name of the host, if there is one. */
     void (*on_step)(void *ctx, uint64_t t_ns, const char *kind, int64_t host, const char *detail);
+    /* The decision log: a fault that the scenario decided on, just before it is carried out; see
+     * scenarios/decision.h. params: canonical JSON. taken: false if options left it out. */
+    void (*on_decision)(void *ctx, uint64_t t_ns, uint32_t no, const char *kind, const char *params,
+                        bool taken);
     /* kind: "check", "always", "eventually", "sometimes", "invariant". detail may be NULL. */
     void (*on_check)(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,
                      const char *detail);
@@ -73,6 +77,8 @@ struct engine_options {
     uint64_t memory_max;     /* bytes a network may be estimated at [half of the machine's] */
     uint64_t lua_memory_max; /* [256 MiB] */
     uint64_t lua_steps_max;  /* VM instructions between two waits [200 million] */
+    const uint32_t *without; /* decisions to leave out, by number, ascending [none] */
+    size_t without_count;
     const volatile sig_atomic_t *interrupt; /* becomes nonzero: stop soon */
     struct engine_observer observer;
 };

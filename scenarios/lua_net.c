@@ -1,4 +1,5 @@
 /* The network: net:links, partitions, groups, and what is asked of all nodes. */
+#include "scenarios/decision.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -83,6 +84,14 @@ static int net_reset_links(lua_State *L)
     const struct group *b = lua_group_arg(L, 3, "net:reset_links");
     uint64_t pairs = (uint64_t)a->n * b->n;
     lua_Integer n = 0;
+    struct decision decision;
+    decision_begin(&decision, "reset_links");
+    decision_hosts(&decision, "a", a->hosts, a->n);
+    decision_hosts(&decision, "b", b->hosts, b->n);
+    if (!decision_take(run, &decision)) {
+        lua_pushinteger(L, 0);
+        return 1;
+    }
     sandbox_charge(L, pairs);
     for (uint32_t i = 0; i < a->n; i++)
         for (uint32_t j = 0; j < b->n; j++)
@@ -97,7 +106,7 @@ static int net_reset_links(lua_State *L)
 /* ---- partitions ---- */
 
 struct cut {
-    uint32_t id;
+    uint32_t id; /* 0: the decision was left out */
     bool healed;
 };
 
@@ -113,6 +122,13 @@ static int net_partition(lua_State *L)
     struct cut *cut = lua_newuserdatauv(L, sizeof *cut, 0);
     *cut = (struct cut){0};
     luaL_setmetatable(L, CUT);
+    struct decision decision;
+    decision_begin(&decision, "partition");
+    decision_hosts(&decision, "a", a->hosts, a->n);
+    decision_hosts(&decision, "b", b->hosts, b->n);
+    decision_flag(&decision, "one_way", one_way);
+    if (!decision_take(run, &decision))
+        return 1;
     cut->id = run->world.cut(run->world.self, a->hosts, a->n, b->hosts, b->n, one_way);
     run->dirty = true;
     run_step(run, "partition", -1, "%u %s %u hosts", a->n, one_way ? "-/->" : "|", b->n);
@@ -123,7 +139,7 @@ static int cut_heal(lua_State *L)
 {
     struct cut *cut = luaL_checkudata(L, 1, CUT);
     struct run *run = run_acting(L, "heal");
-    if (cut->healed)
+    if (cut->healed || cut->id == 0)
         return 0;
     cut->healed = true;
     run->world.heal(run->world.self, cut->id);

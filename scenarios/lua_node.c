@@ -1,4 +1,5 @@
 /* Nodes as scenarios see them: what one may look at, and what one may do to them. */
+#include "scenarios/decision.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -120,7 +121,7 @@ static int node_info_table(lua_State *L)
     struct vn_info info;
     if (!node_info(L, "info", &info))
         return 1;
-    lua_createtable(L, 0, 10);
+    lua_createtable(L, 0, 12);
     set_whole(L, "outbound", info.outbound);
     set_whole(L, "inbound", info.inbound);
     set_whole(L, "connecting", info.connecting);
@@ -133,6 +134,8 @@ static int node_info_table(lua_State *L)
     lua_setfield(L, -2, "tip");
     lua_pushnumber(L, (double)info.wall_ns / 1e9);
     lua_setfield(L, -2, "clock");
+    set_whole(L, "held_bytes", info.held_bytes);
+    set_whole(L, "work", info.work);
     return 1;
 }
 
@@ -177,7 +180,7 @@ static int node_alive(lua_State *L)
 static void push_peer(lua_State *L, struct run *run, const struct vn_peer_info *p)
 {
     static const char *const classes[] = {"none", "peer", "feeler", "lookup"};
-    lua_createtable(L, 0, 20);
+    lua_createtable(L, 0, 21);
     lua_pushstring(L, vn_peer_state_name(p->state));
     lua_setfield(L, -2, "state");
     set_whole(L, "link", p->link);
@@ -210,6 +213,7 @@ static void push_peer(lua_State *L, struct run *run, const struct vn_peer_info *
     set_whole(L, "best_height", p->best_height);
     set_whole(L, "outbox", p->outbox_bytes);
     set_whole(L, "failures", p->failures);
+    set_whole(L, "held_bytes", p->held_bytes);
     uint32_t host = run->world.host_of(run->world.self, &p->addr);
     if (host < run->host_count) {
         lua_host_push(L, host);
@@ -269,6 +273,11 @@ static int node_kill(lua_State *L)
     uint32_t host = lua_node_arg(L, "kill");
     if (!run->world.alive(run->world.self, host))
         sandbox_error(L, "kill: the node is not running");
+    struct decision decision;
+    decision_begin(&decision, "kill");
+    decision_number(&decision, "node", host);
+    if (!decision_take(run, &decision))
+        return 0;
     run->world.kill(run->world.self, host);
     run->dirty = true;
     run_step(run, "kill", host, "%s", "");
@@ -282,6 +291,12 @@ static int node_restart(lua_State *L)
     bool lose_disk = false;
     const struct option options[] = {{.name = "lose_disk", .kind = OPTION_FLAG, .out = &lose_disk}};
     options_read(L, 2, "restart", options, 1);
+    struct decision decision;
+    decision_begin(&decision, "restart");
+    decision_flag(&decision, "lose_disk", lose_disk);
+    decision_number(&decision, "node", host);
+    if (!decision_take(run, &decision))
+        return 0;
     if (run->world.alive(run->world.self, host))
         run->world.kill(run->world.self, host);
     run->world.start(run->world.self, host, lose_disk);

@@ -186,6 +186,13 @@ void record_metric(struct record *record, const char *name, int64_t host, double
         recorder_metric(record->recorder, name, host, value);
 }
 
+void record_decision(struct record *record, uint32_t no, uint64_t t_ns, const char *kind,
+                     const char *params, bool taken)
+{
+    if (record->recorder)
+        recorder_decision(record->recorder, no, t_ns, kind, params, taken);
+}
+
 void record_final(struct record *record, uint32_t host, uint64_t height, const uint8_t tip[32])
 {
     if (record->recorder)

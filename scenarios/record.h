@@ -42,6 +42,9 @@ void record_check(struct record *record, uint64_t t_ns, const char *name, const 
 void record_metric(struct record *record, const char *name, int64_t host, double value);
 void record_final(struct record *record, uint32_t host, uint64_t height, const uint8_t tip[32]);
 
+void record_decision(struct record *record, uint32_t no, uint64_t t_ns, const char *kind,
+                     const char *params, bool taken);
+
 /* A trace's numbers and texts in words, for the detail column; "" if its columns tell all. */
 void record_words(char *out, size_t size, const struct vn_trace *trace);
 

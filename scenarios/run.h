@@ -88,6 +88,7 @@ struct sometime {
     bool hit;
     uint64_t t_ns;
     char *text;
+    char *where; /* "FILE:LINE: " of where it was first asked */
 };
 
 enum peer_event_kind { PEER_LINK, PEER_BYTES, PEER_CLOSE };
@@ -168,6 +169,7 @@ struct run {
         char text[108];
     } reply;
 
+    uint32_t decisions;             /* so far: the number of the latest */
     struct script_ban *script_bans; /* that the script itself asked for */
     size_t script_ban_count;
     bool violated; /* the standing invariant */

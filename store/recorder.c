@@ -204,6 +204,14 @@ void recorder_arrival(struct recorder *r, const uint8_t hash[32], uint32_t node,
     ring_put(r->writer.ring, &row, texts);
 }
 
+void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const char *kind,
+                       const char *params, bool taken)
+{
+    struct row row = {.kind = ROW_DECISION, .ok = taken, .no = no, .n = {clamp(t_ns)}};
+    struct row_text texts[ROW_TEXTS] = {text_of(kind), text_of(params)};
+    ring_put(r->writer.ring, &row, texts);
+}
+
 const char *recorder_error(const struct recorder *r)
 {
     return atomic_load_explicit(&r->writer.failed, memory_order_acquire) ? r->writer.error : NULL;

@@ -61,6 +61,10 @@ void recorder_block(struct recorder *r, const uint8_t hash[32], uint64_t height,
                     const uint8_t parent[32], int64_t miner, uint64_t mined_ns);
 /* The first row of a node and a block counts. */
 void recorder_arrival(struct recorder *r, const uint8_t hash[32], uint32_t node, uint64_t t_ns);
+/* no: unique in the run; kind and params (canonical JSON) never NULL; taken: whether it was carried
+ * out. */
+void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const char *kind,
+                       const char *params, bool taken);
 
 struct recorder_result {
     uint64_t wall_ms, sim_ns, events, messages, bytes, trace_hash;

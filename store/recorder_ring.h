@@ -26,6 +26,7 @@ enum row_kind {
     ROW_METRIC,
     ROW_BLOCK,
     ROW_ARRIVAL,
+    ROW_DECISION,
     ROW_KINDS
 };
 

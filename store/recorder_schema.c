@@ -20,6 +20,12 @@
 
 #define SQLITE_HEADER 100
 
+#define DECISION_TABLE                                                                             \
+    "CREATE TABLE IF NOT EXISTS decision("                                                         \
+    " run_id INTEGER NOT NULL REFERENCES run(id), no INTEGER NOT NULL, t_ns INTEGER NOT NULL,"     \
+    " kind TEXT NOT NULL, params TEXT NOT NULL, taken INTEGER NOT NULL, PRIMARY KEY(run_id, no))"  \
+    " WITHOUT ROWID;"
+
 static const char ddl[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS run("
@@ -45,12 +51,16 @@ static const char ddl[] =
     " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS arrival("
     " run_id INTEGER NOT NULL REFERENCES run(id), block_hash TEXT NOT NULL, node INTEGER NOT NULL,"
-    " t_ns INTEGER NOT NULL, PRIMARY KEY(run_id, block_hash, node)) WITHOUT ROWID;"
+    " t_ns INTEGER NOT NULL, PRIMARY KEY(run_id, block_hash, node)) WITHOUT ROWID;" DECISION_TABLE
     "PRAGMA application_id = 1449747022;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
 
-static_assert(SCHEMA_APPLICATION_ID == 1449747022u && SCHEMA_VERSION == 1, "as in the DDL");
+/* From schema 1, which had no decision log: its runs have none. */
+static const char ddl_from_1[] = "BEGIN IMMEDIATE;" DECISION_TABLE "PRAGMA user_version = 2;"
+                                 "COMMIT;";
+
+static_assert(SCHEMA_APPLICATION_ID == 1449747022u && SCHEMA_VERSION == 2, "as in the DDL");
 
 void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why_size)
 {
@@ -85,7 +95,7 @@ void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why
 }
 
 /* The first bytes of a file that exists. */
-static bool check_header(const char *path, const uint8_t *head, size_t len, char *why,
+static bool check_header(const char *path, const uint8_t *head, size_t len, bool *is_old, char *why,
                          uint32_t why_size)
 {
     if (len < SQLITE_HEADER || memcmp(head, "SQLite format 3", 16) != 0) {
@@ -99,7 +109,8 @@ static bool check_header(const char *path, const uint8_t *head, size_t len, char
         return false;
     }
     uint32_t version = get_be32(head + 60);
-    if (version != SCHEMA_VERSION) {
+    *is_old = version == 1;
+    if (version != SCHEMA_VERSION && !*is_old) {
         snprintf(
             why, why_size,
             "%s: written by %s VibeNet (schema %u, this one writes %d): use another file (--db)",
@@ -137,7 +148,7 @@ static bool claim_old(const char *path, struct schema_file *file, char *why, uin
         return false;
     }
     file->was_empty = len == 0;
-    return file->was_empty || check_header(path, head, (size_t)len, why, why_size);
+    return file->was_empty || check_header(path, head, (size_t)len, &file->is_old, why, why_size);
 }
 
 /* Creates the file, so that the system itself says what is wrong with the place. */
@@ -221,6 +232,7 @@ static int check_tables(sqlite3 *db)
         "SELECT run_id, name, node, value FROM metric",
         "SELECT run_id, hash, height, parent, miner, mined_ns FROM block",
         "SELECT run_id, block_hash, node, t_ns FROM arrival",
+        "SELECT run_id, no, t_ns, kind, params, taken FROM decision",
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         sqlite3_stmt *stmt;
@@ -251,7 +263,10 @@ sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why
         rc = sqlite3_busy_timeout(db, 5000);
     if (rc == SQLITE_OK)
         rc = file->created || file->was_empty ? sqlite3_exec(db, ddl, NULL, NULL, NULL)
-                                              : check_tables(db);
+             : file->is_old                   ? sqlite3_exec(db, ddl_from_1, NULL, NULL, NULL)
+                                              : SQLITE_OK;
+    if (rc == SQLITE_OK)
+        rc = check_tables(db);
     if (rc == SQLITE_OK) {
         /* Busy: another run opens the new file at the same moment, and one of the two makes the
          * switch. */

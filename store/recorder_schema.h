@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 #define SCHEMA_APPLICATION_ID 0x5669624eu /* "VibN" */
-#define SCHEMA_VERSION        1
+#define SCHEMA_VERSION        2
 
 /* How a file was found. */
 struct schema_file {
     bool created;   /* it did not exist: this call made it (empty) */
     bool was_empty; /* it existed with no byte in it */
+    bool is_old;    /* schema 1, which schema_open brings up to date */
 };
 
 /* Looks at the file before SQLite does, reading no more than its header, and creates an empty one

@@ -29,6 +29,8 @@ static const char *const statements[ROW_KINDS] = {
     /* A node that lost its disk gets a block again: the first time counts. */
     [ROW_ARRIVAL] = "INSERT OR IGNORE INTO arrival(run_id, block_hash, node, t_ns)"
                     " VALUES(?1, ?2, ?3, ?4)",
+    [ROW_DECISION] = "INSERT INTO decision(run_id, no, t_ns, kind, params, taken)"
+                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
 void writer_fail(struct writer *w, int rc)
@@ -126,6 +128,13 @@ static void bind_row(sqlite3_stmt *stmt, const struct row *row)
         bind_hash(stmt, 2, row, 0);
         sqlite3_bind_int64(stmt, 3, row->no);
         sqlite3_bind_int64(stmt, 4, row->n[0]);
+        break;
+    case ROW_DECISION: /* n: t_ns; texts: kind, params */
+        sqlite3_bind_int64(stmt, 2, row->no);
+        sqlite3_bind_int64(stmt, 3, row->n[0]);
+        bind_text(stmt, 4, row, 0);
+        bind_text(stmt, 5, row, 1);
+        sqlite3_bind_int(stmt, 6, row->ok);
         break;
     case ROW_KINDS:
         break;

@@ -5,6 +5,7 @@
 #include "core/peer/handshake.h"
 
 #include "core/crypto/sha256.h"
+#include "core/peer/admit.h"
 
 #include <string.h>
 
@@ -13,9 +14,7 @@
 /* A node says where it listens; only its port is believed, since the IP address is known better. */
 static void learn_listen(struct peer *peer, const struct vn_addr *listen)
 {
-    peer->listen = peer->remote;
-    if (peer->inbound)
-        peer->listen.port = listen->port;
+    peer->listen_port = peer->inbound ? listen->port : peer->remote.port;
 }
 
 static void learn_identity(struct net *net, struct peer *peer, const struct msg *msg)
@@ -98,8 +97,14 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
     struct peer *older = ready_with_id(net, peer->names->hash);
     if (older && !newer_stays(net, peer, older))
         return VN_WHY_DUPLICATE;
-    if (peer->inbound && net->ready_in >= net->cfg.max_inbound)
-        return VN_WHY_TOO_MANY;
+    if (peer->inbound && net->ready_in >= net->cfg.max_inbound) {
+        struct peer *victim = net->cfg.max_inbound > 0 ? admit_victim(net, peer) : NULL;
+        if (!victim)
+            return VN_WHY_TOO_MANY;
+        net_close(net, victim, VN_WHY_TOO_MANY);
+        if (victim == older)
+            older = NULL;
+    }
     if (older) /* gives way only now that the newer one is sure to stay */
         net_close(net, older, VN_WHY_DUPLICATE);
     return VN_WHY_NONE;
@@ -119,7 +124,8 @@ static uint32_t slot_take(struct net *net)
 
 static void remember_address(struct net *net, struct peer *peer)
 {
-    struct addr_entry *entry = net_addr_add(net, &peer->listen, false);
+    const struct vn_addr listen = peer_listen(peer);
+    struct addr_entry *entry = net_addr_add(net, &listen, false);
     if (!entry || entry->self)
         return;
     entry->last_seen_ns = net->now_ns;

@@ -1,5 +1,6 @@
 /* Runs scenarios given as text and keeps what the engine tells, line by line, for tests of the
- * engine: "log TEXT", "check KIND NAME ok", "metric NAME VALUE", "step KIND DETAIL", "story LINE".
+ * engine: "log TEXT", "check KIND NAME ok", "metric NAME VALUE", "step KIND DETAIL", "story LINE",
+ * "decision NO KIND PARAMS[ left out]".
  */
 #ifndef TESTS_UNIT_ENGINE_FIXTURE_H
 #define TESTS_UNIT_ENGINE_FIXTURE_H
@@ -65,6 +66,14 @@ static void on_step(void *ctx, uint64_t t_ns, const char *kind, int64_t host, co
     tell("step %s %lld %s\n", kind, (long long)host, detail);
 }
 
+static void on_decision(void *ctx, uint64_t t_ns, uint32_t no, const char *kind, const char *params,
+                        bool taken)
+{
+    (void)ctx;
+    (void)t_ns;
+    tell("decision %u %s %s%s\n", no, kind, params, taken ? "" : " left out");
+}
+
 /* For cmocka: options as a test finds them. */
 static int fixture(void **state)
 {
@@ -77,7 +86,8 @@ static int fixture(void **state)
                                                 .on_log = on_log,
                                                 .on_metric = on_metric,
                                                 .on_story = on_story,
-                                                .on_step = on_step};
+                                                .on_step = on_step,
+                                                .on_decision = on_decision};
     world_made = world_sim_init;
     return 0;
 }

@@ -15,6 +15,7 @@ static void test_recorder_writes_the_tables_of_the_design(void **state)
         {"metric", "run_id|name|node|value"},
         {"block", "run_id|hash|height|parent|miner|mined_ns"},
         {"arrival", "run_id|block_hash|node|t_ns"},
+        {"decision", "run_id|no|t_ns|kind|params|taken"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         char sql[200];
@@ -23,8 +24,22 @@ static void test_recorder_writes_the_tables_of_the_design(void **state)
         assert_string_equal(query(path, sql), wanted[i][1]);
     }
     assert_string_equal(query(path, "PRAGMA application_id"), "1449747022"); /* "VibN" */
-    assert_string_equal(query(path, "PRAGMA user_version"), "1");
+    assert_string_equal(query(path, "PRAGMA user_version"), "2");
     assert_string_equal(query(path, "PRAGMA journal_mode"), "wal");
+}
+
+static void test_recorder_brings_a_file_of_schema_1_up_to_date(void **state)
+{
+    (void)state;
+    const char *path = in_folder("run.db");
+    must_finish(must_open(path));
+    run_sql(path, "DROP TABLE decision; PRAGMA user_version = 1");
+    struct recorder *r = must_open(path);
+    recorder_decision(r, 1, 2, "heal", "{}", true);
+    must_finish(r);
+    assert_string_equal(query(path, "PRAGMA user_version"), "2");
+    assert_string_equal(query(path, "SELECT count(*) FROM run"), "2");
+    assert_string_equal(query(path, "SELECT run_id || kind FROM decision"), "2heal");
 }
 
 static void test_recorder_keeps_every_value_it_is_given(void **state)
@@ -55,6 +70,7 @@ static void test_recorder_keeps_every_value_it_is_given(void **state)
     recorder_metric(r, "depth", -1, 2.5);
     recorder_block(r, hash, 7, parent, 0, 10);
     recorder_arrival(r, hash, 1, 11);
+    recorder_decision(r, 3, 12, "kill", "{\"node\":1}", false);
     recorder_arrival(r, hash, 1, 99); /* again, later: the first one counts */
     must_finish(r);
 
@@ -81,6 +97,8 @@ static void test_recorder_keeps_every_value_it_is_given(void **state)
                         "abab|7|0101|0|10");
     assert_string_equal(query(path, "SELECT length(block_hash), node, t_ns FROM arrival"),
                         "64|1|11");
+    assert_string_equal(query(path, "SELECT no, t_ns, kind, params, taken FROM decision"),
+                        "3|12|kill|{\"node\":1}|0");
 }
 
 static void test_recorder_cuts_long_texts_between_characters(void **state)
@@ -169,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_recorder_writes_the_tables_of_the_design),
+        CASE(test_recorder_brings_a_file_of_schema_1_up_to_date),
         CASE(test_recorder_keeps_every_value_it_is_given),
         CASE(test_recorder_cuts_long_texts_between_characters),
         CASE(test_recorder_shows_a_run_as_interrupted_until_it_is_finished),
