@@ -84,7 +84,8 @@ static void dice_init(struct sim *sim)
 {
     static const char *const names[SIM_DICE_KINDS] = {
         [SIM_DICE_LATENCY] = "latency", [SIM_DICE_JITTER] = "jitter", [SIM_DICE_LOSS] = "loss",
-        [SIM_DICE_CHUNK] = "chunk",     [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk"};
+        [SIM_DICE_CHUNK] = "chunk",     [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk",
+        [SIM_DICE_DISK_FAULT] = "disk-fault"};
     for (unsigned i = 0; i < SIM_DICE_KINDS; i++) {
         struct rng rng;
         rng_fork(&rng, sim->config.seed, names[i], 0);
@@ -160,6 +161,9 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case SIM_EV_DISK:
         disk_on_event(sim, event);
+        return;
+    case SIM_EV_CLOCK:
+        clock_on_event(sim, event);
         return;
     }
 }

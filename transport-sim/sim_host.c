@@ -155,6 +155,8 @@ static void timer_arm(struct sim *sim, struct sim_host *host)
     uint64_t t_ns = host->api->node_deadline(host->node);
     if (t_ns < sim->now_ns)
         t_ns = sim->now_ns;
+    if (t_ns < host->timer_floor_ns)
+        t_ns = host->timer_floor_ns;
     if (t_ns >= host->timer_ns || t_ns > SIM_LAST_NS)
         return;
     host->timer_ns = t_ns;
@@ -216,6 +218,8 @@ void host_on_timer(struct sim *sim, const struct sim_event *event)
     if (host->timer_ns != event->t_ns || !host->node)
         return;
     host->timer_ns = VN_NEVER;
+    if (host->paused) /* armed anew by the cycle that resumes it */
+        return;
     if (host->api->node_deadline(host->node) > sim->now_ns) {
         timer_arm(sim, host);
         return;
@@ -312,18 +316,26 @@ struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params)
     if (params) {
         host->up_bps = params->up_bps;
         host->down_bps = params->down_bps;
-        host->skew_ns = params->skew_ns;
+        if (params->skew_ns != 0)
+            faults_of(sim, host)->clock.skew_ns = params->skew_ns;
     }
     u64map_init(&host->dialled, sim->dice[SIM_DICE_LATENCY]);
     sim->host_count++;
     return host;
 }
 
+void host_clock(struct sim *sim, struct sim_host *host)
+{
+    struct vn_event clock = {.kind = VN_EV_CLOCK};
+    clock.u.clock.wall_ns = clock_wall_ns(sim, host);
+    host_step(sim, host, &clock);
+    clock_arm(sim, host);
+}
+
 static void host_boot(struct sim *sim, struct sim_host *host)
 {
     struct vn_config config = host->template->config;
     struct vn_event start = {.kind = VN_EV_START};
-    struct vn_event clock = {.kind = VN_EV_CLOCK};
     memcpy(config.node_id, host->node_id, strlen(host->node_id) + 1);
     config.seeds = host->seeds;
     config_complete(sim, &config, host->api, host->number, host->starts++);
@@ -332,13 +344,8 @@ static void host_boot(struct sim *sim, struct sim_host *host)
     sim->stepping = SIM_NO_HOST;
     assert(host->node);
     host->alive = 1;
-    uint64_t wall_ns = sim->config.wall_start_ns + sim->now_ns;
-    uint64_t behind_ns = host->skew_ns < 0 ? (uint64_t)0 - (uint64_t)host->skew_ns : 0;
-    if (host->skew_ns >= 0)
-        wall_ns += (uint64_t)host->skew_ns;
-    clock.u.clock.wall_ns = wall_ns > behind_ns ? wall_ns - behind_ns : 0;
     host_step(sim, host, &start);
-    host_step(sim, host, &clock);
+    host_clock(sim, host);
     host_settle(sim, host);
 }
 
@@ -400,7 +407,8 @@ void sim_host_kill(struct sim *sim, uint32_t number)
     host->settle = 0;
     host->timer_ns = VN_NEVER;
     host_node_free(sim, host);
-    disk_drop(sim, host, false);
+    pause_end(sim, host);
+    disk_crash(sim, host);
     for (uint32_t slot = 0; slot < host->slot_count; slot++) {
         uint32_t ref = host->slots[slot];
         if (!(ref & SIM_SLOT_FREE))
@@ -423,9 +431,11 @@ void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
 
 uint64_t sim_command(struct sim *sim, uint32_t number, const struct vn_command *command)
 {
-    if (!command || !sim_host_alive(sim, number) || !sim_host_at(sim, number)->node)
+    if (!command || !sim_host_alive(sim, number))
         return 0;
     struct sim_host *host = sim_host_at(sim, number);
+    if (!host->node || host->paused)
+        return 0;
     uint64_t token = ++sim->tokens;
     struct vn_event event = {.kind = VN_EV_COMMAND, .u.command = {token, command}};
     host->settle = 1;
@@ -451,6 +461,7 @@ void hosts_free(struct sim *sim)
         struct sim_host *host = sim_host_at(sim, i);
         host_node_free(sim, host);
         disk_drop(sim, host, true);
+        faults_free(sim, host);
         peer_free(sim, host);
         u64map_deinit(&host->dialled);
         template_unref(sim, host->template);

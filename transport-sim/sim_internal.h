@@ -36,7 +36,8 @@ enum sim_kind {
     SIM_EV_SYN_ACK, /* arrives back at the dialler */
     SIM_EV_DOWN,    /* an end learns that its link is gone */
     SIM_EV_TIMER,
-    SIM_EV_DISK
+    SIM_EV_DISK,
+    SIM_EV_CLOCK
 };
 
 #define SIM_GEN_BITS 25u
@@ -50,6 +51,7 @@ enum sim_dice {
     SIM_DICE_CHUNK,
     SIM_DICE_SYN,
     SIM_DICE_DISK,
+    SIM_DICE_DISK_FAULT,
     SIM_DICE_KINDS
 };
 
@@ -120,6 +122,19 @@ _Static_assert(sizeof(struct sim_link) == 192, "a link is three cache lines");
 struct sim_disk;
 struct sim_peer;
 
+/* What is, or was once, wrong with a host. Most have none. */
+struct sim_faults {
+    struct sim_clock clock;
+    uint64_t clock_ns;    /* elapsed counts from here */
+    uint64_t clock_armed; /* of the pending SIM_EV_CLOCK that counts, or VN_NEVER */
+    bool clock_changed;   /* while nobody could be told */
+    struct sim_event *held; /* what waits for a paused node, as it came */
+    uint32_t held_count, held_capacity;
+    uint32_t backlog; /* connections that may wait to be accepted */
+    struct sim_disk_faults disk;
+    uint64_t disk_draws;
+};
+
 /* A node's configuration without what differs from host to host, shared by hosts of one kind. */
 struct sim_template {
     uint32_t refs;
@@ -141,13 +156,15 @@ struct sim_host {
     uint32_t dials;
     uint64_t ids; /* ids given out by the simulator on this host */
     uint64_t hash;
-    int64_t skew_ns;
+    uint64_t timer_floor_ns; /* no timer fires before what waited for a resume */
+    struct sim_faults *faults; /* or NULL */
     struct sim_disk *disk;
     struct sim_peer *peer; /* of a scripted peer */
     struct sim_template *template;
     struct vn_addr *seeds; /* template->config.seed_count of them */
     char *node_id;
     uint8_t alive;
+    uint8_t paused;
     uint8_t settle; /* a trace or a command asked for on_settled */
 };
 
@@ -258,6 +275,8 @@ void host_link_down(struct sim *sim, struct sim_host *host, uint64_t id, uint32_
 void host_step(struct sim *sim, struct sim_host *host, struct vn_event *event);
 /* Ends a cycle: performs the actions, arms the timer, tells the observer. */
 void host_settle(struct sim *sim, struct sim_host *host);
+/* Gives the node a CLOCK, without settling. */
+void host_clock(struct sim *sim, struct sim_host *host);
 void host_on_timer(struct sim *sim, const struct sim_event *event);
 void hosts_free(struct sim *sim);
 struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params);
@@ -334,12 +353,40 @@ static inline bool net_is_cut(const struct sim *sim, uint32_t src, uint32_t dst)
     return sim->cut_count > 0 && net_is_cut_slow(sim, src, dst);
 }
 
+/* ---- sim_pause.c ---- */
+
+/* Keeps an event of a paused node for its resume. */
+void pause_hold(struct sim *sim, struct sim_host *host, const struct sim_event *event);
+/* Whether the kernel of a paused host answers one more dial. */
+bool pause_answers(struct sim *sim, struct sim_host *host);
+/* The process is gone: nobody is left to resume. */
+void pause_end(struct sim *sim, struct sim_host *host);
+
+/* ---- sim_faults.c ---- */
+
+/* The host's faults, made if it has none yet. */
+struct sim_faults *faults_of(struct sim *sim, struct sim_host *host);
+void faults_free(struct sim *sim, struct sim_host *host);
+
+/* ---- sim_clock.c ---- */
+
+uint64_t clock_wall_ns(const struct sim *sim, const struct sim_host *host);
+/* The node has just been told the time: arms the next CLOCK, if one is needed. */
+void clock_arm(struct sim *sim, struct sim_host *host);
+void clock_on_event(struct sim *sim, const struct sim_event *event);
+/* A paused node goes on: tells it what it missed. */
+void clock_on_resume(struct sim *sim, struct sim_host *host);
+
 /* ---- sim_disk.c ---- */
 
 void disk_store(struct sim *sim, struct sim_host *host, const struct vn_action *action);
 void disk_load(struct sim *sim, struct sim_host *host, const struct vn_action *action);
 void disk_resolve(struct sim *sim, struct sim_host *host, const struct vn_action *action);
 void disk_on_event(struct sim *sim, const struct sim_event *event);
+/* The process is gone: forgets what is under way, and what the disk lied about. */
+void disk_crash(struct sim *sim, struct sim_host *host);
+/* A hang or a pause is over: what is due completes. */
+void disk_wake(struct sim *sim, struct sim_host *host);
 /* Forgets what is under way; with `all` what is stored too. */
 void disk_drop(struct sim *sim, struct sim_host *host, bool all);
 

@@ -228,6 +228,10 @@ void link_on_down(struct sim *sim, const struct sim_event *event)
     if (!link || (link->state[e] != SIM_END_CLOSING && link->state[e] != SIM_END_DIALLING))
         return;
     struct sim_host *host = sim_host_at(sim, link->host[e]);
+    if (host->paused) {
+        pause_hold(sim, host, event);
+        return;
+    }
     link_drop(sim, event->arg, link, e, link->why[e]);
     host_settle(sim, host);
 }
@@ -349,11 +353,14 @@ void link_on_syn(struct sim *sim, const struct sim_event *event)
     struct sim_link *link = link_of_event(sim, event);
     if (!link || link->state[0] != SIM_END_DIALLING)
         return;
+    struct sim_host *target = sim_host_at(sim, link->host[1]);
     uint64_t answer_ns = sim->now_ns + link->dir[1].latency_ns;
-    if (!sim_host_at(sim, link->host[1])->alive || net_is_cut(sim, link->host[0], link->host[1]))
+    if (!target->alive || net_is_cut(sim, link->host[0], link->host[1]))
         syn_send(sim, event->arg, link);
     else if (link->why[1] == VN_WHY_REFUSED)
         end_down(sim, event->arg, link, 0, VN_WHY_REFUSED, answer_ns);
+    else if (target->paused && !pause_answers(sim, target))
+        syn_send(sim, event->arg, link);
     else
         link_event(sim, event->arg, link, 0, SIM_EV_SYN_ACK, 0, answer_ns);
 }
@@ -370,6 +377,10 @@ void link_on_syn_ack(struct sim *sim, const struct sim_event *event)
     struct sim_host *host = sim_host_at(sim, link->host[0]);
     link->state[0] = SIM_END_OPEN;
     stream_mark(sim, event->arg, link, 0, SIM_MARK_OPEN);
+    if (host->paused) {
+        pause_hold(sim, host, event);
+        return;
+    }
     host_link_up(sim, host, link, 0);
     host_settle(sim, host);
 }

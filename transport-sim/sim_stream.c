@@ -254,6 +254,10 @@ void stream_on_sent(struct sim *sim, const struct sim_event *event)
         return;
     uint32_t bytes = halves * sim->half;
     struct sim_host *host = sim_host_at(sim, link->host[d]);
+    if (host->paused) {
+        pause_hold(sim, host, event);
+        return;
+    }
     assert(link->dir[d].used >= bytes);
     link->dir[d].used -= bytes;
     if (host->peer) {
@@ -361,7 +365,7 @@ static bool dir_arrive(struct sim *sim, uint32_t index, struct sim_link *link, u
 {
     struct sim_dir *dir = &link->dir[d];
     struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
-    if (host->down_bps == 0 && !dir->stopped)
+    if (host->down_bps == 0 && !dir->stopped && !host->paused)
         return true;
     uint64_t bytes = 0;
     for (const struct sim_item *item = dir->head; item && item->t_ns <= sim->now_ns;
@@ -428,7 +432,10 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
         if (!dir_arrive(sim, event->arg, link, d))
             return;
     }
-    if (dir->stopped)
+    struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
+    if (host->paused)
+        pause_hold(sim, host, event);
+    else if (dir->stopped)
         dir_withhold(sim, event->arg, link, d);
     else
         dir_deliver(sim, event->arg, link, d);
