@@ -319,7 +319,7 @@ struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params)
         if (params->skew_ns != 0)
             faults_of(sim, host)->clock.skew_ns = params->skew_ns;
     }
-    u64map_init(&host->dialled, sim->dice[SIM_DICE_LATENCY]);
+    u64map_init(&host->dialled, offsetof(struct sim_link, id), sim->dice[SIM_DICE_LATENCY]);
     sim->host_count++;
     return host;
 }

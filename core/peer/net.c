@@ -53,7 +53,7 @@ void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *po
     struct rng salt;
     rng_fork(&salt, cfg->seed, "salt", 0);
     timers_init(&net->timers);
-    u64map_init(&net->by_link, rng_u64(&salt));
+    u64map_init(&net->by_link, offsetof(struct peer, link), rng_u64(&salt));
     scores_init(&net->scores, cfg->known_peers * SCORES_PER_KNOWN_PEER, rng_u64(&salt));
     rng_fork(&net->dial_rng, cfg->seed, "dial", 0);
     rng_fork(&net->backoff_rng, cfg->seed, "backoff", 0);
@@ -126,7 +126,7 @@ struct peer *net_find(const struct net *net, uint64_t link)
 
 void net_prefetch_links(const struct net *net)
 {
-    if (net->by_link.count <= LINKS_AT_ONCE)
+    if (net->by_link.map.count <= LINKS_AT_ONCE)
         u64map_prefetch_values(&net->by_link, PEER_HOT);
 }
 
@@ -177,7 +177,7 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
     else
         net->first = peer;
     net->last = peer;
-    u64map_put(&net->by_link, link, peer);
+    u64map_put(&net->by_link, peer);
     ++*link_counter(net, peer);
     return peer;
 }
