@@ -24,6 +24,7 @@ void net_pools_init(struct net_pools *pools)
     mem_pool_init(&pools->outbox_entries, sizeof(struct outbox_entry));
     mem_pool_init(&pools->action_entries, sizeof(struct action_entry));
     mem_pool_init(&pools->peers, sizeof(struct peer));
+    mem_pool_init(&pools->reputations, sizeof(struct reputation));
     names_book_init(&pools->names);
 }
 
@@ -32,6 +33,7 @@ void net_pools_deinit(struct net_pools *pools)
     mem_pool_deinit(&pools->outbox_entries);
     mem_pool_deinit(&pools->action_entries);
     mem_pool_deinit(&pools->peers);
+    mem_pool_deinit(&pools->reputations);
     names_book_deinit(&pools->names);
 }
 
@@ -54,7 +56,7 @@ void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *po
     rng_fork(&salt, cfg->seed, "salt", 0);
     timers_init(&net->timers);
     u64map_init(&net->by_link, offsetof(struct peer, link), rng_u64(&salt));
-    scores_init(&net->scores, cfg->known_peers * SCORES_PER_KNOWN_PEER, rng_u64(&salt));
+    scores_init(&net->scores, &pools->reputations, cfg->known_peers * SCORES_PER_KNOWN_PEER, rng_u64(&salt));
     rng_fork(&net->dial_rng, cfg->seed, "dial", 0);
     rng_fork(&net->backoff_rng, cfg->seed, "backoff", 0);
     rng_fork(&net->ping_rng, cfg->seed, "ping", 0);
