@@ -39,7 +39,7 @@ void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice
         mempool_prefetch(node->gossip.pool, NULL, false);
         return;
     case VN_SOON_PEER:
-        peer = net_find(net, link);
+        peer = u64map_guess(&net->by_link, link);
         if (peer)
             lines(peer, (const char *)peer + PEER_IN);
         if (id)

@@ -88,8 +88,17 @@ static uint32_t value_hash(const struct idmap *map, const void *value)
 static void init(struct idmap *map, size_t key_offset, uint64_t seed, bool numbers)
 {
     assert(key_offset <= UINT32_MAX);
-    *map =
-        (struct idmap){.key_offset = (uint32_t)key_offset, .seed = seed, .numbers = numbers};
+    *map = (struct idmap){.key_offset = (uint32_t)key_offset, .seed = seed, .numbers = numbers};
+}
+
+/* The first value with the tag of this hash. */
+static const void *guess(const struct idmap *map, uint32_t hash)
+{
+    const uint8_t tag = tag_of(hash);
+    uint32_t i = hash & map->mask;
+    while (map->tags[i] && map->tags[i] != tag)
+        i = (i + 1) & map->mask;
+    return map->slots[i];
 }
 
 /* The first empty slot for a hash. */
@@ -208,14 +217,7 @@ void idmap_prefetch(const struct idmap *map, const uint8_t id[32])
 
 const void *idmap_guess(const struct idmap *map, const uint8_t id[32])
 {
-    if (map->count == 0)
-        return NULL;
-    const uint32_t hash = id_hash(id, map->seed);
-    const uint8_t tag = tag_of(hash);
-    uint32_t i = hash & map->mask;
-    while (map->tags[i] && map->tags[i] != tag)
-        i = (i + 1) & map->mask;
-    return map->slots[i];
+    return map->count ? guess(map, id_hash(id, map->seed)) : NULL;
 }
 
 void idmap_put(struct idmap *map, void *value)
@@ -276,6 +278,11 @@ void u64map_prefetch(const struct u64map *map, uint64_t key)
     const uint32_t i = number_hash(key, map->map.seed) & map->map.mask;
     __builtin_prefetch(&map->map.tags[i]);
     __builtin_prefetch(&map->map.slots[i]);
+}
+
+const void *u64map_guess(const struct u64map *map, uint64_t key)
+{
+    return map->map.count ? guess(&map->map, number_hash(key, map->map.seed)) : NULL;
 }
 
 void u64map_prefetch_all(const struct u64map *map)

@@ -47,6 +47,8 @@ void *u64map_get(const struct u64map *map, uint64_t key);
 void u64map_put(struct u64map *map, void *value);
 /* Asks for the memory that u64map_get of the key will look at. */
 void u64map_prefetch(const struct u64map *map, uint64_t key);
+/* As idmap_guess. */
+const void *u64map_guess(const struct u64map *map, uint64_t key);
 /* Asks for the map's own memory; for the first `bytes` bytes of every value. */
 void u64map_prefetch_all(const struct u64map *map);
 void u64map_prefetch_values(const struct u64map *map, size_t bytes);

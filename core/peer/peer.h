@@ -33,8 +33,8 @@ struct served {
 
 struct action_entry;
 
-/* Four cache lines are all that a message touches: the first two as it comes, all four as it
- * leaves (PEER_HOT). What links do rarely lies behind them. */
+/* Four cache lines are all that a message touches: the first three as it comes (PEER_IN), all but
+ * the second as it leaves (PEER_HOT). What links do rarely lies behind them. */
 struct peer {
     uint64_t link;
     struct peer *next;               /* in the order of creation */
@@ -42,10 +42,10 @@ struct peer {
     uint8_t state;                   /* enum vn_peer_state */
     uint8_t link_class;              /* enum vn_link_class */
     bool inbound;
-    bool closed;        /* CLOSE is under way: ignore everything */
-    bool up;            /* LINK_UP was seen */
-    bool down;          /* LINK_DOWN was seen */
-    bool untold;        /* on the list of links that ended, see net_take_gone */
+    bool closed; /* CLOSE is under way: ignore everything */
+    bool up;     /* LINK_UP was seen */
+    bool down;   /* LINK_DOWN was seen */
+    bool untold; /* on the list of links that ended, see net_take_gone */
     bool read_stopped;
     bool id_below_ours; /* its node id is bytewise smaller than ours */
     bool asked_tip : 1; /* the outstanding REQUEST_BLOCK asks for the newest */
@@ -63,9 +63,12 @@ struct peer {
     uint64_t bytes_in, msgs_in;
     struct reputation *rep; /* or NULL while its identity is unknown */
 
+    struct limits limits;
+    uint64_t useful_ns; /* when it last brought a new block, transaction or range; 0: never */
+    uint64_t bytes_out, msgs_out;
+
     struct outbox outbox;
 
-    uint64_t bytes_out, msgs_out;
     struct peer *prev;
     struct peer *next_gone;
     struct timer timer;   /* the earliest of all that can time out here; often early */
@@ -75,7 +78,6 @@ struct peer {
         const struct request *requests; /* REQUEST_KINDS; while none is out, those of all idle */
         struct request *own_requests;   /* the same to change, between peer_requests_begin, _end */
     };
-    struct limits limits;
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
     uint32_t served_head, served_cap;
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
@@ -83,17 +85,16 @@ struct peer {
     uint64_t up_ns, ready_ns;
     uint64_t ping_ns; /* when the outstanding Ping left; 0: none */
     uint64_t ping_nonce;
-    uint64_t rtt_ns;    /* of the last answered Ping or handshake */
-    uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
-    uint64_t useful_ns; /* when it last brought a new block, transaction or range; 0: never */
-    uint64_t led_ns;    /* when it last began to lead the synchroniser; 0: never */
+    uint64_t rtt_ns;     /* of the last answered Ping or handshake */
+    uint64_t answer_ns;  /* from the last answered request to its answer; 0: none yet */
+    uint64_t led_ns;     /* when it last began to lead the synchroniser; 0: never */
     struct names *names; /* or NULL before its Handshake */
     struct vn_addr local, remote;
 };
 
 _Static_assert(sizeof(struct peer) <= 448, "a link is seven cache lines in 100,000 nodes");
 
-#define PEER_IN  128u /* bytes at the beginning that a message that comes touches */
+#define PEER_IN  192u /* bytes at the beginning that a message that comes touches */
 #define PEER_HOT 256u /* bytes at the beginning that sending a message touches */
 
 #define NO_SLOT UINT32_MAX
