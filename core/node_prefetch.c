@@ -32,7 +32,7 @@ void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice
         lines(&net->cfg.shared, &net->addrs);
         lines(&node->hash, &node->hash + 1);
         lines(&node->gossip, &node->gossip.heard);
-        lines(&node->gossip.store_from, &node->gossip.store_from + 1);
+        lines(&node->gossip.store_from, &node->gossip.store_count + 1);
         return;
     case VN_SOON_LINK:
         u64map_prefetch(&net->by_link, link);

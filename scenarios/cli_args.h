@@ -30,6 +30,7 @@ struct args_run {
     const char *until; /* as typed, or NULL */
     uint64_t until_ns; /* 0: not given */
     const char *db;
+    bool db_is_part; /* set by a worker: its run is gathered into the record */
     enum record_level record;
     bool verify, json, quiet, help;
 };

@@ -150,6 +150,7 @@ static bool open_record(struct session *s)
         .params = s->params,
         .world = "sim",
         .build = VIBESIM_BUILD,
+        .scratch = s->args->db_is_part,
     };
     s->recorder = recorder_open(s->args->db, &row, s->reason, sizeof s->reason);
     if (!s->recorder)

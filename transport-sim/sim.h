@@ -168,8 +168,8 @@ struct sim_disk_faults {
 };
 
 void sim_disk_faults_init(struct sim_disk_faults *faults);
-/* From now on; NULL: the disk is good, and what it lied about is durable. Kept over restarts, with a
- * new disk too. False, and nothing changed, if the values make no sense or there is no node. */
+/* From now on; NULL: the disk is good, and what it lied about is durable. Kept over restarts, with
+ * a new disk too. False, and nothing changed, if the values make no sense or there is no node. */
 bool sim_host_disk(struct sim *sim, uint32_t host, const struct sim_disk_faults *faults);
 
 /* Gives the node a COMMAND now; the answer comes by on_reply, often before this returns. Returns

@@ -48,11 +48,11 @@ struct mempool {
     struct idmap by_id;
     struct idmap by_sender; /* of senders with pooled transactions */
     struct entry_list pooled, taken;
-    struct entry *found; /* last, or NULL */
     uint64_t oldest;      /* no entry's timestamp is below */
     uint64_t epoch;       /* counts changes of owners */
     struct owner *owners; /* of the slots below owner_count; of others: since epoch 0, no bytes */
     uint32_t owner_count;
+    struct entry *found; /* last, or NULL */
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */

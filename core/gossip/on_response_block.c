@@ -38,16 +38,14 @@ void on_response_block(struct gossip *g, struct peer *peer, const struct block_v
                        struct vn_slice payload)
 {
     struct request *request = &peer->own_requests[REQUEST_BLOCK];
-    bool exact =
-        request_open(request) && !peer->asked_tip && block && block->height == request->start;
+    bool exact = request_open(request) && !peer->asked_tip && block &&
+                 block->height == request->start;
     if (!exact && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;
     }
-    if (!request_open(request)) {
-        net_charge(g->net, peer, LIMIT_UNASKED, payload.len);
+    if (!asked_for(g, peer, REQUEST_BLOCK, payload.len))
         return;
-    }
     if (block && !peer->asked_tip && !exact) {
         net_violation(g->net, peer, "a block of another height than asked for");
         return;
