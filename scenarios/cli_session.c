@@ -47,10 +47,11 @@ static void stop(int why)
 /* ---- what the engine tells --------------------------------------------------------------------
  */
 
-static void on_node(void *ctx, uint32_t host, const char *role, const char *version)
+static void on_node(void *ctx, uint32_t host, const char *role, const char *region,
+                    const char *version)
 {
     struct session *s = ctx;
-    record_node(&s->record, host, role, version);
+    record_node(&s->record, host, role, region, version);
     if (s->trace)
         trace_node(s->trace, role);
 }
@@ -167,6 +168,8 @@ static void observe(struct session *s)
     options->params = s->args->params;
     options->param_count = s->args->param_count;
     options->until_ns = s->args->until_ns;
+    options->without = s->args->left_out;
+    options->without_count = s->args->left_out_count;
     options->interrupt = &stop_why;
     options->observer = (struct engine_observer){
         .ctx = s,

@@ -1,5 +1,6 @@
 /* The network: net:links, partitions, groups, and what is asked of all nodes. */
 #include "scenarios/decision.h"
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -62,10 +63,12 @@ static int net_links(lua_State *L)
     struct run *run = acting(L, "links");
     if (lua_gettop(L) <= 2) {
         luaL_checkany(L, 2);
+        lua_topology_check_links(L, run);
         struct sim_link_params links = run->links;
         read_links(L, 2, &links);
         links_set(L, run->world.links_default(run->world.self, &links));
         run->links = links;
+        lua_topology_links_changed(L, run);
         return 0;
     }
     lua_settop(L, 4);
@@ -282,18 +285,23 @@ static int net_stats(lua_State *L)
 void lua_net_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
+        {"blocks", lua_blocks_list},
         {"each", net_each},
         {"group", net_group},
+        {"in_region", lua_topology_in_region},
         {"links", net_links},
         {"nodes", net_nodes},
         {"one_tip", net_one_tip},
         {"partition", net_partition},
         {"peer", lua_net_peer},
+        {"regions", lua_topology_regions},
         {"reset_links", net_reset_links},
         {"spawn", lua_net_spawn},
         {"split", net_split},
         {"stats", net_stats},
         {"tips", net_tips},
+        {"topology", lua_topology_set},
+        {"watch_blocks", lua_blocks_watch},
         {NULL, NULL},
     };
     static const luaL_Reg cut[] = {{"heal", cut_heal}, {NULL, NULL}};

@@ -13,12 +13,21 @@ scenario {
   },
 }
 
--- What honest nodes do. `banned`: all it came to have banned it. `told`: it hears this reason. `within`:
--- its links last so many seconds at most. `borne`: nothing, for there is nothing here that an honest peer might not do, too. `still`: nobody mines meanwhile,
--- so a tip that moves is its doing. `with`: its parameters; `config`: the nodes', where their limits are made so small
--- that a small attack meets them. Bounds: `work`, times that of the twin [3]; `held`, bytes of a node [64 KiB]; `pool`,
--- transactions of a node [200]; `outbox`, bytes that wait for one link [2 MiB]. `data`: bytes in each honest
--- transaction. `peers`: so many of them [1]. `guest`: an honest node that comes amid the attack gets in, if it is that long.
+-- What honest nodes do about each. One of
+--   banned   all that it came to have banned it
+--   told     it hears this reason, and is not banned
+--   borne    nothing, for there is nothing in it that an honest peer might not do, too
+-- and besides
+--   within   its links last so many seconds at most
+--   still    nobody mines meanwhile: a tip that moves is its doing
+--   guest    an honest node that comes near the end gets in, where the attack is at least that long
+-- what it costs them, at most
+--   work     steps of computing, as a multiple of the twin's [3]
+--   held     bytes that a node holds for all its links [64 KiB]
+--   outbox   bytes that wait for one link [2 MiB]
+--   pool     transactions in a pool [200]
+-- and what makes the case: `with`, its parameters; `peers`, how many of them [1]; `config`, the nodes', where their
+-- limits are made so small that a small attack meets them; `data`, bytes in each honest transaction [0].
 local rows = {
   { "garbage", banned = true },
   { "oversize", banned = true, with = { size = 100000 } },

@@ -83,8 +83,8 @@ void sim_config_init(struct sim_config *config)
 static void dice_init(struct sim *sim)
 {
     static const char *const names[SIM_DICE_KINDS] = {
-        [SIM_DICE_LATENCY] = "latency", [SIM_DICE_JITTER] = "jitter", [SIM_DICE_LOSS] = "loss",
-        [SIM_DICE_CHUNK] = "chunk",     [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk",
+        [SIM_DICE_LATENCY] = "latency",      [SIM_DICE_JITTER] = "jitter", [SIM_DICE_LOSS] = "loss",
+        [SIM_DICE_CHUNK] = "chunk",          [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk",
         [SIM_DICE_DISK_FAULT] = "disk-fault"};
     for (unsigned i = 0; i < SIM_DICE_KINDS; i++) {
         struct rng rng;
@@ -131,6 +131,11 @@ uint64_t sim_now_ns(const struct sim *sim)
 void sim_stop(struct sim *sim)
 {
     sim->stopped = true;
+}
+
+void sim_trace_more(struct sim *sim, uint64_t mask)
+{
+    sim->config.observer.trace_mask |= mask;
 }
 
 uint64_t sim_next_ns(struct sim *sim)

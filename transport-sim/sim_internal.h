@@ -125,9 +125,9 @@ struct sim_peer;
 /* What is, or was once, wrong with a host. Most have none. */
 struct sim_faults {
     struct sim_clock clock;
-    uint64_t clock_ns;    /* elapsed counts from here */
-    uint64_t clock_armed; /* of the pending SIM_EV_CLOCK that counts, or VN_NEVER */
-    bool clock_changed;   /* while nobody could be told */
+    uint64_t clock_ns;      /* elapsed counts from here */
+    uint64_t clock_armed;   /* of the pending SIM_EV_CLOCK that counts, or VN_NEVER */
+    bool clock_changed;     /* while nobody could be told */
     struct sim_event *held; /* what waits for a paused node, as it came */
     uint32_t held_count, held_capacity;
     uint32_t backlog; /* connections that may wait to be accepted */
@@ -156,7 +156,7 @@ struct sim_host {
     uint32_t dials;
     uint64_t ids; /* ids given out by the simulator on this host */
     uint64_t hash;
-    uint64_t timer_floor_ns; /* no timer fires before what waited for a resume */
+    uint64_t timer_floor_ns;   /* no timer fires before what waited for a resume */
     struct sim_faults *faults; /* or NULL */
     struct sim_disk *disk;
     struct sim_peer *peer; /* of a scripted peer */
@@ -164,6 +164,7 @@ struct sim_host {
     struct vn_addr *seeds; /* template->config.seed_count of them */
     char *node_id;
     uint8_t alive;
+    uint8_t region; /* 0: none */
     uint8_t paused;
     uint8_t settle; /* a trace or a command asked for on_settled */
 };
@@ -235,6 +236,7 @@ struct sim {
     uint16_t params_default;
     struct sim_rule *rules;
     uint32_t rule_count, rule_capacity;
+    uint32_t *region_params; /* by two regions: index of params + 1, 0: none; NULL: no regions */
     struct sim_cut_rule *cuts;
     uint32_t cut_count, cut_capacity, cut_ids;
     struct sim_blocked *blocked;

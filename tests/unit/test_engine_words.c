@@ -90,9 +90,9 @@ static void test_what_this_version_cannot_do_is_refused(void **state)
 {
     (void)state;
     static const char *const bodies[] = {
-        "net:topology 'geo-bitcoin-2019'", "net:spawn(1, { region = 'eu' })",
-        "net:peer { behaviour = 'x' }",    "net:links { queue = 1 }",
-        "net:links { reorder = 0.1 }",     "net:links { duplicate = 0.1 }",
+        "net:links { queue = 1 }",
+        "net:links { reorder = 0.1 }",
+        "net:links { duplicate = 0.1 }",
         "net:links { corrupt = 0.1 }",
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
