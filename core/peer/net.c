@@ -56,7 +56,8 @@ void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *po
     rng_fork(&salt, cfg->seed, "salt", 0);
     timers_init(&net->timers);
     u64map_init(&net->by_link, offsetof(struct peer, link), rng_u64(&salt));
-    scores_init(&net->scores, &pools->reputations, cfg->known_peers * SCORES_PER_KNOWN_PEER, rng_u64(&salt));
+    scores_init(&net->scores, &pools->reputations, cfg->known_peers * SCORES_PER_KNOWN_PEER,
+                rng_u64(&salt));
     rng_fork(&net->dial_rng, cfg->seed, "dial", 0);
     rng_fork(&net->backoff_rng, cfg->seed, "backoff", 0);
     rng_fork(&net->ping_rng, cfg->seed, "ping", 0);
