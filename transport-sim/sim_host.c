@@ -321,7 +321,7 @@ struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params)
         assert(params->region <= SIM_REGIONS_MAX);
         host->region = params->region;
     }
-    u64map_init(&host->dialled, sim->dice[SIM_DICE_LATENCY]);
+    u64map_init(&host->dialled, offsetof(struct sim_link, id), sim->dice[SIM_DICE_LATENCY]);
     sim->host_count++;
     return host;
 }

@@ -107,7 +107,7 @@ static void id_put(struct sim *sim, struct sim_host *host, uint64_t id, struct s
 {
     size_t before = u64map_bytes(&host->dialled);
     assert(id % 2 == 1 && !u64map_get(&host->dialled, id));
-    u64map_put(&host->dialled, id, link);
+    u64map_put(&host->dialled, link);
     sim->stats.memory += u64map_bytes(&host->dialled) - before;
 }
 
