@@ -205,6 +205,7 @@ static void test_waits_in_large_networks_are_judged_at_a_pace_and_always_is_not(
     static const char text[] =
         "local n = 0\n"
         "%s"
+        "net:links { latency = uniform(10 * ms, 200 * ms) }\n"
         "net:spawn(200, { miners = 20, block_interval = 1 })\n"
         "wait('a second is over', 10, function() n = n + 1 return now() >= 1 end)\n"
         "log(n > %s and 'often' or 'seldom') log(now() < 1.1 and 'in time' or now())\n";
