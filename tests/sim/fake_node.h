@@ -25,9 +25,10 @@
 
 enum fake_state { FAKE_DIALLING, FAKE_UP, FAKE_CLOSING, FAKE_DOWN };
 
-/* The hash of the first `bytes` bytes that were sent. */
+/* The hash of the first `bytes` bytes that were sent, of which `data` was the end. */
 struct fake_sent {
     uint64_t bytes, hash;
+    struct vn_slice data;
 };
 
 struct fake_out {

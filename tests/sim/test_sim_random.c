@@ -149,6 +149,14 @@ static const struct fake_link *other_end(struct sim *sim, const struct fake_link
     return NULL;
 }
 
+/* The hash of the first `bytes` bytes that were sent, which end in slice s. */
+static uint64_t prefix_hash(const struct fake_link *link, uint32_t s, uint64_t bytes)
+{
+    uint64_t before = s > 0 ? link->sent[s - 1].bytes : 0;
+    uint64_t hash = s > 0 ? link->sent[s - 1].hash : 0;
+    return fake_stream_hash(hash, vn_slice_data(link->sent[s].data), (size_t)(bytes - before));
+}
+
 /* Counts the links on which something arrived: each time the first bytes of what was sent. */
 static uint32_t check_prefixes(struct sim *sim)
 {
@@ -164,8 +172,7 @@ static uint32_t check_prefixes(struct sim *sim)
             while (s < other->sent_count && other->sent[s].bytes < link->rx_bytes)
                 s++;
             assert_true(s < other->sent_count);
-            assert_int_equal(other->sent[s].bytes, link->rx_bytes);
-            assert_int_equal(other->sent[s].hash, link->rx_hash);
+            assert_int_equal(prefix_hash(other, s, link->rx_bytes), link->rx_hash);
             checked++;
         }
     }
@@ -226,7 +233,7 @@ static void test_the_hash_of_a_run_is_known(void **state)
     (void)state;
     uint64_t bytes = 0;
     /* Whatever compiler and level; changes when the model does. */
-    assert_int_equal(chaos_run(7, true, &bytes), 0x990be822b4109ab);
+    assert_int_equal(chaos_run(7, true, &bytes), 0x4116c394f895ee2e);
 }
 
 static void count_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
