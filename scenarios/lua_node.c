@@ -270,14 +270,22 @@ static int node_kill(lua_State *L)
     uint32_t host = lua_node_arg(L, "kill");
     if (!run->world.alive(run->world.self, host))
         sandbox_error(L, "kill: the node is not running");
+    bool silently = false;
+    const struct option options[] = {{.name = "silently", .kind = OPTION_FLAG, .out = &silently}};
+    options_read(L, 2, "kill", options, 1);
     struct decision decision;
     decision_begin(&decision, "kill");
     decision_number(&decision, "node", host);
+    if (silently)
+        decision_flag(&decision, "silently", true);
     if (!decision_take(run, &decision))
         return 0;
-    run->world.kill(run->world.self, host);
+    if (silently)
+        run->world.power_off(run->world.self, host);
+    else
+        run->world.kill(run->world.self, host);
     run->dirty = true;
-    run_step(run, "kill", host, "%s", "");
+    run_step(run, "kill", host, "%s", silently ? "silently" : "");
     return 0;
 }
 

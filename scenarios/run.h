@@ -296,6 +296,7 @@ struct group {
 };
 
 void lua_net_open(lua_State *L);
+void lua_link_open(lua_State *L);
 void lua_group_open(lua_State *L);
 void lua_node_open(lua_State *L);
 void lua_peer_open(lua_State *L);
@@ -305,6 +306,14 @@ void lua_peer_open(lua_State *L);
 void lua_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
 int lua_net_spawn(lua_State *L);
+int lua_net_links(lua_State *L);
+int lua_net_degrade(lua_State *L);
+int lua_net_partition(lua_State *L);
+int lua_net_blackhole(lua_State *L);
+int lua_net_flap(lua_State *L);
+int lua_net_reset_links(lua_State *L);
+int lua_net_half_open(lua_State *L);
+int lua_net_forget_links(lua_State *L);
 int lua_net_peer(lua_State *L);
 void lua_net_push(lua_State *L);
 /* Raises an error unless argument 1 of net:WHAT is the network. */

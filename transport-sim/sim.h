@@ -22,7 +22,7 @@
  *     piece of it twice, as a broken middlebox does; TCP's own checksum and numbers hide the rest.
  *   - cut (partition, blackhole): nothing passes; what was in flight is retransmitted after 200 ms
  *     or a round trip, doubling, and arrives after the heal. A stream that cannot pass for 924.6 s
- *     ends with a timeout at its sender.
+ *     fails at its sender (VN_WHY_RESET).
  *   - an end that went without telling (no power, half-open) answers what arrives with a reset,
  *     once its machine runs.
  *   - window: what was SENT and not yet consumed by the receiver is bounded; consumption refunds it
@@ -206,7 +206,7 @@ void sim_restore(struct sim *sim, uint32_t degrade);
 
 /* Resets all open links between two hosts; returns how many. */
 uint32_t sim_reset_links(struct sim *sim, uint32_t a, uint32_t b);
-/* All open links between two hosts end at b with a timeout, and a is not told: what it sends next
+/* All open links between two hosts fail at b, and a is not told: what it sends next
  * is answered with a reset. Returns how many. */
 uint32_t sim_half_open(struct sim *sim, uint32_t a, uint32_t b);
 /* A router between them forgets all open links of two hosts: nothing passes on them any more, and

@@ -115,14 +115,10 @@ void fault_on_stuck(struct sim *sim, const struct sim_event *event)
     if (!link || !stuck_since(sim, event->arg, link, d, sim->now_ns - USER_TIMEOUT))
         return;
     bool unacknowledged = link->dir[d].halves > 0 || tcp_waits(link, 1 - d);
-    if (link->dir[d].head) {
-        stream_clear(sim, link, d);
-        if (link->state[d] == SIM_END_GONE) /* it had closed, and its end of stream is stuck */
-            link->state[d] = SIM_END_LOST;
-        link_lose(sim, event->arg, link, d, VN_WHY_TIMEOUT);
-    }
     if (unacknowledged)
-        link_lose(sim, event->arg, link, 1 - d, VN_WHY_TIMEOUT);
+        link_lose(sim, event->arg, link, 1 - d, VN_WHY_RESET);
+    if (link->dir[d].head)
+        link_give_up(sim, event->arg, link, d);
 }
 
 /* ---- cuts ---- */
@@ -344,7 +340,7 @@ static void lose_end(struct sim *sim, uint32_t index, struct sim_link *link, uns
 {
     if (link->tcp)
         tcp_drop_unsent(sim, link, e);
-    link_lose(sim, index, link, e, VN_WHY_TIMEOUT);
+    link_lose(sim, index, link, e, VN_WHY_RESET);
 }
 
 static void forget(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e)

@@ -309,6 +309,9 @@ void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned
 /* End e is told `why` its link ends, the other end nothing: it learns it from the answer to what
  * it sends next. */
 void link_lose(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, uint32_t why);
+/* End d sends no more what is stuck in its direction: to it the link failed. Frees the link if
+ * nobody is left. */
+void link_give_up(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
 /* The base latency of direction d under the link's parameters. */
 uint64_t link_latency_ns(const struct sim *sim, const struct sim_link *link, unsigned d);
 /* The accepting end opens, or answers with a reset if its host is dead. */

@@ -255,6 +255,18 @@ void link_lose(struct sim *sim, uint32_t index, struct sim_link *link, unsigned 
     end_down(sim, index, link, e, why, sim->now_ns);
 }
 
+void link_give_up(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    stream_clear(sim, link, d);
+    if (link->state[d] == SIM_END_OPEN) {
+        link_lose(sim, index, link, d, VN_WHY_RESET);
+    } else if (link->state[1 - d] == SIM_END_NONE && link->state[d] != SIM_END_CLOSING) {
+        link_give(sim, index, link);
+    } else if (link->state[d] == SIM_END_GONE) { /* it was the end of its stream */
+        link->state[d] = SIM_END_LOST;
+    }
+}
+
 void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, bool quietly)
 {
     if (quietly && link->tcp)

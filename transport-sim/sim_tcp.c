@@ -337,8 +337,8 @@ static struct train depart(struct sim *sim, struct sim_link *link, unsigned d, u
     return train;
 }
 
-/* Sends again what was lost, as much as the window lets pass. */
-static void resend(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
+/* Sends again what was lost, as much as the window lets pass. False if the link was given up. */
+static bool resend(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
                    uint32_t room)
 {
     struct tcp_flow *flow = &link->tcp->flow[d];
@@ -356,14 +356,14 @@ static void resend(struct sim *sim, uint32_t index, struct sim_link *link, unsig
         flow->repair_bytes -= part;
         flow->retries = 0;
         stamp(sim, link, d, part, train.last_ns + stream_delay_ns(sim, link, d));
-        return;
+        return true;
     }
     if (flow->retries >= RETRIES_MAX) {
-        stream_clear(sim, link, d);
-        link_lose(sim, index, link, d, VN_WHY_TIMEOUT);
-        return;
+        link_give_up(sim, index, link, d);
+        return false;
     }
     on_timeout(sim, link, flow);
+    return true;
 }
 
 /* What a flight of n segments means for the window, of which `lost` from number `first` on did not
@@ -432,10 +432,11 @@ void tcp_pump(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d
             round_arm(sim, index, link, d, flow->end_ns);
             break;
         }
-        if (flow->lost > 0)
-            resend(sim, index, link, d, flow->window - flow->sent);
-        else
-            flight(sim, link, d, flow->window - flow->sent);
+        const uint32_t room = flow->window - flow->sent;
+        if (flow->lost == 0)
+            flight(sim, link, d, room);
+        else if (!resend(sim, index, link, d, room))
+            return;
     }
     if (idle && dir->head != flow->unsent && !dir->blocked)
         stream_arm(sim, index, link, d, dir->head->t_ns);

@@ -93,9 +93,7 @@ static void test_what_this_version_cannot_do_is_refused(void **state)
         "net:topology 'geo-bitcoin-2019'", "net:spawn(1)[1]:pause()",
         "net:spawn(1)[1]:resume()",        "net:spawn(1)[1]:skew(1)",
         "net:spawn(1)[1]:disk {}",         "net:spawn(1, { region = 'eu' })",
-        "net:peer { behaviour = 'x' }",    "net:links { queue = 1 }",
-        "net:links { reorder = 0.1 }",     "net:links { duplicate = 0.1 }",
-        "net:links { corrupt = 0.1 }",
+        "net:peer { behaviour = 'x' }",
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         refused(bodies[i], "not supported by this version");
