@@ -1,5 +1,6 @@
 /* The door: see node.h. One function takes every event, the rooms behind it queue actions, one
  * function gives them out. Nothing in here re-enters. */
+#include "core/gossip/bans.h"
 #include "core/node_impl.h"
 #include "core/peer/dialer.h"
 
@@ -88,11 +89,20 @@ static void on_timer(struct vn_node *node)
         case TIMER_MINE:
         case TIMER_EXPIRE:
         case TIMER_STORE:
+        case TIMER_FETCH:
         case TIMER_KINDS:
             gossip_on_timer(&node->gossip, (enum timer_kind)timer->kind);
             break;
         }
     }
+}
+
+static void on_clock(struct vn_node *node, uint64_t wall_ns)
+{
+    uint64_t was_ns = net_wall_ns(&node->net);
+    node->net.wall_ns = wall_ns;
+    node->net.wall_at_ns = node->net.now_ns;
+    bans_on_clock(&node->gossip, was_ns);
 }
 
 static void dispatch(struct vn_node *node, const struct vn_event *event)
@@ -121,8 +131,7 @@ static void dispatch(struct vn_node *node, const struct vn_event *event)
         on_timer(node);
         return;
     case VN_EV_CLOCK:
-        net->wall_ns = event->u.clock.wall_ns;
-        net->wall_at_ns = net->now_ns;
+        on_clock(node, event->u.clock.wall_ns);
         return;
     case VN_EV_STORED:
         persist_on_stored(g, event->u.stored.status);
@@ -158,6 +167,7 @@ void vn_node_step(struct vn_node *node, const struct vn_event *event)
     if (event->now_ns > node->net.now_ns)
         node->net.now_ns = event->now_ns;
     node->hash = node_hash_event(node->hash, event);
+    node->net.work++;
     dispatch(node, event);
     settle(node);
 }

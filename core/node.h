@@ -31,7 +31,7 @@
 
 /* The version of this header's structures and of struct vn_api. Raised on any change that an
  * already compiled driver would notice. */
-#define VN_API_VERSION 1u
+#define VN_API_VERSION 2u
 
 #define VN_NEVER UINT64_MAX /* a deadline that never comes */
 
@@ -270,7 +270,8 @@ enum vn_store_op {
                            the best chain's at that height, replacing what was there; all blocks
                            above it are forgotten. */
     VN_STORE_ADDR,      /* key: an encoded address, value: its record; an empty value deletes it */
-    VN_STORE_BAN        /* key: a ban key, number: wall ns of its end; 0 deletes it */
+    VN_STORE_BAN        /* key: a ban key, number: wall ns of its end, value: be64 wall ns of when
+                           that was said; number 0 (and no value) deletes it */
 };
 
 struct vn_store_item {
@@ -285,7 +286,8 @@ enum vn_load_op {
     VN_LOAD_BLOCKS = 1, /* best-chain blocks of heights from..to, ascending, without gaps */
     VN_LOAD_ADDRS,      /* address records, each its key then its value, ordered by key; from is the
                            number to skip */
-    VN_LOAD_BANS        /* bans, each be64 end then its key; ordered by key; from: number to skip */
+    VN_LOAD_BANS        /* bans, each be64 end, then its key, then its value; ordered by key; from:
+                           number to skip */
 };
 
 struct vn_action {
@@ -423,6 +425,25 @@ struct vn_config {
     uint64_t orphan_bytes_max;       /* [10 MiB] */
     uint64_t outbox_soft;            /* bytes per link: above it transactions are shed [1 MiB] */
     uint64_t outbox_hard;            /* bytes per link: above it the link ends [24 MiB] */
+    uint64_t peer_bytes_max;         /* pooled transactions that a link brought, and its orphans:
+                                        above it nothing more of its is kept, without a penalty. Its
+                                        buffers have bounds of their own: two frames of input,
+                                        outbox_hard of output [16 MiB] */
+    uint64_t score_half_life_ns;     /* in which a score comes half of its way back to 0; 0: never
+                                        [3600 s] */
+    uint32_t max_pending;            /* accepted links in their handshake beyond the free inbound
+                                        slots; a newcomer replaces one, 1..10000 [16] */
+    uint32_t max_inbound_per_ip;     /* accepted links with one IP address; loopback, where many
+                                        nodes share one, counts as free; 0: no limit [8] */
+    /* What a link may make us do; see core/peer/limits.h for the kinds and what follows. Tokens per
+     * second and tokens in a full bucket; a rate of 0: no limit. */
+    uint32_t accept_rate, accept_burst;   /* links accepted from one IP address, but loopback
+                                             [2, 64] */
+    uint32_t ping_rate, ping_burst;       /* Pings [1000, 10000] */
+    uint32_t block_rate, block_burst;     /* bytes of NewBlock [2 MiB, 64 MiB] */
+    uint32_t tx_rate, tx_burst;           /* bytes of NewTransaction [2 MiB, 32 MiB] */
+    uint32_t serve_rate, serve_burst;     /* bytes of answers [8 MiB, 64 MiB] */
+    uint32_t unasked_rate, unasked_burst; /* bytes of answers nobody asked for [64 KiB, 16 MiB] */
     struct vn_shared *shared;        /* cache shared by nodes of one process, or NULL */
     void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */
     void *trace_ctx;
@@ -479,6 +500,12 @@ struct vn_info {
     uint64_t total_difficulty_lo, total_difficulty_hi;
     uint64_t wall_ns;
     uint64_t hash; /* vn_node_hash */
+    uint64_t held_bytes; /* the sum over all links, those included that wait for their LINK_DOWN */
+    uint64_t work;       /* steps of computing so far, the same on every machine: 1 for each event,
+                            1 for each frame received, and 1 for each begun 64 bytes of every
+                            transaction and block that the rules were put to, and of every answer
+                            that was put together. What the nodes of a process share saves time
+                            but no steps. */
 };
 
 struct vn_peer_info {
@@ -500,6 +527,11 @@ struct vn_peer_info {
     uint64_t outbox_bytes;
     uint32_t failures;     /* in a row */
     uint32_t reserved;
+    uint64_t held_bytes;   /* memory that the link makes us hold: its own record, the frame being
+                              received, output and requests that wait, answers and orphans not yet
+                              in the chain, pooled transactions that it was the first to bring. A
+                              buffer that waits for several links counts in each. 0 without a
+                              link. */
 };
 
 /* Copies, never pointers. vn_node_peer: links in the order of their creation, then known addresses

@@ -42,6 +42,22 @@ void vn_config_init(struct vn_config *config)
         .orphan_bytes_max = 10 * MIB,
         .outbox_soft = MIB,
         .outbox_hard = 24 * MIB,
+        .peer_bytes_max = 16 * MIB,
+        .score_half_life_ns = 3600 * S,
+        .max_pending = 16,
+        .max_inbound_per_ip = 8,
+        .accept_rate = 2,
+        .accept_burst = 64,
+        .ping_rate = 1000,
+        .ping_burst = 10000,
+        .block_rate = 2 * MIB,
+        .block_burst = 64 * MIB,
+        .tx_rate = 2 * MIB,
+        .tx_burst = 32 * MIB,
+        .serve_rate = 8 * MIB,
+        .serve_burst = 64 * MIB,
+        .unasked_rate = 65536,
+        .unasked_burst = 16 * MIB,
         .cached_blocks = 1024,
         .trace_mask = UINT64_MAX,
     };
@@ -105,6 +121,15 @@ static bool check_counts(const struct vn_config *c, struct line *line)
         {"outbox_soft", 1024, 1024 * MIB, c->outbox_soft},
         {"outbox_hard", 12 * MIB, 2048 * MIB, c->outbox_hard},
         {"cached_blocks", 1, 10000000, c->cached_blocks},
+        {"peer_bytes_max", 1024, 65536 * MIB, c->peer_bytes_max},
+        {"max_pending", 1, 10000, c->max_pending},
+        {"max_inbound_per_ip", 0, 10000, c->max_inbound_per_ip},
+        {"accept_burst", 1, UINT32_MAX, c->accept_burst},
+        {"ping_burst", 1, UINT32_MAX, c->ping_burst},
+        {"block_burst", 1, UINT32_MAX, c->block_burst},
+        {"tx_burst", 1, UINT32_MAX, c->tx_burst},
+        {"serve_burst", 1, UINT32_MAX, c->serve_burst},
+        {"unasked_burst", 1, UINT32_MAX, c->unasked_burst},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].got < rows[i].low || rows[i].got > rows[i].high)
@@ -129,6 +154,7 @@ static bool check_times(const struct vn_config *c, struct line *line)
         {"feeler_interval", 0, c->feeler_interval_ns},
         {"sync_interval", 1, c->sync_interval_ns},
         {"ban", 1, c->ban_ns},
+        {"score_half_life", 0, c->score_half_life_ns},
         {"mine_interval", 0, c->mine_interval_ns},
     };
     const uint64_t year_ms = UINT64_C(31536000000);

@@ -1,4 +1,5 @@
 /* Looking in: copies of a node's state, never a pointer into it. See node.h. */
+#include "core/gossip/account.h"
 #include "core/node_impl.h"
 
 #include <string.h>
@@ -29,7 +30,10 @@ void vn_node_info(const struct vn_node *node, struct vn_info *out)
         .total_difficulty_hi = (uint64_t)(tip->total_difficulty >> 64),
         .wall_ns = net_wall_ns(net),
         .hash = node->hash,
+        .work = net->work,
     };
+    for (const struct peer *peer = net->first; peer; peer = peer->next)
+        info.held_bytes += account_held(&node->gossip, peer);
     memcpy(info.tip, tip->hash, sizeof info.tip);
     give(out, out->size, &info, sizeof info);
 }
@@ -42,13 +46,13 @@ static void copy_text(char *out, size_t size, const char *text)
     out[len] = '\0';
 }
 
-static void peer_info(const struct peer *peer, struct vn_peer_info *info)
+static void peer_info(const struct net *net, const struct peer *peer, struct vn_peer_info *info)
 {
     *info = (struct vn_peer_info){
         .state = peer->state,
         .link = peer->link,
         .link_class = peer->link_class,
-        .score = peer->rep ? peer->rep->score : 0,
+        .score = net_score_of(net, peer->rep),
         .addr = peer->remote,
         .listen = peer->listen,
         .rtt_ns = peer->rtt_ns,
@@ -73,13 +77,13 @@ static void addr_info(const struct net *net, const struct addr_entry *entry,
     if (net_entry_key(net, entry, key))
         rep = scores_find(&net->scores, key);
     uint32_t state = VN_PEER_DISCONNECTED;
-    if (score_banned(rep, net_wall_ns(net)))
+    if (score_banned(rep, net->now_ns))
         state = VN_PEER_BANNED;
     else if (addr_given_up(entry, &net->policy))
         state = VN_PEER_FAILED;
     *info = (struct vn_peer_info){
         .state = state,
-        .score = rep ? rep->score : 0,
+        .score = net_score_of(net, rep),
         .addr = entry->addr,
         .listen = entry->addr,
         .last_seen_ns = entry->last_seen_ns,
@@ -107,7 +111,8 @@ bool vn_node_peer(const struct vn_node *node, uint32_t index, struct vn_peer_inf
         peer = peer->next;
     }
     if (peer) {
-        peer_info(peer, &info);
+        peer_info(&node->net, peer, &info);
+        info.held_bytes = account_held(&node->gossip, peer);
     } else {
         const struct addr_entry *entry = idle_addr(&node->net.addrs, index);
         if (!entry)

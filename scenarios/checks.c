@@ -140,8 +140,13 @@ void checks_finish(struct run *run)
 void checks_tell_sometimes(struct run *run)
 {
     const struct engine_observer *o = &run->options->observer;
-    for (struct sometime *s = run->sometimes; s && o->on_check; s = s->next)
-        o->on_check(o->ctx, s->hit ? s->t_ns : run_now(run), s->text, "sometimes", s->hit, NULL);
+    for (struct sometime *s = run->sometimes; s && o->on_check; s = s->next) {
+        char place[120];
+        size_t len = strlen(s->where);
+        snprintf(place, sizeof place, "%.*s", (int)(len > 2 ? len - 2 : len), s->where);
+        o->on_check(o->ctx, s->hit ? s->t_ns : run_now(run), s->text, "sometimes", s->hit,
+                    s->hit ? NULL : place);
+    }
 }
 
 /* ---- the vocabulary ---- */
@@ -244,6 +249,9 @@ static int script_sometimes(lua_State *L)
     if (!s) {
         s = run_alloc(sizeof *s);
         s->text = run_strdup(text);
+        sandbox_where(L);
+        s->where = run_strdup(lua_tostring(L, -1));
+        lua_pop(L, 1);
         *run->sometimes_tail = s;
         run->sometimes_tail = &s->next;
     }
@@ -306,6 +314,7 @@ void checks_free(struct run *run)
         struct sometime *s = run->sometimes;
         run->sometimes = s->next;
         free(s->text);
+        free(s->where);
         free(s);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "core/base/exact.h"
 #include "scenarios/cli_term.h"
+#include "scenarios/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,10 @@ struct reader {
     const char *value;        /* behind '=', or NULL */
 };
 
-static const char *const run_names[] = {"--seed",   "--param", "--until", "--db",   "--record",
-                                        "--verify", "--json",  "--quiet", "--help", NULL};
+static const char *const run_names[] = {"--seed", "--seeds",      "--jobs",   "--param", "--until",
+                                        "--db",   "--record",     "--verify", "--rows",  "--trace",
+                                        "--json", "--trace-file", "--quiet",  "--help",  NULL};
+static const char *const rows_names[] = {"auto", "all", "failed", NULL};
 static const char *const list_names[] = {"--json", "--help", NULL};
 static const char *const record_names[] = {"none", "summary", "messages", "events", NULL};
 
@@ -125,18 +128,56 @@ static const char *reader_value(struct reader *r, const char *name, const char *
     return NULL;
 }
 
-static bool parse_seed(const char *text, uint64_t *seed)
+static bool parse_seed(const char *text, struct args_run *args)
 {
-    uint64_t v = 0;
-    bool ok = *text != 0;
-    for (const char *p = text; ok && *p; p++) {
-        uint64_t digit = (uint64_t)(*p - '0');
-        ok = *p >= '0' && *p <= '9' && v <= (UINT64_MAX - digit) / 10;
-        v = v * 10 + digit;
-    }
+    const char *end;
+    args->seed_given = seeds_number(text, &end, &args->seed) && !*end;
+    if (!args->seed_given)
+        term_error("--seed: '%s' is not a whole number from 0 to " SEEDS_WHOLE_MAX "%s", text,
+                   strstr(text, "..") || strchr(text, ',') ? ": did you mean --seeds?" : "");
+    return args->seed_given;
+}
+
+static bool parse_seeds(const char *text, struct args_run *args)
+{
+    char why[300];
+    if (args->seeds.count)
+        term_error("--seeds: is given twice: write one list, like 1..20,100");
+    else if (!seeds_parse(&args->seeds, text, why, sizeof why))
+        term_error("--seeds: %s", why);
+    else
+        return true;
+    return false;
+}
+
+static bool parse_jobs(const char *text, struct args_run *args)
+{
+    uint64_t n;
+    const char *end;
+    bool ok = seeds_number(text, &end, &n) && !*end && n >= 1 && n <= POOL_WORKERS_MAX;
+    args->jobs = ok ? (uint32_t)n : 0;
     if (!ok)
-        term_error("--seed: '%s' is not a whole number from 0 to 18446744073709551615", text);
-    *seed = v;
+        term_error("--jobs: '%s' is not a whole number from 1 to %u", text, POOL_WORKERS_MAX);
+    return ok;
+}
+
+static bool parse_rows(const char *text, struct args_run *args)
+{
+    for (int i = 0; rows_names[i]; i++)
+        if (strcmp(text, rows_names[i]) == 0) {
+            args->rows = (enum args_rows)i;
+            return true;
+        }
+    term_error("--rows: '%s': use auto, all or failed", text);
+    return false;
+}
+
+static bool parse_trace(const char *text, struct args_run *args)
+{
+    char why[400];
+    bool ok = trace_filter_add(&args->trace, text, why, sizeof why);
+    if (!ok)
+        term_error("--trace: %s", why);
     return ok;
 }
 
@@ -207,29 +248,46 @@ static bool is(const char *name, const char *option)
     return strcmp(name, option) == 0;
 }
 
-/* An option of `run` with a value. */
+static bool parse_db(const char *text, struct args_run *args)
+{
+    if (!*text)
+        term_error("--db: the name of the file is empty");
+    args->db = text;
+    return *text != 0;
+}
+
+static bool parse_trace_file(const char *text, struct args_run *args)
+{
+    if (!*text)
+        term_error("--trace-file: the name of the file is empty");
+    args->trace_file = text;
+    return *text != 0;
+}
+
+/* The options of `run` with a value. */
+static const struct {
+    const char *name, *what;
+    bool (*parse)(const char *text, struct args_run *args);
+} run_values[] = {
+    {"--seed", "a whole number", parse_seed},
+    {"--seeds", "a list like 1..20", parse_seeds},
+    {"--jobs", "a whole number", parse_jobs},
+    {"--param", "NAME=VALUE", parse_param},
+    {"--until", "a time in seconds", parse_until},
+    {"--db", "a file", parse_db},
+    {"--record", "none, summary, messages or events", parse_record},
+    {"--rows", "auto, all or failed", parse_rows},
+    {"--trace", "all, node=3 or link=2-7", parse_trace},
+    {"--trace-file", "a file", parse_trace_file},
+};
+
 static bool run_value(struct args_run *args, struct reader *r, const char *name)
 {
-    const char *what = is(name, "--seed")     ? "a whole number"
-                       : is(name, "--param")  ? "NAME=VALUE"
-                       : is(name, "--until")  ? "a time in seconds"
-                       : is(name, "--record") ? "none, summary, messages or events"
-                                              : "a file";
-    const char *value = reader_value(r, name, what);
-    if (!value)
-        return false;
-    if (is(name, "--seed"))
-        return parse_seed(value, &args->seed);
-    if (is(name, "--param"))
-        return parse_param(value, args);
-    if (is(name, "--until"))
-        return parse_until(value, args);
-    if (is(name, "--record"))
-        return parse_record(value, args);
-    if (!*value)
-        term_error("--db: the name of the file is empty");
-    args->db = value;
-    return *value != 0;
+    size_t i = 0;
+    while (!is(name, run_values[i].name))
+        i++;
+    const char *value = reader_value(r, name, run_values[i].what);
+    return value && run_values[i].parse(value, args);
 }
 
 /* The switch that `name` turns on, or NULL if it is an option with a value. */
@@ -250,6 +308,47 @@ static bool turn_on(bool *flag, const struct reader *r, const char *name)
     return !r->value;
 }
 
+static bool add_file(struct args_run *args, const char *word)
+{
+    for (size_t i = 0; i < args->file_count; i++)
+        if (strcmp(args->files[i], word) == 0) {
+            term_error("run: %s is given twice", word);
+            return false;
+        }
+    const char **grown = realloc(args->files, (args->file_count + 1) * sizeof *grown);
+    if (!grown)
+        abort();
+    args->files = grown;
+    args->files[args->file_count++] = word;
+    args->file = args->files[0];
+    return true;
+}
+
+/* Options that contradict each other are refused, rather than one of them passed over. */
+static bool check_together(const struct args_run *args)
+{
+    bool many = args->seeds.count || args->file_count > 1;
+    const char *one = args->file ? args->file : "FILE.lua";
+    if (!args->file)
+        term_error("run: name a scenario: vibesim run FILE.lua (vibesim list shows some)");
+    else if (args->seeds.count && args->seed_given)
+        term_error("--seed and --seeds: give one of them: --seeds %llu,... takes both",
+                   (unsigned long long)args->seed);
+    else if (args->trace_file && !args->trace.count)
+        term_error("--trace-file: say what to trace: --trace all, node=3 or link=2-7");
+    else if (many && args->trace.count)
+        term_error(
+            "--trace: follows a single run: vibesim run %s --seed %llu --trace ...", one,
+            (unsigned long long)(args->seeds.count ? seeds_at(&args->seeds, 0) : args->seed));
+    else if (!many && args->jobs)
+        term_error("--jobs: shares out several runs: give --seeds 1..20 or several files");
+    else if (!many && args->rows != ROWS_AUTO)
+        term_error("--rows: is of the table of several runs: give --seeds 1..20 or several files");
+    else
+        return true;
+    return false;
+}
+
 bool args_run_parse(struct args_run *args, int argc, char **argv)
 {
     memset(args, 0, sizeof *args);
@@ -261,21 +360,12 @@ bool args_run_parse(struct args_run *args, int argc, char **argv)
     bool wrong = false;
     while (reader_next(&r, &name, &word, &wrong)) {
         bool *flag = name ? run_switch(args, name) : NULL;
-        if (name) {
-            if (flag ? !turn_on(flag, &r, name) : !run_value(args, &r, name))
-                return false;
-        } else if (args->file) {
-            term_error("'%s': one scenario at a time, and %s is given already", word, args->file);
+        if (!name  ? !add_file(args, word)
+            : flag ? !turn_on(flag, &r, name)
+                   : !run_value(args, &r, name))
             return false;
-        } else {
-            args->file = word;
-        }
     }
-    if (wrong)
-        return false;
-    if (!args->file && !args->help)
-        term_error("run: name a scenario: vibesim run FILE.lua (vibesim list shows some)");
-    return args->file || args->help;
+    return !wrong && (args->help || check_together(args));
 }
 
 void args_run_free(struct args_run *args)
@@ -283,6 +373,8 @@ void args_run_free(struct args_run *args)
     for (size_t i = 0; i < args->param_count; i++)
         free((char *)(uintptr_t)args->params[i].key);
     free(args->params);
+    free(args->files);
+    seeds_free(&args->seeds);
 }
 
 bool args_list_parse(struct args_list *args, int argc, char **argv)

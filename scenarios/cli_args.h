@@ -4,15 +4,27 @@
 #define SCENARIOS_CLI_ARGS_H
 
 #include "scenarios/engine.h"
+#include "scenarios/seeds.h"
+#include "scenarios/trace_filter.h"
 #include "store/recorder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+enum args_rows { ROWS_AUTO, ROWS_ALL, ROWS_FAILED };
+
 struct args_run {
-    const char *file; /* all text is argv's */
+    const char *file;   /* the first; all text is argv's */
+    const char **files; /* all of them */
+    size_t file_count;
     uint64_t seed;
+    bool seed_given;
+    struct seeds seeds; /* count 0: not given */
+    uint32_t jobs;      /* 0: not given */
+    enum args_rows rows;
+    struct trace_filter trace;   /* count 0: not given */
+    const char *trace_file;      /* NULL: stderr */
     struct engine_param *params; /* the keys are copies */
     size_t param_count;
     const char *until; /* as typed, or NULL */

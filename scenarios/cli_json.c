@@ -3,6 +3,7 @@
 #include "scenarios/cli_report.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 static json_t *text_of(const char *text)
 {
@@ -51,7 +52,7 @@ static void set_count(json_t *object, const char *key, uint64_t n)
     json_object_set_new(object, key, json_integer((json_int_t)n));
 }
 
-void report_json(const struct report *r, const struct report_end *end)
+static json_t *object_of(const struct report *r, const struct report_end *end)
 {
     const struct engine_result *result = end->result;
     char seed[32], hash[32];
@@ -86,7 +87,23 @@ void report_json(const struct report *r, const struct report_end *end)
                         end->verified == VERIFY_EQUAL       ? json_true()
                         : end->verified == VERIFY_DIFFERENT ? json_false()
                                                             : json_null());
+    return o;
+}
+
+void report_json(const struct report *r, const struct report_end *end)
+{
+    json_t *o = object_of(r, end);
     json_dumpf(o, stdout, JSON_SORT_KEYS | JSON_INDENT(2));
     printf("\n");
     json_decref(o);
+}
+
+char *report_json_line(const struct report *r, const struct report_end *end)
+{
+    json_t *o = object_of(r, end);
+    char *line = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
+    json_decref(o);
+    if (!line)
+        abort();
+    return line;
 }

@@ -83,21 +83,28 @@ static void print_params(const char *json)
     json_decref(params);
 }
 
-void report_begin(struct report *r, const char *params)
+void report_title(const struct term_style *style, const struct engine_about *about,
+                  const char *what, const char *params)
 {
-    if (!r->human)
-        return;
-    char name[128], about[512];
-    term_clean(name, sizeof name, r->about->name);
-    term_clean(about, sizeof about, r->about->about);
-    printf("%s%s%s %s seed %" PRIu64, term_colour(&r->style, TERM_BOLD), name,
-           term_colour(&r->style, TERM_PLAIN), r->style.dot, r->args->seed);
+    char name[128], words[512];
+    term_clean(name, sizeof name, about->name);
+    term_clean(words, sizeof words, about->about);
+    printf("%s%s%s %s %s", term_colour(style, TERM_BOLD), name, term_colour(style, TERM_PLAIN),
+           style->dot, what);
     print_params(params);
     printf("\n");
-    if (about[0])
-        printf("%s\n", about);
+    if (words[0])
+        printf("%s\n", words);
     printf("\n");
     fflush(stdout);
+}
+
+void report_begin(struct report *r, const char *params)
+{
+    char seed[32];
+    snprintf(seed, sizeof seed, "seed %" PRIu64, r->args->seed);
+    if (r->human)
+        report_title(&r->style, r->about, seed, params);
 }
 
 static void print_at(const struct report *r, uint64_t t_ns, const char *what, const char *text)
@@ -158,6 +165,11 @@ void report_metric(struct report *r, const char *name, int64_t host, double valu
     m->value = value;
 }
 
+bool report_failed(const struct report_check *c)
+{
+    return !c->ok && strcmp(c->kind, "sometimes") != 0;
+}
+
 static void print_check(const struct report *r, const struct report_check *c)
 {
     char t[32];
@@ -165,20 +177,23 @@ static void print_check(const struct report *r, const struct report_check *c)
     const char *plain = term_colour(&r->style, TERM_PLAIN);
     if (c->ok)
         printf("  %s%s%s  %s\n", term_colour(&r->style, TERM_GREEN), r->style.ok, plain, c->name);
+    else if (!report_failed(c))
+        printf("  %s  %s%s%s: of some seed it must be true\n", r->style.never, c->name,
+               c->detail ? ", " : "", c->detail ? c->detail : "");
     else
         printf("  %s%s%s  %s, at %s s%s%s\n", term_colour(&r->style, TERM_RED), r->style.failed,
                plain, c->name, t, c->detail ? ": " : "", c->detail ? c->detail : "");
 }
 
-/* Those that hold (or failed), and how many there were. */
-static size_t print_checks(const struct report *r, bool ok)
+/* Those that do not (or do) make the run fail, and how many there were. */
+static size_t print_checks(const struct report *r, bool failed)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->check_count; i++)
-        if (r->checks[i].ok == ok && n++ < LINES_MAX)
+        if (report_failed(&r->checks[i]) == failed && n++ < LINES_MAX)
             print_check(r, &r->checks[i]);
     if (n > LINES_MAX)
-        printf("  ... and %zu more that %s\n", n - LINES_MAX, ok ? "hold" : "failed");
+        printf("  ... and %zu more that %s\n", n - LINES_MAX, failed ? "failed" : "hold");
     return n;
 }
 
@@ -244,20 +259,20 @@ static void print_story(const struct report *r)
         printf("    %s\n", r->story[i]);
 }
 
-static void print_command(const struct report *r)
+void report_command(const struct args_run *args, const char *file, uint64_t seed)
 {
     char word[1024];
-    term_quote(word, sizeof word, r->args->file);
-    printf("\n  Again: vibesim run %s --seed %" PRIu64, word, r->args->seed);
-    for (size_t i = 0; i < r->args->param_count; i++) {
+    term_quote(word, sizeof word, file);
+    printf("vibesim run %s --seed %" PRIu64, word, seed);
+    for (size_t i = 0; i < args->param_count; i++) {
         char both[1024];
-        snprintf(both, sizeof both, "%s=%s", r->args->params[i].key, r->args->params[i].value);
+        snprintf(both, sizeof both, "%s=%s", args->params[i].key, args->params[i].value);
         term_quote(word, sizeof word, both);
         printf(" --param %s", word);
     }
-    if (r->args->until)
-        printf(" --until %s", r->args->until);
-    if (r->args->verify)
+    if (args->until)
+        printf(" --until %s", args->until);
+    if (args->verify)
         printf(" --verify");
     printf("\n");
 }
@@ -267,6 +282,9 @@ static void print_verdict(const struct report *r, const struct report_end *end, 
     bool pass = end->verdict == VERDICT_PASS;
     static const char *const words[] = {"PASS", "FAIL", "ERROR", "INTERRUPTED"};
     char reason[640], name[128];
+    size_t hold = 0;
+    for (size_t i = 0; i < r->check_count; i++)
+        hold += r->checks[i].ok;
     term_clean(name, sizeof name, r->about->name);
     term_clean(reason, sizeof reason, end->reason ? end->reason : "");
     if (r->human)
@@ -279,8 +297,10 @@ static void print_verdict(const struct report *r, const struct report_end *end, 
     else if (end->verdict == VERDICT_FAIL || end->verdict == VERDICT_ERROR)
         printf("%s\n", reason);
     else
-        printf("%zu check%s%s\n", r->check_count, r->check_count == 1 ? "" : "s",
-               pass ? (r->check_count == 1 ? " holds" : " hold") : " so far");
+        printf("%zu check%s%s\n", hold, hold == 1 ? "" : "s",
+               !pass       ? " so far"
+               : hold == 1 ? " holds"
+                           : " hold");
 }
 
 void report_end(struct report *r, const struct report_end *end)
@@ -289,8 +309,8 @@ void report_end(struct report *r, const struct report_end *end)
     if (r->human && r->check_count)
         printf("\n");
     if (r->human)
-        print_checks(r, true);
-    size_t failed = print_checks(r, false);
+        print_checks(r, false);
+    size_t failed = print_checks(r, true);
     bool again = end->verdict == VERDICT_FAIL || end->verdict == VERDICT_ERROR;
     if (r->human) {
         print_metrics(r);
@@ -303,7 +323,9 @@ void report_end(struct report *r, const struct report_end *end)
         term_number(events, end->result->events);
         printf("%sverified: two runs, %s events, same hash\n", r->human ? "\n  " : "", events);
     }
-    if (again)
-        print_command(r);
+    if (again) {
+        printf("\n  Again: ");
+        report_command(r->args, r->args->file, r->args->seed);
+    }
     print_verdict(r, end, failed);
 }

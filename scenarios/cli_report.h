@@ -70,5 +70,17 @@ void report_end(struct report *r, const struct report_end *end);
 
 /* The result as one JSON object with sorted keys. */
 void report_json(const struct report *r, const struct report_end *end);
+/* The same on one line, malloc'ed. */
+char *report_json_line(const struct report *r, const struct report_end *end);
+
+/* The lines above a run or a table: "name - what, param=value", and what the scenario is about. */
+void report_title(const struct term_style *style, const struct engine_about *about,
+                  const char *what, const char *params);
+
+/* Whether the check makes its run fail: a `sometimes` does not, it is judged over many seeds. */
+bool report_failed(const struct report_check *c);
+
+/* The command, and its line's end, that repeats a run of these arguments. */
+void report_command(const struct args_run *args, const char *file, uint64_t seed);
 
 #endif

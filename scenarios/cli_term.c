@@ -65,6 +65,7 @@ void term_style_init(struct term_style *style, FILE *out)
         isatty(fileno(out)) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
     style->ok = utf8 ? "\u2713 ok    " : "ok    ";
     style->failed = utf8 ? "\u2717 FAILED" : "FAILED";
+    style->never = utf8 ? "\u2013 never " : "never ";
     style->arrow = utf8 ? "\u2192" : "->";
     style->dot = utf8 ? "\u00b7" : "-";
 }

@@ -16,7 +16,7 @@ bool term_stdout_ok(void);
 
 struct term_style {
     bool colour;
-    const char *ok, *failed; /* marks */
+    const char *ok, *failed, *never; /* marks */
     const char *arrow;
     const char *dot; /* between facts of one line */
 };

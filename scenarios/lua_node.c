@@ -121,7 +121,7 @@ static int node_info_table(lua_State *L)
     struct vn_info info;
     if (!node_info(L, "info", &info))
         return 1;
-    lua_createtable(L, 0, 10);
+    lua_createtable(L, 0, 12);
     set_whole(L, "outbound", info.outbound);
     set_whole(L, "inbound", info.inbound);
     set_whole(L, "connecting", info.connecting);
@@ -134,6 +134,8 @@ static int node_info_table(lua_State *L)
     lua_setfield(L, -2, "tip");
     lua_pushnumber(L, (double)info.wall_ns / 1e9);
     lua_setfield(L, -2, "clock");
+    set_whole(L, "held_bytes", info.held_bytes);
+    set_whole(L, "work", info.work);
     return 1;
 }
 
@@ -178,7 +180,7 @@ static int node_alive(lua_State *L)
 static void push_peer(lua_State *L, struct run *run, const struct vn_peer_info *p)
 {
     static const char *const classes[] = {"none", "peer", "feeler", "lookup"};
-    lua_createtable(L, 0, 20);
+    lua_createtable(L, 0, 21);
     lua_pushstring(L, vn_peer_state_name(p->state));
     lua_setfield(L, -2, "state");
     set_whole(L, "link", p->link);
@@ -211,6 +213,7 @@ static void push_peer(lua_State *L, struct run *run, const struct vn_peer_info *
     set_whole(L, "best_height", p->best_height);
     set_whole(L, "outbox", p->outbox_bytes);
     set_whole(L, "failures", p->failures);
+    set_whole(L, "held_bytes", p->held_bytes);
     uint32_t host = run->world.host_of(run->world.self, &p->addr);
     if (host < run->host_count) {
         lua_host_push(L, host);

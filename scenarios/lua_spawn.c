@@ -40,15 +40,21 @@ static const struct knob {
     {                                                                                              \
 #field, KNOB_NS, offsetof(struct vn_config, field##_ns)                                    \
     }
-    U32(max_outbound),       U32(max_inbound),   U32(known_peers),
-    U64(genesis_timestamp),  U64(difficulty),    NS(connect_timeout),
-    NS(handshake_timeout),   NS(ping_after),     NS(idle_timeout),
-    NS(response_timeout),    NS(stall_timeout),  NS(backoff_base),
-    U32(give_up_after),      U32(probe_retries), NS(retry_failed),
-    NS(feeler_interval),     NS(sync_interval),  NS(ban),
-    NS(mine_interval),       U32(mine_max_txs),  U32(mempool_max),
-    U32(mempool_per_sender), U32(orphans_max),   U64(orphan_bytes_max),
-    U64(outbox_soft),        U64(outbox_hard),   U32(cached_blocks),
+    U32(max_outbound),       U32(max_inbound),    U32(known_peers),
+    U64(genesis_timestamp),  U64(difficulty),     NS(connect_timeout),
+    NS(handshake_timeout),   NS(ping_after),      NS(idle_timeout),
+    NS(response_timeout),    NS(stall_timeout),   NS(backoff_base),
+    U32(give_up_after),      U32(probe_retries),  NS(retry_failed),
+    NS(feeler_interval),     NS(sync_interval),   NS(ban),
+    NS(mine_interval),       U32(mine_max_txs),   U32(mempool_max),
+    U32(mempool_per_sender), U32(orphans_max),    U64(orphan_bytes_max),
+    U64(outbox_soft),        U64(outbox_hard),    U32(cached_blocks),
+    U64(peer_bytes_max),     NS(score_half_life), U32(max_pending),
+    U32(max_inbound_per_ip), U32(accept_rate),    U32(accept_burst),
+    U32(ping_rate),          U32(ping_burst),     U32(block_rate),
+    U32(block_burst),        U32(tx_rate),        U32(tx_burst),
+    U32(serve_rate),         U32(serve_burst),    U32(unasked_rate),
+    U32(unasked_burst),
 #undef U32
 #undef U64
 #undef NS

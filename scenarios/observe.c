@@ -5,8 +5,8 @@
  * into the world, except to look and to ask it to come back. */
 #include "core/wire/msg.h"
 #include "scenarios/run.h"
+#include "scenarios/words.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,29 +56,10 @@ static void story_trace(struct run *run, uint32_t host, const struct vn_trace *t
 static void event_text(const struct run *run, const struct story_entry *e, char *out, size_t size)
 {
     char peer[24] = "a peer";
-    char hash[12];
     if (e->peer >= 0)
         run_host_name(run, (uint32_t)e->peer, peer);
-    snprintf(hash, sizeof hash, "%02x%02x%02x%02x", e->hash[0], e->hash[1], e->hash[2], e->hash[3]);
-    if (e->kind == VN_TR_TIP && e->b > 0)
-        snprintf(out, size, "tip %s at height %" PRIu64 " (reorg %" PRIu64 ")", hash, e->a, e->b);
-    else if (e->kind == VN_TR_TIP)
-        snprintf(out, size, "tip %s at height %" PRIu64, hash, e->a);
-    else if (e->kind == VN_TR_BAN)
-        snprintf(out, size, "bans %s", peer);
-    else if (e->kind == VN_TR_UNBAN)
-        snprintf(out, size, "lifts the ban of %s", peer);
-    else if (e->kind == VN_TR_DISCONNECT)
-        snprintf(out, size, "%s Disconnect(%s) %s %s%s%s", e->b ? "sends" : "receives",
-                 wire_reason_name((uint32_t)e->a), e->b ? "to" : "from", peer,
-                 e->text[0] ? ": " : "", e->text);
-    else if (e->kind == VN_TR_SCORE)
-        snprintf(out, size, "gives %s %" PRId64 " points, now %" PRId64 ": %s", peer, (int64_t)e->b,
-                 (int64_t)e->a, e->text);
-    else if (e->kind == VN_TR_BLOCK_BAD)
-        snprintf(out, size, "refuses block %s from %s: %s", hash, peer, e->text);
-    else
-        snprintf(out, size, "%s", e->text);
+    const struct words words = {e->kind, e->a, e->b, e->hash, peer, e->text};
+    words_event(out, size, &words);
 }
 
 void observe_story_line(const struct run *run, const struct story_entry *entry, char *out,

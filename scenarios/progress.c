@@ -44,16 +44,17 @@ static size_t columns(FILE *out)
     return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
 }
 
-void progress_update(struct progress *p, const struct progress_now *now)
+/* Whether it is time for a line. */
+static bool is_due(struct progress *p, uint64_t ms)
 {
-    if (!p->out)
-        return;
-    uint64_t ms = term_now_ms();
-    if (ms < p->next_ms)
-        return;
+    if (!p->out || ms < p->next_ms)
+        return false;
     p->next_ms = ms + (p->tty ? TTY_EVERY_MS : PLAIN_EVERY_MS);
-    char line[256];
-    progress_line(line, sizeof line, p->label, now, ms - p->began_ms);
+    return true;
+}
+
+static void show(struct progress *p, const char *line)
+{
     if (p->tty) {
         /* A line that wraps could not be rewritten. */
         fprintf(p->out, "\r%.*s\033[K", (int)columns(p->out) - 1, line);
@@ -62,6 +63,41 @@ void progress_update(struct progress *p, const struct progress_now *now)
         fprintf(p->out, "%s\n", line);
     }
     fflush(p->out);
+}
+
+void progress_update(struct progress *p, const struct progress_now *now)
+{
+    char line[256];
+    uint64_t ms = term_now_ms();
+    if (!is_due(p, ms))
+        return;
+    progress_line(line, sizeof line, p->label, now, ms - p->began_ms);
+    show(p, line);
+}
+
+void progress_runs_line(char *out, size_t size, const struct progress_runs *runs,
+                        uint64_t elapsed_ms)
+{
+    char done[32], all[32], left[48] = "", failed[48] = "";
+    term_number(done, runs->done);
+    term_number(all, runs->all);
+    if (runs->failed)
+        snprintf(failed, sizeof failed, ", %llu failed", (unsigned long long)runs->failed);
+    if (runs->done && runs->done < runs->all)
+        snprintf(left, sizeof left, ", %.0f s left",
+                 (double)elapsed_ms / 1000.0 * (double)(runs->all - runs->done) /
+                     (double)runs->done);
+    snprintf(out, size, "%s of %s runs%s%s", done, all, failed, left);
+}
+
+void progress_update_runs(struct progress *p, const struct progress_runs *runs)
+{
+    char line[256];
+    uint64_t ms = term_now_ms();
+    if (!is_due(p, ms))
+        return;
+    progress_runs_line(line, sizeof line, runs, ms - p->began_ms);
+    show(p, line);
 }
 
 void progress_clear(struct progress *p)

@@ -1,6 +1,6 @@
-/* How far a run is, for a person who waits: on a terminal one line on stderr, rewritten at most ten
- * times a second; elsewhere a plain line at most every five seconds. It reads the clock and changes
- * nothing. */
+/* How far a run is, or many, for a person who waits: on a terminal one line on stderr, rewritten at
+ * most ten times a second; elsewhere a plain line at most every five seconds. It reads the clock
+ * and changes nothing. */
 #ifndef SCENARIOS_PROGRESS_H
 #define SCENARIOS_PROGRESS_H
 
@@ -23,6 +23,16 @@ struct progress_now {
 
 void progress_init(struct progress *p, FILE *out, const char *label);
 void progress_update(struct progress *p, const struct progress_now *now);
+
+/* The same for many runs at once. */
+struct progress_runs {
+    uint64_t done, all, failed;
+};
+
+void progress_update_runs(struct progress *p, const struct progress_runs *runs);
+/* Its text: "12 of 20 runs, 1 failed, 8 s left". */
+void progress_runs_line(char *out, size_t size, const struct progress_runs *runs,
+                        uint64_t elapsed_ms);
 
 /* Takes the line off the terminal, before anything else is printed and at the end. */
 void progress_clear(struct progress *p);

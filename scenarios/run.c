@@ -5,6 +5,7 @@
 
 #include "core/base/exact.h"
 #include "core/crypto/sha256.h"
+#include "scenarios/words.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,8 +52,7 @@ void run_host_name(const struct run *run, uint32_t host, char out[24])
     if (host >= run->host_count)
         snprintf(out, 24, "host %u", host);
     else
-        snprintf(out, 24, "%s-%04u", run->hosts[host].role == HOST_PEER ? "peer" : "node",
-                 run->hosts[host].number);
+        words_host(out, run->hosts[host].role == HOST_PEER, run->hosts[host].number);
 }
 
 void run_step(struct run *run, const char *kind, int64_t host, const char *fmt, ...)

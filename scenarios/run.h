@@ -88,6 +88,7 @@ struct sometime {
     bool hit;
     uint64_t t_ns;
     char *text;
+    char *where; /* "FILE:LINE: " of where it was first asked */
 };
 
 enum peer_event_kind { PEER_LINK, PEER_BYTES, PEER_CLOSE };

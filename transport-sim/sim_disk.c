@@ -226,12 +226,14 @@ static bool batch_check(const struct sim_disk *disk, const struct request *reque
 
 static struct vn_slice ban_record(const struct sim_host *host, const struct vn_store_item *item)
 {
-    struct vn_slice record = {.len = 8 + item->key_len};
+    struct vn_slice record = {.len = 8 + item->key_len + item->value.len};
     if (item->number == 0)
         return (struct vn_slice){0};
     record.buf = host->api->buf_new(record.len);
     put_be64(record.buf->data, item->number);
     memcpy(record.buf->data + 8, item->key, item->key_len);
+    if (item->value.len > 0)
+        memcpy(record.buf->data + 8 + item->key_len, vn_slice_data(item->value), item->value.len);
     return record;
 }
 

@@ -185,6 +185,11 @@ uint32_t chain_orphan_count(const struct chain *chain)
     return orphans_count(chain->orphans);
 }
 
+uint64_t chain_orphan_bytes_from(const struct chain *chain, uint64_t source)
+{
+    return orphans_bytes_from(chain->orphans, source);
+}
+
 bool chain_is_orphan(const struct chain *chain, const uint8_t hash[32])
 {
     return orphans_find(chain->orphans, hash) != NULL;

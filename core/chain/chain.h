@@ -78,6 +78,9 @@ bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_sl
                        uint64_t *source);
 uint32_t chain_orphan_count(const struct chain *chain);
 
+/* Bytes of the orphans that came from `source`: entries and encodings. */
+uint64_t chain_orphan_bytes_from(const struct chain *chain, uint64_t source);
+
 const struct block_record *chain_tip(const struct chain *chain);
 const struct block_record *chain_genesis(const struct chain *chain);
 uint64_t chain_height(const struct chain *chain);

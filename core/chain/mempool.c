@@ -21,8 +21,15 @@ struct entry {
     uint64_t timestamp;  /* its own, or without bytes the block's */
     struct entry *before, *after;
     uint32_t blocks; /* of the best chain that hold it; 0: pooled */
-    uint32_t reserved;
+    uint32_t source; /* slot that brought it, or MEMPOOL_NO_SLOT */
+    uint64_t epoch;  /* source and seen hold but for slots with a new owner since */
     uint64_t seen[]; /* a bit per slot */
+};
+
+/* Who has a slot now: since when, and how many bytes of the pool it brought. */
+struct owner {
+    uint64_t epoch;
+    uint64_t bytes;
 };
 
 struct entry_list {
@@ -41,7 +48,10 @@ struct mempool {
     struct idmap by_id;
     struct idmap by_sender; /* of senders with pooled transactions */
     struct entry_list pooled, taken;
-    uint64_t oldest; /* no entry's timestamp is below */
+    uint64_t oldest;      /* no entry's timestamp is below */
+    uint64_t epoch;       /* counts changes of owners */
+    struct owner *owners; /* of the slots below owner_count; of others: since epoch 0, no bytes */
+    uint32_t owner_count;
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -131,6 +141,50 @@ static void sender_lose(struct mempool *pool, const uint8_t id[32])
     mem_free(sender);
 }
 
+/* ---- who brought what ----------------------------------------------------------------------- */
+
+static uint64_t entry_bytes(const struct mempool *pool, const struct entry *entry)
+{
+    return entry_size(pool) + entry->raw.len;
+}
+
+static struct owner *owner_of(const struct mempool *pool, uint32_t slot)
+{
+    return slot < pool->owner_count ? &pool->owners[slot] : NULL;
+}
+
+/* The account of who brought the entry, if that link is still there. */
+static struct owner *source_of(const struct mempool *pool, const struct entry *entry)
+{
+    struct owner *owner = owner_of(pool, entry->source);
+    return owner && owner->epoch <= entry->epoch ? owner : NULL;
+}
+
+/* An entry came to the pooled ones, or left them. */
+static void source_gain(struct mempool *pool, const struct entry *entry)
+{
+    struct owner *owner = source_of(pool, entry);
+    if (owner)
+        owner->bytes += entry_bytes(pool, entry);
+}
+
+static void source_lose(struct mempool *pool, const struct entry *entry)
+{
+    struct owner *owner = source_of(pool, entry);
+    if (owner)
+        owner->bytes -= entry_bytes(pool, entry);
+}
+
+static void owners_grow(struct mempool *pool, uint32_t slot)
+{
+    uint32_t count = pool->owner_count ? pool->owner_count : 8;
+    while (count <= slot)
+        count *= 2;
+    pool->owners = mem_resize(pool->owners, count, sizeof *pool->owners);
+    memset(pool->owners + pool->owner_count, 0, (count - pool->owner_count) * sizeof *pool->owners);
+    pool->owner_count = count;
+}
+
 /* ---- entries -------------------------------------------------------------------------------- */
 
 /* raw is given away. */
@@ -141,6 +195,8 @@ static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struc
     memcpy(entry->id, id, HASH_SIZE);
     entry->raw = raw;
     entry->timestamp = timestamp;
+    entry->source = MEMPOOL_NO_SLOT;
+    entry->epoch = pool->epoch;
     idmap_put(&pool->by_id, entry);
     if (timestamp < pool->oldest)
         pool->oldest = timestamp;
@@ -154,6 +210,7 @@ static void entry_drop(struct mempool *pool, struct entry *entry)
     } else {
         list_remove(&pool->pooled, entry);
         sender_lose(pool, sender_of(entry));
+        source_lose(pool, entry);
     }
     idmap_remove(&pool->by_id, entry->id);
     vn_slice_unref(entry->raw);
@@ -170,6 +227,7 @@ void mempool_free(struct mempool *pool)
         entry_drop(pool, pool->taken.first);
     idmap_deinit(&pool->by_id);
     idmap_deinit(&pool->by_sender);
+    mem_free(pool->owners);
     mem_free(pool);
 }
 
@@ -205,29 +263,57 @@ struct vn_slice mempool_raw(const struct mempool *pool, const uint8_t id[32])
 
 /* ---- who sent what -------------------------------------------------------------------------- */
 
+/* Brings an entry up to date with the owners that slots got since it was last looked at. */
+static void entry_refresh(const struct mempool *pool, struct entry *entry)
+{
+    if (entry->epoch == pool->epoch)
+        return;
+    if (!source_of(pool, entry))
+        entry->source = MEMPOOL_NO_SLOT;
+    for (uint32_t slot = 0; slot < pool->owner_count; slot++)
+        if (pool->owners[slot].epoch > entry->epoch)
+            entry->seen[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    entry->epoch = pool->epoch;
+}
+
 bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot)
 {
     struct entry *entry = idmap_get(&pool->by_id, id);
     if (!entry || slot >= pool->limits.slots)
         return false;
+    entry_refresh(pool, entry);
     uint64_t bit = UINT64_C(1) << slot % 64;
     bool before = (entry->seen[slot / 64] & bit) != 0;
     entry->seen[slot / 64] |= bit;
     return before;
 }
 
-static void list_reset_slot(struct entry_list *list, uint32_t slot)
+void mempool_brought_by(struct mempool *pool, const uint8_t id[32], uint32_t slot)
 {
-    for (struct entry *entry = list->first; entry; entry = entry->after)
-        entry->seen[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    struct entry *entry = idmap_get(&pool->by_id, id);
+    if (!entry || entry->blocks > 0 || slot >= pool->limits.slots)
+        return;
+    entry_refresh(pool, entry);
+    if (slot >= pool->owner_count)
+        owners_grow(pool, slot);
+    source_lose(pool, entry);
+    entry->source = slot;
+    source_gain(pool, entry);
+}
+
+uint64_t mempool_brought_bytes(const struct mempool *pool, uint32_t slot)
+{
+    const struct owner *owner = owner_of(pool, slot);
+    return owner ? owner->bytes : 0;
 }
 
 void mempool_reset_slot(struct mempool *pool, uint32_t slot)
 {
-    if (slot >= pool->limits.slots)
-        return;
-    list_reset_slot(&pool->pooled, slot);
-    list_reset_slot(&pool->taken, slot);
+    if (slot >= pool->limits.slots || mempool_empty(pool))
+        return; /* no entry, nothing to forget */
+    if (slot >= pool->owner_count)
+        owners_grow(pool, slot);
+    pool->owners[slot] = (struct owner){.epoch = ++pool->epoch};
 }
 
 /* ---- blocks --------------------------------------------------------------------------------- */
@@ -240,6 +326,7 @@ static void take(struct mempool *pool, const uint8_t id[32], uint64_t block_time
     } else if (entry->blocks == 0) {
         list_remove(&pool->pooled, entry);
         sender_lose(pool, sender_of(entry));
+        source_lose(pool, entry);
     }
     if (entry->blocks++ == 0)
         list_append(&pool->taken, entry);
@@ -264,6 +351,7 @@ static void give_back(struct mempool *pool, const uint8_t id[32])
     entry->blocks = 0;
     list_prepend(&pool->pooled, entry);
     sender_gain(pool, sender_of(entry));
+    source_gain(pool, entry);
 }
 
 void mempool_connect(struct mempool *pool, const uint8_t *ids, uint64_t count, uint64_t block_time)
@@ -329,6 +417,7 @@ bool mempool_empty(const struct mempool *pool)
 size_t mempool_bytes(const struct mempool *pool)
 {
     return sizeof *pool + idmap_bytes(&pool->by_id) + idmap_bytes(&pool->by_sender) +
+           (size_t)pool->owner_count * sizeof *pool->owners +
            (size_t)pool->by_id.count * entry_size(pool) +
            (size_t)pool->by_sender.count * sizeof(struct sender);
 }

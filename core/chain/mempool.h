@@ -40,7 +40,14 @@ uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32]);
 #define MEMPOOL_NO_SLOT UINT32_MAX
 bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot);
 
-/* A slot has a new owner: forget what the old one sent. */
+/* Notes that the link in `slot` was the first to bring a pooled transaction. */
+void mempool_brought_by(struct mempool *pool, const uint8_t id[32], uint32_t slot);
+
+/* Bytes (entries and encodings) of the pooled transactions that this slot's owner brought. */
+uint64_t mempool_brought_bytes(const struct mempool *pool, uint32_t slot);
+
+/* A slot has a new owner: forget what the old one sent. Entries learn of it when they are next
+ * looked at, so that a handshake costs the same whatever the pool holds. */
 void mempool_reset_slot(struct mempool *pool, uint32_t slot);
 
 /* The wire encoding (borrowed), or an empty slice when the id is unknown or known without bytes. */

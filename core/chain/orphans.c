@@ -90,6 +90,14 @@ size_t orphans_bytes(const struct orphans *orphans)
            orphans->by_hash.count * sizeof(struct orphan);
 }
 
+uint64_t orphans_bytes_from(const struct orphans *orphans, uint64_t source)
+{
+    uint64_t bytes = 0;
+    for (const struct orphan *o = orphans ? orphans->oldest : NULL; o; o = o->newer)
+        bytes += o->source == source ? sizeof *o + o->len : 0;
+    return bytes;
+}
+
 struct block_record *orphans_find(const struct orphans *orphans, const uint8_t hash[32])
 {
     const struct orphan *orphan = orphans ? idmap_get(&orphans->by_hash, hash) : NULL;

@@ -18,6 +18,9 @@ void orphans_free(struct orphans *orphans, struct chain_cache *cache);
 uint32_t orphans_count(const struct orphans *orphans);
 size_t orphans_bytes(const struct orphans *orphans);
 
+/* Bytes (entries and encodings) of the orphans that came from `source`. */
+uint64_t orphans_bytes_from(const struct orphans *orphans, uint64_t source);
+
 /* The orphan with this hash, or NULL. */
 struct block_record *orphans_find(const struct orphans *orphans, const uint8_t hash[32]);
 

@@ -3,6 +3,7 @@
  *
  * The happy path: chain_add accepts it, the mempool and the store follow the best chain, the others
  * are told, and orphans that waited for it follow. */
+#include "core/gossip/account.h"
 #include "core/gossip/gossip.h"
 #include "core/gossip/relay.h"
 
@@ -88,13 +89,23 @@ static void refused(struct gossip *g, struct peer *peer, const struct block_view
         net_score(g->net, peer, SCORE_INVALID_BLOCK);
 }
 
+/* Would this block be a new orphan? */
+static bool would_wait(const struct gossip *g, const struct block_view *block)
+{
+    return !chain_find(g->chain, block->prev_hash) && !chain_find(g->chain, block->hash) &&
+           !chain_is_orphan(g->chain, block->hash);
+}
+
 static enum chain_result add_one(struct gossip *g, struct peer *peer,
                                  const struct block_view *block, struct vn_slice body,
                                  enum block_origin origin, struct vn_slice frame)
 {
     struct chain_added added;
+    net_worked(g->net, body.len);
     /* What was stored was not ahead of the clock then: one that is behind now refuses nothing. */
     uint64_t now_s = origin == FROM_DISK ? UINT64_MAX : net_wall_s(g->net);
+    if (peer && would_wait(g, block) && account_full(g, peer, body.len))
+        return CHAIN_ORPHAN; /* not kept: catching up will ask for it */
     chain_add(g->chain, block, body, now_s, peer ? peer->link : 0, &added);
     switch (added.result) {
     case CHAIN_ACCEPTED:

@@ -123,7 +123,7 @@ static void ban(struct gossip *g, uint64_t token, const struct vn_command *comma
     }
     note_identity(net, &command->addr, rep);
     uint64_t ns = command->number ? command->number : net->cfg.ban_ns;
-    net_ban(net, rep, lift ? 0 : add_sat(net_wall_ns(net), ns));
+    net_ban(net, rep, lift ? 0 : ns);
     reply(g, token, VN_OK, NULL);
 }
 

@@ -2,12 +2,11 @@
 #include "core/gossip/gossip.h"
 
 #include "core/crypto/sha256.h"
+#include "core/gossip/bans.h"
 #include "core/gossip/own.h"
 #include "core/gossip/relay.h"
 
 #include <string.h>
-
-
 
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
 {
@@ -44,6 +43,7 @@ void gossip_deinit(struct gossip *g)
 {
     sync_deinit(g);
     own_deinit(g);
+    bans_durable(g);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);
@@ -73,6 +73,10 @@ void gossip_on_timeouts(struct gossip *g, struct peer *peer, uint32_t kinds)
     for (uint32_t kind = 0; kind < REQUEST_KINDS && !peer->closed; kind++)
         if (kinds & 1u << kind)
             sync_on_timeout(g, peer, (enum request_kind)kind);
+    if (!peer->closed && peer->served_count > 0) { /* it may have waited for tokens */
+        serve_run(g, peer);
+        net_update_reading(g->net, peer);
+    }
 }
 
 void gossip_on_timer(struct gossip *g, enum timer_kind kind)
@@ -92,6 +96,9 @@ void gossip_on_timer(struct gossip *g, enum timer_kind kind)
         break;
     case TIMER_STORE:
         persist_on_timer(g);
+        break;
+    case TIMER_FETCH:
+        sync_run(g);
         break;
     case TIMER_PEER:
     case TIMER_DIAL:

@@ -33,6 +33,8 @@ struct gossip {
     uint64_t store_from;
     uint64_t store_pending;      /* STORE batches in flight */
     uint64_t store_pending_from; /* the lowest height in them */
+    uint8_t (*bans_pending)[32]; /* the keys of bans in them */
+    uint32_t bans_pending_count, bans_pending_capacity;
     /* Loading at the start. Until it is done nothing is stored, lest it replace what was not
      * read. */
     bool loading;

@@ -1,6 +1,7 @@
 /* NewTransaction: checked by T1-T4 and, if new and valid, pooled and relayed to the others. One
  * that is known costs its sender nothing unless the same link sends it again; one that does not fit
  * is dropped. */
+#include "core/gossip/account.h"
 #include "core/gossip/gossip.h"
 #include "core/gossip/relay.h"
 
@@ -20,6 +21,7 @@ static enum rule check(struct gossip *g, const struct tx_view *tx, struct vn_sli
     struct vn_buf *buf = payload.buf;
     bool memo = memo_usable(payload, used);
     int id_ok = memo && buf->memo_by == &memo_tag && (buf->memo & MEMO_TX_ID_OK);
+    net_worked(g->net, tx->raw.len);
     enum rule rule = rule_check_tx(tx, net_wall_s(g->net), id_ok);
     if (memo && rule != RULE_T1_ID) {
         buf->memo_by = &memo_tag;
@@ -48,13 +50,12 @@ enum mempool_result tx_accept(struct gossip *g, struct peer *from, const struct 
     if (result != MEMPOOL_ADDED)
         return result;
     if (!timer_armed(&g->expire_timer))
-        timers_arm(&g->net->timers, &g->expire_timer,
-                   add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
-    net_trace(g->net, &(struct vn_trace){.kind = VN_TR_TX_NEW,
-                                         .link = from ? from->link : 0,
-                                         .hash = tx->tx_id});
+        timers_arm(&g->net->timers, &g->expire_timer, add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS));
+    net_trace(g->net, &(struct vn_trace){
+                          .kind = VN_TR_TX_NEW, .link = from ? from->link : 0, .hash = tx->tx_id});
     if (from) {
         mempool_seen_from(g->pool, tx->tx_id, from->slot);
+        mempool_brought_by(g->pool, tx->tx_id, from->slot);
         net_score(g->net, from, SCORE_GOOD_TX);
     }
     relay_frame(g, frame, MSG_NEW_TRANSACTION, from, NULL);
@@ -66,7 +67,7 @@ void on_new_transaction(struct gossip *g, struct peer *peer, const struct tx_vie
 {
     if (mempool_has(g->pool, tx->tx_id)) {
         if (mempool_seen_from(g->pool, tx->tx_id, peer->slot))
-            net_score(g->net, peer, SCORE_DUPLICATE);
+            net_score(g->net, peer, SCORE_DUPLICATE_TX);
         return;
     }
     enum rule rule = check(g, tx, payload, used);
@@ -74,6 +75,8 @@ void on_new_transaction(struct gossip *g, struct peer *peer, const struct tx_vie
         refused(g, peer, tx, rule);
         return;
     }
+    if (account_full(g, peer, tx->raw.len))
+        return;
     struct vn_slice raw = {payload.buf, payload.off + used - (uint32_t)tx->raw.len,
                            (uint32_t)tx->raw.len};
     struct vn_slice frame = net_frame_of(payload, used);

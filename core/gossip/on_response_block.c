@@ -26,8 +26,7 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
     struct vn_slice body = {payload.buf,
                             payload.off + (uint32_t)(block->raw.data - vn_slice_data(payload)),
                             (uint32_t)block->raw.len};
-    enum chain_result result =
-        blocks_add(g, peer, block, body, FROM_GOSSIP, (struct vn_slice){0});
+    enum chain_result result = blocks_add(g, peer, block, body, FROM_GOSSIP, (struct vn_slice){0});
     if (peer->closed)
         return;
     bool leads = g->sync.state != SYNC_IDLE && g->sync.leader == peer->link;
@@ -39,14 +38,16 @@ void on_response_block(struct gossip *g, struct peer *peer, const struct block_v
                        struct vn_slice payload)
 {
     struct request *request = &peer->requests[REQUEST_BLOCK];
-    bool exact = request_open(request) && !peer->asked_tip && block &&
-                 block->height == request->start;
+    bool exact =
+        request_open(request) && !peer->asked_tip && block && block->height == request->start;
     if (!exact && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;
     }
-    if (!request_open(request))
+    if (!request_open(request)) {
+        net_charge(g->net, peer, LIMIT_UNASKED, payload.len);
         return;
+    }
     if (block && !peer->asked_tip && !exact) {
         net_violation(g->net, peer, "a block of another height than asked for");
         return;

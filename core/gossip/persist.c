@@ -5,6 +5,7 @@
  * the best chain gather during a step and leave as one atomic batch; at most PENDING_MAX batches
  * are under way, so that a slow disk makes batches larger instead of queues longer. A failed batch
  * is tried again after a pause: the node goes on, and loses at most what was never acknowledged. */
+#include "core/gossip/bans.h"
 #include "core/gossip/gossip.h"
 #include "core/peer/dialer.h"
 
@@ -14,7 +15,6 @@
 #define RETRY_NS      UINT64_C(1000000000)
 #define LOAD_BYTES    (UINT64_C(4) << 20)
 #define ADDR_KEY_SIZE 19u
-#define BAN_KEY_SIZE  32u
 
 static void load_more(struct gossip *g, enum vn_load_op op, uint64_t from)
 {
@@ -55,24 +55,6 @@ static bool load_addr(struct gossip *g, struct vn_slice slice)
     return true;
 }
 
-static bool load_ban(struct gossip *g, struct vn_slice slice)
-{
-    const uint8_t *record = vn_slice_data(slice);
-    if (slice.len != 8 + BAN_KEY_SIZE)
-        return false;
-    uint64_t until_ns = get_be64(record);
-    if (until_ns <= net_wall_ns(g->net)) { /* over: who never comes back would stay for ever */
-        net_store(g->net, VN_STORE_BAN, record + 8, BAN_KEY_SIZE, 0, (struct vn_slice){0});
-        return true;
-    }
-    struct reputation *rep = scores_get(&g->net->scores, record + 8);
-    if (rep && rep->banned_until_ns == 0) {
-        score_set_ban(&g->net->scores, rep, until_ns);
-        rep->score = SCORE_PROBATION;
-    }
-    return true;
-}
-
 static bool load_one(struct gossip *g, struct vn_slice slice)
 {
     switch ((enum vn_load_op)g->load_stage) {
@@ -81,7 +63,8 @@ static bool load_one(struct gossip *g, struct vn_slice slice)
     case VN_LOAD_ADDRS:
         return load_addr(g, slice);
     case VN_LOAD_BANS:
-        return load_ban(g, slice);
+        bans_load(g, slice);
+        return true;
     }
     return false;
 }
@@ -158,17 +141,6 @@ void persist_mark(struct gossip *g, uint64_t height)
         gather_blocks(g);
 }
 
-/* A failed batch is not kept; what it may have held of bans is told again. Addresses come again by
- * themselves. */
-static void store_bans(struct gossip *g)
-{
-    const struct reputation *rep = g->net->scores.bans ? g->net->scores.first : NULL;
-    for (; rep; rep = rep->next)
-        if (rep->banned_until_ns != 0)
-            net_store(g->net, VN_STORE_BAN, rep->key, sizeof rep->key, rep->banned_until_ns,
-                      (struct vn_slice){0});
-}
-
 void persist_on_stored(struct gossip *g, uint32_t status)
 {
     if (g->store_pending == 0)
@@ -177,11 +149,13 @@ void persist_on_stored(struct gossip *g, uint32_t status)
     if (status != VN_OK) {
         if (g->store_pending_from != VN_NEVER)
             persist_mark(g, g->store_pending_from);
-        store_bans(g);
+        bans_tell_again(g);
         timers_arm(&g->net->timers, &g->store_timer, add_sat(g->net->now_ns, RETRY_NS));
     }
-    if (g->store_pending == 0)
+    if (g->store_pending == 0) {
         g->store_pending_from = VN_NEVER;
+        bans_durable(g);
+    }
 }
 
 void persist_flush(struct gossip *g)
@@ -198,6 +172,7 @@ void persist_flush(struct gossip *g)
     struct action_entry *action = net_push_action(net, VN_ACT_STORE, net->next_token++);
     action->items = net->store_items;
     action->item_count = net->store_count;
+    bans_leave(g, net->store_items, net->store_count);
     net->store_items = NULL;
     net->store_count = net->store_capacity = 0;
     g->store_pending++;

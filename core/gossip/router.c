@@ -15,10 +15,12 @@ void router_dispatch(struct gossip *g, struct peer *peer, const struct msg *msg,
         net_violation(g->net, peer, "a second handshake");
         return;
     case MSG_NEW_BLOCK:
-        on_new_block(g, peer, &msg->u.block, payload, msg->used);
+        if (net_charge(g->net, peer, LIMIT_BLOCK, payload.len))
+            on_new_block(g, peer, &msg->u.block, payload, msg->used);
         return;
     case MSG_NEW_TRANSACTION:
-        on_new_transaction(g, peer, &msg->u.tx, payload, msg->used);
+        if (net_charge(g->net, peer, LIMIT_TX, payload.len))
+            on_new_transaction(g, peer, &msg->u.tx, payload, msg->used);
         return;
     case MSG_REQUEST_BLOCK:
         on_request_block(g, peer, msg->u.request_block.height);
@@ -34,7 +36,8 @@ void router_dispatch(struct gossip *g, struct peer *peer, const struct msg *msg,
         on_response_block_range(g, peer, msg, payload);
         return;
     case MSG_PING:
-        on_ping(g, peer, msg->u.ping.nonce);
+        if (net_charge(g->net, peer, LIMIT_PING, payload.len))
+            on_ping(g, peer, msg->u.ping.nonce);
         return;
     case MSG_PONG:
         on_pong(g, peer, msg->u.pong.nonce);

@@ -1,9 +1,10 @@
 /* Answering RequestBlock and RequestBlockRange.
  *
  * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in
- * memory and the link's outbox has room, else by one LOAD ahead. Failure modes: a peer that asks
- * without reading fills its FIFO, is not read any more (net_update_reading), and ends the link at
- * SERVED_MAX; a disk that fails makes the answer shorter. */
+ * memory, the link's outbox has room and the link has tokens (core/peer/limits.h), else by one LOAD
+ * ahead, or later. Failure modes: a peer that asks faster, or without reading, fills its FIFO, is
+ * not read any more (net_update_reading), and ends the link at SERVED_MAX; a disk that fails makes
+ * the answer shorter. */
 #include "core/gossip/gossip.h"
 
 #include <string.h>
@@ -104,6 +105,8 @@ static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *b
     else
         frame = range ? range_frame(bodies, count) : block_frame(bodies[0]);
     served_pop(peer);
+    net_worked(g->net, frame.len);
+    net_charge(g->net, peer, LIMIT_SERVE, frame.len);
     net_send(g->net, peer, frame, range ? MSG_RESPONSE_BLOCK_RANGE : MSG_RESPONSE_BLOCK,
              LANE_HISTORY);
 }
@@ -132,6 +135,7 @@ static bool from_memory(const struct gossip *g, uint64_t start, uint64_t end,
 
 static void load(struct gossip *g, struct peer *peer, uint64_t start, uint64_t end)
 {
+    net_charge(g->net, peer, LIMIT_SERVE, LIMIT_LOAD);
     peer->load_token = g->net->next_token++;
     struct action_entry *action = net_push_action(g->net, VN_ACT_LOAD, peer->load_token);
     action->why = VN_LOAD_BLOCKS;
@@ -154,6 +158,10 @@ void serve_run(struct gossip *g, struct peer *peer)
 {
     struct vn_slice bodies[RANGE_BLOCKS_MAX];
     while (!peer->closed && peer->served_count > 0 && peer->load_token == 0 && room(g, peer)) {
+        if (net_ready_ns(g->net, peer, LIMIT_SERVE) > 0) {
+            net_peer_rearm(g->net, peer);
+            return;
+        }
         struct served *first = served_first(peer);
         if (first->kind == REQUEST_BLOCK && first->start == HEIGHT_NEWEST)
             first->start = first->end = chain_height(g->chain);

@@ -17,7 +17,7 @@ void sync_init(struct sync *sync)
 
 void sync_deinit(struct gossip *g)
 {
-    fetch_drop_all(&g->sync);
+    fetch_drop_all(g);
 }
 
 static void tell(struct gossip *g, uint64_t link, const char *what, uint64_t a, uint64_t b)
@@ -64,19 +64,23 @@ static void start(struct gossip *g, struct peer *leader, uint64_t target)
     sync_run(g);
 }
 
-static bool leads_before(const struct peer *a, const struct peer *b)
+static bool leads_before(const struct net *net, const struct peer *a, const struct peer *b)
 {
+    bool shamed_a = net_on_probation(net, a), shamed_b = net_on_probation(net, b);
+    if (shamed_a != shamed_b)
+        return shamed_b;
     return a->led_ns != b->led_ns ? a->led_ns < b->led_ns : a->best_height > b->best_height;
 }
 
 /* Of the ready peers that claim more than we have the one that has not led for longest, so that no
- * claim, however high, comes first for ever; of those the one that claims most, then the first. */
+ * claim, however high, comes first for ever; of those the one that claims most, then the first.
+ * Those on probation come last. */
 static struct peer *best_leader(struct gossip *g)
 {
     struct peer *best = NULL;
     for (struct peer *p = g->net->first; p; p = p->next)
         if (peer_ready(p) && !p->off_chain && p->best_height > chain_height(g->chain) &&
-            (!best || leads_before(p, best)))
+            (!best || leads_before(g->net, p, best)))
             best = p;
     return best;
 }
@@ -99,7 +103,7 @@ void sync_finish(struct gossip *g)
 {
     struct sync *sync = &g->sync;
     const struct peer *leader = net_find(g->net, sync->leader);
-    fetch_drop_all(sync);
+    fetch_drop_all(g);
     sync->state = SYNC_IDLE;
     tell(g, sync->leader, "done", chain_height(g->chain), sync->target);
     if (chain_height(g->chain) > sync->started_at)
@@ -123,7 +127,7 @@ void sync_abort(struct gossip *g, const char *why)
 
 void sync_relocate(struct gossip *g)
 {
-    fetch_drop_all(&g->sync);
+    fetch_drop_all(g);
     struct peer *helper = g->sync.helper ? net_find(g->net, g->sync.helper) : NULL;
     if (helper && !helper->off_chain)
         helper->off_chain = true; /* what came before was not of the leader's chain */

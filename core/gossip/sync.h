@@ -11,9 +11,11 @@
  * before.
  *
  * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others
- * only); a chunk that does not connect is asked of the leader; a leader whose own answers do not
- * connect, or that leaves, ends the run and the next best peer leads a new one. Nothing here is
- * ever a reason to punish but an answer that does not fit its request, or an invalid block. */
+ * only); where everything waits for one chunk of which no byte comes, another peer is asked for it
+ * as well after SYNC_PATIENCE; a chunk that does not connect is asked of the leader; a leader whose
+ * own answers do not connect, or that leaves, ends the run and the next best peer leads a new one.
+ * Nothing here is ever a reason to punish but an answer that does not fit its request, or an
+ * invalid block. Whoever is on probation leads or helps only where nobody else can. */
 #ifndef GOSSIP_SYNC_H
 #define GOSSIP_SYNC_H
 
@@ -21,7 +23,9 @@
 #include "core/peer/peer.h"
 #include "core/wire/msg.h"
 
-#define SYNC_CHUNKS   8u        /* fetched ahead of the chain */
+#define SYNC_CHUNKS 8u /* fetched ahead of the chain */
+/* As Bitcoin Core's BLOCK_STALLING_TIMEOUT_DEFAULT, but the peer is kept and may still answer. */
+#define SYNC_PATIENCE UINT64_C(2000000000) /* ns */
 #define SYNC_HELD_MAX 16777216u /* bytes of answers; above it only the next chunk is asked for */
 
 struct gossip;
@@ -31,14 +35,21 @@ enum sync_state { SYNC_IDLE, SYNC_LOCATING, SYNC_FETCHING };
 enum chunk_state { CHUNK_FREE, CHUNK_WANTED, CHUNK_ASKED, CHUNK_HELD };
 
 struct chunk {
-    uint64_t start, end; /* inclusive */
-    uint64_t link;       /* asked of, or held from */
+    uint64_t start, end;     /* inclusive */
+    uint64_t link;           /* asked of, or held from */
+    uint64_t second;         /* asked of this link as well; 0: of none */
+    uint64_t asked_ns;       /* when it was asked of the first */
     struct vn_slice payload; /* CHUNK_HELD: the answer, one reference */
-    uint32_t offset;     /* of the blocks in the payload */
-    uint32_t state;      /* enum chunk_state */
-    uint32_t count;      /* blocks held */
+    uint32_t offset;         /* of the blocks in the payload */
+    uint32_t state;          /* enum chunk_state */
+    uint32_t count;          /* blocks held */
     bool leader_only;
     bool skipped; /* nobody to ask in this round */
+};
+
+struct fetch {
+    struct timer timer; /* SYNC_PATIENCE with the chunk that all wait for is over */
+    struct chunk chunks[SYNC_CHUNKS];
 };
 
 struct sync {
@@ -48,19 +59,19 @@ struct sync {
     uint64_t target;    /* height to reach */
     uint64_t common;    /* LOCATING: known to be shared */
     uint8_t common_hash[32];
-    uint64_t uncommon;  /* LOCATING: known not to be, or above both chains */
+    uint64_t uncommon; /* LOCATING: known not to be, or above both chains */
     uint64_t step;
-    uint64_t connect;   /* FETCHING: the next height to put into the chain */
+    uint64_t connect;         /* FETCHING: the next height to put into the chain */
     uint8_t connect_hash[32]; /* of the block below it on the leader's chain */
-    uint64_t own_top;   /* FETCHING: our height when it began */
-    uint64_t assign;    /* the next height that no chunk covers */
+    uint64_t own_top;         /* FETCHING: our height when it began */
+    uint64_t assign;          /* the next height that no chunk covers */
     uint64_t held_bytes;
     uint64_t started_at; /* our height then */
     uint64_t started_ns;
     uint64_t gained;     /* blocks connected in this run */
     uint64_t span;       /* blocks to ask for at once: fewer where answers came too late */
     uint64_t helper;     /* link that the last connected chunk came from, if not the leader; or 0 */
-    struct chunk *chunks; /* SYNC_CHUNKS of them while not idle */
+    struct fetch *fetch; /* NULL while not fetching */
 };
 
 void sync_init(struct sync *sync);

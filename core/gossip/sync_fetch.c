@@ -14,7 +14,8 @@ void fetch_begin(struct gossip *g)
     memcpy(sync->connect_hash, sync->common_hash, HASH_SIZE);
     sync->own_top = chain_height(g->chain);
     sync->held_bytes = 0;
-    sync->chunks = mem_new(SYNC_CHUNKS, sizeof *sync->chunks);
+    sync->fetch = mem_new(1, sizeof *sync->fetch);
+    sync->fetch->timer.kind = TIMER_FETCH;
 }
 
 static void chunk_drop_payload(struct sync *sync, struct chunk *chunk)
@@ -30,22 +31,45 @@ static void chunk_want(struct sync *sync, struct chunk *chunk)
 {
     chunk_drop_payload(sync, chunk);
     chunk->state = CHUNK_WANTED;
-    chunk->link = 0;
+    chunk->link = chunk->second = 0;
 }
 
-void fetch_drop_all(struct sync *sync)
+void fetch_drop_all(struct gossip *g)
 {
-    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++)
-        chunk_drop_payload(sync, &sync->chunks[i]);
-    mem_free(sync->chunks);
-    sync->chunks = NULL;
+    struct sync *sync = &g->sync;
+    if (!sync->fetch)
+        return;
+    timers_disarm(&g->net->timers, &sync->fetch->timer);
+    for (uint32_t i = 0; i < SYNC_CHUNKS; i++)
+        chunk_drop_payload(sync, &sync->fetch->chunks[i]);
+    mem_free(sync->fetch);
+    sync->fetch = NULL;
 }
 
 void fetch_give_back(struct sync *sync, uint64_t link)
 {
-    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++)
-        if (sync->chunks[i].state == CHUNK_ASKED && sync->chunks[i].link == link)
-            chunk_want(sync, &sync->chunks[i]);
+    for (uint32_t i = 0; sync->fetch && i < SYNC_CHUNKS; i++) {
+        struct chunk *chunk = &sync->fetch->chunks[i];
+        if (chunk->state != CHUNK_ASKED)
+            continue;
+        if (chunk->second == link)
+            chunk->second = 0;
+        else if (chunk->link == link && chunk->second)
+            chunk->link = chunk->second, chunk->second = 0;
+        else if (chunk->link == link)
+            chunk_want(sync, chunk);
+    }
+}
+
+uint64_t fetch_held_from(const struct sync *sync, uint64_t link)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; sync->fetch && i < SYNC_CHUNKS; i++) {
+        const struct chunk *chunk = &sync->fetch->chunks[i];
+        if (chunk->state == CHUNK_HELD && chunk->link == link)
+            bytes += chunk->payload.len;
+    }
+    return bytes;
 }
 
 void fetch_too_slow(struct sync *sync, uint64_t link)
@@ -68,12 +92,17 @@ void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
 {
     struct sync *sync = &g->sync;
     const struct request *request = &peer->requests[REQUEST_RANGE];
-    if (request->abandoned == 0 && peer->answer_ns < g->net->cfg.response_timeout_ns / 4)
+    if (peer->answer_ns > g->net->cfg.response_timeout_ns / 2)
+        sync->span = sync->span > 1 ? sync->span / 2 : 1;
+    else if (request->abandoned == 0 && peer->answer_ns < g->net->cfg.response_timeout_ns / 4)
         sync->span = sync->span < RANGE_BLOCKS_MAX / 2 ? sync->span * 2 : RANGE_BLOCKS_MAX;
-    for (uint32_t i = 0; sync->chunks && i < SYNC_CHUNKS; i++) {
-        struct chunk *chunk = &sync->chunks[i];
-        if (chunk->state != CHUNK_ASKED || chunk->link != peer->link)
+    for (uint32_t i = 0; sync->fetch && i < SYNC_CHUNKS; i++) {
+        struct chunk *chunk = &sync->fetch->chunks[i];
+        if (chunk->state != CHUNK_ASKED || chunk->start != request->start ||
+            (chunk->link != peer->link && chunk->second != peer->link))
             continue;
+        chunk->link = peer->link;
+        chunk->second = 0;
         struct vn_slice frame = net_frame_of(payload, payload.len);
         const uint8_t *blocks = msg->u.response_range.blocks.data;
         chunk->payload = frame;
@@ -90,14 +119,17 @@ void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
 
 enum connected { CONNECTED_ALL, CONNECTED_NOT, CONNECTED_BAD };
 
-/* Puts a held chunk's blocks into the chain, in order, each the child of the one before. */
+/* Puts a held chunk's blocks into the chain, in order, each the child of the one before. Those that
+ * went in stay, whatever comes behind them. */
 static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, struct peer *source)
 {
+    struct sync *sync = &g->sync;
     struct vn_slice payload = vn_slice_ref(chunk->payload); /* the chunk may be dropped meanwhile */
     const uint8_t *start = vn_slice_data(payload);
     struct reader r = reader_over(start + chunk->offset, payload.len - chunk->offset);
     enum connected verdict = CONNECTED_ALL;
-    const uint8_t *below = g->sync.connect_hash;
+    const uint8_t *below = sync->connect_hash;
+    uint32_t good = 0;
     for (uint32_t i = 0, count = chunk->count; i < count && verdict == CONNECTED_ALL; i++) {
         struct block_view block;
         wire_read_block(&r, &block);
@@ -105,12 +137,13 @@ static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, stru
             verdict = CONNECTED_NOT;
             break;
         }
-        below = block.hash;
         struct vn_slice body = {payload.buf, payload.off + (uint32_t)(block.raw.data - start),
                                 (uint32_t)block.raw.len};
         switch (blocks_add(g, source, &block, body, FROM_ANSWER, (struct vn_slice){0})) {
         case CHAIN_ACCEPTED:
         case CHAIN_KNOWN:
+            below = block.hash;
+            good++;
             break;
         case CHAIN_ORPHAN:
             verdict = CONNECTED_NOT;
@@ -121,8 +154,12 @@ static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, stru
             break;
         }
     }
-    if (verdict == CONNECTED_ALL)
-        memmove(g->sync.connect_hash, below, HASH_SIZE);
+    memmove(sync->connect_hash, below, HASH_SIZE);
+    sync->connect += good;
+    sync->gained += good;
+    if (good > 0)
+        sync->helper = chunk->link == sync->leader ? 0 : chunk->link;
+    chunk->start += good;
     vn_slice_unref(payload);
     return verdict;
 }
@@ -130,8 +167,8 @@ static enum connected connect_blocks(struct gossip *g, struct chunk *chunk, stru
 static struct chunk *chunk_at(struct sync *sync, uint64_t start)
 {
     for (uint32_t i = 0; i < SYNC_CHUNKS; i++)
-        if (sync->chunks[i].state != CHUNK_FREE && sync->chunks[i].start == start)
-            return &sync->chunks[i];
+        if (sync->fetch->chunks[i].state != CHUNK_FREE && sync->fetch->chunks[i].start == start)
+            return &sync->fetch->chunks[i];
     return NULL;
 }
 
@@ -141,15 +178,9 @@ static void chunk_done(struct gossip *g, struct chunk *chunk, struct peer *sourc
     struct sync *sync = &g->sync;
     uint32_t count = chunk->count;
     bool leads = chunk->link == sync->leader;
-    sync->helper = leads ? 0 : chunk->link;
-    sync->connect += count;
-    sync->gained += count;
     chunk_want(sync, chunk);
-    if (count == chunk->end - chunk->start + 1) {
+    if (chunk->start > chunk->end)
         chunk->state = CHUNK_FREE;
-        return;
-    }
-    chunk->start += count;
     if (count > 0)
         return;
     if (source)
@@ -169,6 +200,7 @@ static bool connect_next(struct gossip *g)
     struct peer *source = net_find(g->net, link);
     if (source && !peer_ready(source))
         source = NULL;
+    bool bad = false;
     switch (connect_blocks(g, chunk, source)) {
     case CONNECTED_ALL:
         chunk_done(g, chunk, source);
@@ -184,12 +216,13 @@ static bool connect_next(struct gossip *g)
             sync_abort(g, "the leader sent an invalid block");
             return false;
         }
+        bad = true;
         break;
     }
     if (source)
         source->off_chain = true;
     chunk_want(sync, chunk);
-    chunk->leader_only = true;
+    chunk->leader_only |= !bad;
     return true;
 }
 
@@ -198,7 +231,7 @@ static bool connect_next(struct gossip *g)
 static void cover(struct sync *sync)
 {
     for (uint32_t i = 0; i < SYNC_CHUNKS && sync->assign <= sync->target; i++) {
-        struct chunk *chunk = &sync->chunks[i];
+        struct chunk *chunk = &sync->fetch->chunks[i];
         if (chunk->state != CHUNK_FREE)
             continue;
         uint64_t left = sync->target - sync->assign + 1;
@@ -223,19 +256,24 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
            request->timeouts < g->net->cfg.probe_retries;
 }
 
-/* Whom to ask: the one with the fewest unanswered requests, then the quickest, then the oldest
- * link. */
+static bool asked_before(const struct net *net, const struct peer *a, const struct peer *b)
+{
+    bool shamed_a = net_on_probation(net, a), shamed_b = net_on_probation(net, b);
+    uint32_t late_a = a->requests[REQUEST_RANGE].timeouts;
+    uint32_t late_b = b->requests[REQUEST_RANGE].timeouts;
+    if (shamed_a != shamed_b)
+        return shamed_b;
+    return late_a != late_b ? late_a < late_b : a->answer_ns < b->answer_ns;
+}
+
+/* Whom to ask: one who is not on probation, with the fewest unanswered requests, then the quickest,
+ * then the oldest link. */
 static struct peer *choose(const struct gossip *g, const struct chunk *chunk)
 {
     struct peer *best = NULL;
-    for (struct peer *p = g->net->first; p; p = p->next) {
-        if (!may_ask(g, p, chunk))
-            continue;
-        uint32_t mine = p->requests[REQUEST_RANGE].timeouts;
-        uint32_t theirs = best ? best->requests[REQUEST_RANGE].timeouts : UINT32_MAX;
-        if (mine < theirs || (mine == theirs && p->answer_ns < best->answer_ns))
+    for (struct peer *p = g->net->first; p; p = p->next)
+        if (may_ask(g, p, chunk) && (!best || asked_before(g->net, p, best)))
             best = p;
-    }
     return best;
 }
 
@@ -243,7 +281,7 @@ static struct chunk *lowest_wanted(struct sync *sync)
 {
     struct chunk *lowest = NULL;
     for (uint32_t i = 0; i < SYNC_CHUNKS; i++) {
-        struct chunk *chunk = &sync->chunks[i];
+        struct chunk *chunk = &sync->fetch->chunks[i];
         if (chunk->state == CHUNK_WANTED && chunk->start <= sync->target && !chunk->skipped &&
             (!lowest || chunk->start < lowest->start))
             lowest = chunk;
@@ -251,11 +289,20 @@ static struct chunk *lowest_wanted(struct sync *sync)
     return lowest;
 }
 
+static void request(struct gossip *g, struct peer *peer, const struct chunk *chunk)
+{
+    const struct sync *sync = &g->sync;
+    uint64_t end = chunk->end < sync->target ? chunk->end : sync->target;
+    if (end - chunk->start >= sync->span)
+        end = chunk->start + sync->span - 1;
+    net_request(g->net, peer, REQUEST_RANGE, chunk->start, end);
+}
+
 static void ask(struct gossip *g)
 {
     struct sync *sync = &g->sync;
     for (uint32_t i = 0; i < SYNC_CHUNKS; i++)
-        sync->chunks[i].skipped = false;
+        sync->fetch->chunks[i].skipped = false;
     for (struct chunk *chunk; (chunk = lowest_wanted(sync)) != NULL;) {
         chunk->skipped = true;
         if (sync->held_bytes > SYNC_HELD_MAX && chunk->start != sync->connect)
@@ -265,11 +312,38 @@ static void ask(struct gossip *g)
             continue;
         chunk->state = CHUNK_ASKED;
         chunk->link = peer->link;
-        uint64_t end = chunk->end < sync->target ? chunk->end : sync->target;
-        if (end - chunk->start >= sync->span)
-            end = chunk->start + sync->span - 1;
-        net_request(g->net, peer, REQUEST_RANGE, chunk->start, end);
+        chunk->asked_ns = g->net->now_ns;
+        request(g, peer, chunk);
     }
+}
+
+/* Is a part of the answer to an open request here? */
+static bool is_answering(const struct gossip *g, uint64_t link)
+{
+    const struct peer *peer = net_find(g->net, link);
+    return peer && peer->framer.part.len > 0;
+}
+
+/* Everything waits for the next chunk, and whoever was asked for it shows no sign of answering. */
+static void ask_a_second(struct gossip *g)
+{
+    struct sync *sync = &g->sync;
+    struct timers *timers = &g->net->timers;
+    struct chunk *chunk = chunk_at(sync, sync->connect);
+    timers_disarm(timers, &sync->fetch->timer);
+    if (!chunk || chunk->state != CHUNK_ASKED || chunk->second)
+        return;
+    struct peer *peer = choose(g, chunk);
+    if (!peer)
+        return;
+    uint64_t due_ns = add_sat(chunk->asked_ns, SYNC_PATIENCE);
+    if (g->net->now_ns < due_ns || is_answering(g, chunk->link)) {
+        uint64_t later_ns = add_sat(g->net->now_ns, SYNC_PATIENCE);
+        timers_arm(timers, &sync->fetch->timer, g->net->now_ns < due_ns ? due_ns : later_ns);
+        return;
+    }
+    chunk->second = peer->link;
+    request(g, peer, chunk);
 }
 
 void fetch_run(struct gossip *g)
@@ -285,4 +359,5 @@ void fetch_run(struct gossip *g)
     }
     cover(sync);
     ask(g);
+    ask_a_second(g);
 }

@@ -27,6 +27,14 @@ bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
     return a->port == b->port && addr_same_ip(a, b);
 }
 
+bool addr_is_loopback(const struct vn_addr *addr)
+{
+    static const uint8_t v4[16] = {127, 0, 0, 1};
+    static const uint8_t v6[16] = {[15] = 1};
+    return (addr->family == VN_AF_IPV4 && memcmp(addr->ip, v4, 16) == 0) ||
+           (addr->family == VN_AF_IPV6 && memcmp(addr->ip, v6, 16) == 0);
+}
+
 bool addr_dialable(const struct vn_addr *addr)
 {
     static const uint8_t zeros[16];

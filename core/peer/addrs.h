@@ -42,6 +42,9 @@ bool addr_dialable(const struct vn_addr *addr);
 bool addr_equal(const struct vn_addr *a, const struct vn_addr *b);
 bool addr_same_ip(const struct vn_addr *a, const struct vn_addr *b);
 
+/* 127.0.0.1 or ::1: an address that tells nothing of who is there. */
+bool addr_is_loopback(const struct vn_addr *addr);
+
 struct addr_entry *addrs_find(const struct addrs *addrs, const struct vn_addr *addr);
 
 /* Finds or adds. A full list forgets its worst learned entry without a link (most failures, then

@@ -9,7 +9,29 @@ static bool usable(const void *ctx, const struct addr_entry *entry)
     uint8_t key[32];
     if (net->scores.bans == 0 || !net_entry_key(net, entry, key))
         return true;
-    return !score_banned(scores_find(&net->scores, key), net_wall_ns(net));
+    return !score_banned(scores_find(&net->scores, key), net->now_ns);
+}
+
+/* ... and not on probation. */
+static bool welcome(const void *ctx, const struct addr_entry *entry)
+{
+    const struct net *net = ctx;
+    uint8_t key[32];
+    if (!net_entry_key(net, entry, key))
+        return true;
+    const struct reputation *rep = scores_find(&net->scores, key);
+    return !score_banned(rep, net->now_ns) && net_score_of(net, rep) > SCORE_PROBATION;
+}
+
+/* Those on probation come last. */
+static struct addr_entry *pick(struct net *net, uint64_t *next_ns)
+{
+    struct addr_entry *entry = NULL;
+    if (net->shamed)
+        entry = addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, welcome, net, next_ns);
+    if (!entry)
+        entry = addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, usable, net, next_ns);
+    return entry;
 }
 
 static void dial(struct net *net, struct addr_entry *entry, enum vn_link_class link_class)
@@ -43,8 +65,7 @@ void dialer_run(struct net *net)
     timers_disarm(&net->timers, &net->dial_timer);
     while (net->online && net->outbound < net->cfg.max_outbound) {
         uint64_t next_ns;
-        struct addr_entry *entry =
-            addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, usable, net, &next_ns);
+        struct addr_entry *entry = pick(net, &next_ns);
         if (!entry) {
             uint64_t look_ns = look_again_ns(net);
             timers_arm(&net->timers, &net->dial_timer, next_ns < look_ns ? next_ns : look_ns);

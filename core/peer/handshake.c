@@ -5,6 +5,7 @@
 #include "core/peer/handshake.h"
 
 #include "core/crypto/sha256.h"
+#include "core/peer/admit.h"
 
 #include <string.h>
 
@@ -95,8 +96,14 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
     struct peer *older = ready_with_id(net, peer->id_hash);
     if (older && !newer_stays(net, peer, older))
         return VN_WHY_DUPLICATE;
-    if (peer->inbound && net->ready_in >= net->cfg.max_inbound)
-        return VN_WHY_TOO_MANY;
+    if (peer->inbound && net->ready_in >= net->cfg.max_inbound) {
+        struct peer *victim = net->cfg.max_inbound > 0 ? admit_victim(net, peer) : NULL;
+        if (!victim)
+            return VN_WHY_TOO_MANY;
+        net_close(net, victim, VN_WHY_TOO_MANY);
+        if (victim == older)
+            older = NULL;
+    }
     if (older) /* gives way only now that the newer one is sure to stay */
         net_close(net, older, VN_WHY_DUPLICATE);
     return VN_WHY_NONE;

@@ -2,13 +2,13 @@
 #include "core/peer/net.h"
 
 #include "core/crypto/sha256.h"
+#include "core/peer/admit.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* Links that may be in their handshake beside those that max_inbound admits, so that silent ones
- * cannot lock out the rest; beyond that an accepted link is closed at once. */
-#define INBOUND_RESERVE 16u
+/* Slots for links beyond max_inbound and max_outbound: feelers, and dials that were ordered. */
+#define SLOTS_MORE 16u
 
 /* Links beyond that many have no slot: what they sent is not remembered link by link. */
 #define SLOTS_MAX 20000u
@@ -63,7 +63,7 @@ void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *po
         if (entry && addr_equal(&entry->addr, &cfg->listen))
             entry->self = true;
     }
-    net->slot_count = cfg->max_inbound + cfg->max_outbound + INBOUND_RESERVE;
+    net->slot_count = cfg->max_inbound + cfg->max_outbound + SLOTS_MORE;
     if (net->slot_count > SLOTS_MAX)
         net->slot_count = SLOTS_MAX;
     net->slots = mem_new((net->slot_count + 63) / 64, sizeof *net->slots);
@@ -199,7 +199,7 @@ void net_link_up(struct net *net, const struct vn_event *event)
         dialled_up(net, peer);
     else if (!net->online)
         net_close(net, peer, VN_WHY_SHUTDOWN);
-    else if (net->inbound > net->cfg.max_inbound + INBOUND_RESERVE)
+    else if (!admit_accepted(net, peer))
         net_close(net, peer, VN_WHY_TOO_MANY);
     net_peer_rearm(net, peer);
 }
@@ -237,14 +237,15 @@ static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum
     if (entry->link != 0)
         return entry;
     bool blameless = was_ready || peer->inbound || why == VN_WHY_SHUTDOWN || why == VN_WHY_BANNED;
-    if (why == VN_WHY_DUPLICATE)
+    bool not_now = why == VN_WHY_DUPLICATE || (why == VN_WHY_TOO_MANY && was_ready);
+    if (not_now) /* there, but with no place for us: others first */
         addrs_released(entry, &net->policy, net->now_ns, net->cfg.retry_failed_ns,
                        &net->backoff_rng);
     else if (blameless)
         addrs_released(entry, &net->policy, net->now_ns, 0, &net->backoff_rng);
     else
         addrs_failed(entry, &net->policy, net->now_ns, &net->backoff_rng);
-    if (!blameless && why != VN_WHY_DUPLICATE)
+    if (!blameless && !not_now)
         net_score(net, peer, SCORE_CONNECTION_FAILURE);
     return entry;
 }
@@ -437,6 +438,7 @@ enum net_next net_next_message(struct net *net, struct peer *peer, struct msg *m
     case FRAME_READY:
         break;
     }
+    net->work++;
     if (!msg_decode(msg, vn_slice_data(*payload), payload->len)) {
         net_violation(net, peer, "undecodable frame");
         return NET_NONE;

@@ -22,6 +22,7 @@ enum timer_kind {
     TIMER_MINE,
     TIMER_EXPIRE,
     TIMER_STORE,
+    TIMER_FETCH,
     TIMER_KINDS
 };
 
@@ -52,6 +53,7 @@ struct net {
     struct net_pools *pools;
     uint64_t now_ns;
     uint64_t wall_ns, wall_at_ns; /* the last CLOCK and when it came */
+    uint64_t work;                /* see struct vn_info */
     struct timers timers;
     struct action_entry *actions, *actions_last;
     struct vn_store_item *lent_items; /* of the STORE action taken last */
@@ -74,6 +76,7 @@ struct net {
     uint32_t ready_in, ready_out;
     bool online; /* dials and accepts; off while loading and after a shutdown */
     bool shut;   /* a shutdown was ordered: never online again */
+    bool shamed; /* somebody was on probation once, and may still be */
     bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
@@ -86,6 +89,12 @@ uint64_t net_wall_ns(const struct net *net);
 static inline uint64_t net_wall_s(const struct net *net)
 {
     return net_wall_ns(net) / 1000000000u;
+}
+
+/* Counts the work of so many bytes checked or put together. */
+static inline void net_worked(struct net *net, uint64_t bytes)
+{
+    net->work += (bytes + 63) / 64;
 }
 
 /* ---- links ---- */
@@ -159,10 +168,25 @@ void net_update_reading(struct net *net, struct peer *peer);
 void net_score(struct net *net, struct peer *peer, enum score_event event);
 void net_violation(struct net *net, struct peer *peer, const char *what);
 
-/* Bans an identity until wall time `until_ns` (0: lifts the ban), closes its links, tells the
- * store. */
-void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns);
+/* Counts a message of so many bytes against the link's limits; false if it shall not be handled. */
+bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64_t bytes);
+
+/* When the link has tokens of this kind again; 0: it has some now. */
+uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind);
+
+/* What an identity's score is now (see score.h); that of none is 0. */
+int32_t net_score_of(const struct net *net, const struct reputation *rep);
+static inline bool net_on_probation(const struct net *net, const struct peer *peer)
+{
+    return net_score_of(net, peer->rep) <= SCORE_PROBATION;
+}
+
+/* Bans an identity for so long (0: lifts the ban), closes its links, tells the store. */
+void net_ban(struct net *net, struct reputation *rep, uint64_t for_ns);
 bool net_banned(struct net *net, struct reputation *rep);
+
+/* Tells the store how the ban of a key stands now. */
+void net_store_ban(struct net *net, const uint8_t key[32]);
 
 /* The key under which an address is judged (see enum vn_ban_by); false where that is by a node id
  * and nobody has answered there yet. */

@@ -3,11 +3,19 @@
 
 #include <string.h>
 
+#define NS_PER_S         UINT64_C(1000000000)
+#define ANSWER_PACE      16384u /* bytes a second of an unfinished answer that is worth its time */
+#define ANSWER_WAITS_MAX 4u     /* waits in all that such an answer gets */
+
 void net_score(struct net *net, struct peer *peer, enum score_event event)
 {
     if (!peer->rep)
         return;
+    if (score_is_useful(event))
+        peer->useful_ns = net->now_ns;
+    score_decay(peer->rep, net->now_ns, net->cfg.score_half_life_ns);
     bool crossed = score_apply(peer->rep, event);
+    net->shamed = net->shamed || peer->rep->score <= SCORE_PROBATION;
     if (net_traces(net, VN_TR_SCORE))
         net_trace(net, &(struct vn_trace){.kind = VN_TR_SCORE,
                                           .link = peer->link,
@@ -17,37 +25,107 @@ void net_score(struct net *net, struct peer *peer, enum score_event event)
                                           .c = score_is_evidence(event),
                                           .text = score_name(event)});
     if (crossed)
-        net_ban(net, peer->rep, add_sat(net_wall_ns(net), net->cfg.ban_ns));
+        net_ban(net, peer->rep, net->cfg.ban_ns);
+}
+
+int32_t net_score_of(const struct net *net, const struct reputation *rep)
+{
+    return rep ? score_at(rep, net->now_ns, net->cfg.score_half_life_ns) : 0;
 }
 
 void net_violation(struct net *net, struct peer *peer, const char *what)
 {
     if (peer->closed)
         return;
-    net_trace(net, &(struct vn_trace){.kind = VN_TR_VIOLATION,
-                                      .link = peer->link,
-                                      .addr = &peer->remote,
-                                      .text = what});
+    net_trace(
+        net, &(struct vn_trace){
+                 .kind = VN_TR_VIOLATION, .link = peer->link, .addr = &peer->remote, .text = what});
     net_score(net, peer, SCORE_VIOLATION);
     net_close(net, peer, VN_WHY_PROTOCOL);
 }
 
-void net_ban(struct net *net, struct reputation *rep, uint64_t until_ns)
+/* ---- limits ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    score_set_ban(&net->scores, rep, until_ns);
-    net_store(net, VN_STORE_BAN, rep->key, sizeof rep->key, until_ns, (struct vn_slice){0});
+    return a < b ? a : b;
+}
+
+bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64_t bytes)
+{
+    bool probation = net_on_probation(net, peer);
+    switch (limits_take(&peer->limits, &net->cfg, kind, bytes, probation, net->now_ns)) {
+    case LIMIT_PASS:
+        break;
+    case LIMIT_WAIT:
+        peer->owes = peer->owes || kind != LIMIT_SERVE;
+        net_update_reading(net, peer);
+        break;
+    case LIMIT_DROP:
+        return false;
+    case LIMIT_OFFENCE:
+        net_violation(net, peer, limits_offence(kind));
+        return false;
+    }
+    return true;
+}
+
+uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind)
+{
+    bool probation = net_on_probation(net, peer);
+    return limits_ready_ns(&peer->limits, &net->cfg, kind, probation, net->now_ns);
+}
+
+/* When a link that owes may be read again, or its requests be answered; VN_NEVER: it does not wait
+ * for tokens. */
+static uint64_t tokens_at_ns(const struct net *net, const struct peer *peer)
+{
+    uint64_t at = VN_NEVER;
+    if (peer->owes) {
+        uint64_t block = net_ready_ns(net, peer, LIMIT_BLOCK);
+        uint64_t tx = net_ready_ns(net, peer, LIMIT_TX);
+        at = block > tx ? block : tx;
+    }
+    if (peer->served_count > 0 && peer->load_token == 0) {
+        uint64_t serve = net_ready_ns(net, peer, LIMIT_SERVE);
+        at = serve != 0 ? earlier(at, serve) : at;
+    }
+    return at;
+}
+
+/* ---- bans ---- */
+
+void net_store_ban(struct net *net, const uint8_t key[32])
+{
+    const struct reputation *rep = scores_find(&net->scores, key);
+    struct vn_slice said = {0};
+    uint64_t until_ns = 0;
+    if (score_banned(rep, net->now_ns)) {
+        uint64_t wall_ns = net_wall_ns(net);
+        until_ns = add_sat(wall_ns, rep->banned_until_ns - net->now_ns);
+        said = (struct vn_slice){vn_buf_new(8), 0, 8};
+        put_be64(said.buf->data, wall_ns);
+    }
+    net_store(net, VN_STORE_BAN, key, 32, until_ns, said);
+}
+
+void net_ban(struct net *net, struct reputation *rep, uint64_t for_ns)
+{
+    uint64_t until_ns = for_ns ? add_sat(net->now_ns, for_ns) : 0;
+    score_set_ban(&net->scores, rep, until_ns, net->now_ns);
+    net_store_ban(net, rep->key);
     if (until_ns == 0) {
         net_trace(net, &(struct vn_trace){.kind = VN_TR_UNBAN});
         return;
     }
-    rep->score = SCORE_PROBATION;
+    net->shamed = true;
     for (struct peer *peer = net->first; peer; peer = peer->next) {
         if (peer->rep != rep || peer->closed)
             continue;
         net_trace(net, &(struct vn_trace){.kind = VN_TR_BAN,
                                           .link = peer->link,
                                           .addr = &peer->remote,
-                                          .a = until_ns});
+                                          .a = add_sat(net_wall_ns(net), for_ns)});
         net_close(net, peer, VN_WHY_BANNED);
     }
 }
@@ -77,18 +155,13 @@ bool net_banned(struct net *net, struct reputation *rep)
 {
     if (!rep || rep->banned_until_ns == 0)
         return false;
-    if (score_banned(rep, net_wall_ns(net)))
+    if (score_banned(rep, net->now_ns))
         return true;
     net_ban(net, rep, 0);
     return false;
 }
 
 /* ---- timers ---- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 static bool peer_blocked(const struct peer *peer)
 {
@@ -102,9 +175,9 @@ static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
         return add_sat(peer->began_ns, cfg->connect_timeout_ns);
     if (!peer_ready(peer))
         return add_sat(peer->up_ns, cfg->handshake_timeout_ns);
-    uint64_t at = VN_NEVER;
+    uint64_t at = tokens_at_ns(net, peer);
     if (!peer->read_stopped) {
-        at = add_sat(peer->last_seen_ns, cfg->idle_timeout_ns);
+        at = earlier(at, add_sat(peer->last_seen_ns, cfg->idle_timeout_ns));
         if (peer->ping_ns == 0)
             at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
     }
@@ -132,6 +205,16 @@ static void send_ping(struct net *net, struct peer *peer)
     net_send_msg(net, peer, &msg, LANE_CONTROL);
 }
 
+/* A big answer on a thin line outlasts the wait: while it comes in at a fair pace, asking again
+ * would only have it sent twice. Bounded, so that nobody holds a request by trickling. */
+static bool answer_is_coming(const struct net *net, const struct peer *peer,
+                             const struct request *request)
+{
+    uint64_t waited_ns = net->now_ns - request->sent_ns;
+    return waited_ns < ANSWER_WAITS_MAX * net->cfg.response_timeout_ns &&
+           peer->framer.part.len >= waited_ns / NS_PER_S * ANSWER_PACE;
+}
+
 static uint32_t requests_due(struct net *net, struct peer *peer)
 {
     uint32_t due = 0;
@@ -139,6 +222,10 @@ static uint32_t requests_due(struct net *net, struct peer *peer)
         struct request *request = &peer->requests[kind];
         if (request->deadline_ns > net->now_ns || !request_open(request))
             continue;
+        if (answer_is_coming(net, peer, request)) {
+            request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
+            continue;
+        }
         request->deadline_ns = VN_NEVER;
         request->abandoned++;
         request->timeouts++;
@@ -179,6 +266,8 @@ uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
             send_ping(net, peer);
         due = requests_due(net, peer);
     }
+    if (peer->owes)
+        net_update_reading(net, peer);
     net_peer_rearm(net, peer);
     return due;
 }

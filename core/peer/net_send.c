@@ -106,10 +106,16 @@ void net_update_reading(struct net *net, struct peer *peer)
     uint32_t control = peer->outbox.lane_bytes[LANE_CONTROL];
     if (peer->closed)
         return;
-    if (!peer->read_stopped && (control > CONTROL_BYTES_STOP || peer->served_count > SERVED_STOP)) {
+    if (peer->owes)
+        peer->owes =
+            net_ready_ns(net, peer, LIMIT_BLOCK) > 0 || net_ready_ns(net, peer, LIMIT_TX) > 0;
+    if (!peer->read_stopped &&
+        (peer->owes || control > CONTROL_BYTES_STOP || peer->served_count > SERVED_STOP)) {
         peer->read_stopped = true;
         net_push_action(net, VN_ACT_READ_STOP, peer->link);
-    } else if (peer->read_stopped && control <= CONTROL_BYTES_START &&
+        if (peer->owes)
+            net_peer_rearm(net, peer);
+    } else if (peer->read_stopped && !peer->owes && control <= CONTROL_BYTES_START &&
                peer->served_count <= SERVED_START) {
         peer->read_stopped = false;
         peer->last_seen_ns = net->now_ns; /* its silence was our doing */

@@ -7,6 +7,7 @@
 #define PEER_PEER_H
 
 #include "core/base/timer.h"
+#include "core/peer/limits.h"
 #include "core/peer/outbox.h"
 #include "core/peer/score.h"
 #include "core/wire/frame.h"
@@ -49,6 +50,7 @@ struct peer {
     bool asked_tip;     /* the outstanding REQUEST_BLOCK asks for the newest */
     bool ahead;         /* the last block it showed us does not connect to ours */
     bool off_chain;     /* its ranges did not fit the chain that is being fetched */
+    bool owes;          /* not read until it owes no tokens: see limits.h */
     uint32_t slot;      /* small number while ready, else NO_SLOT */
     uint32_t window;    /* bytes that may be SENT now */
     struct vn_addr local, remote;
@@ -56,6 +58,7 @@ struct peer {
     struct framer framer;
     struct outbox outbox;
     struct reputation *rep; /* or NULL while its identity is unknown */
+    struct limits limits;
     struct request requests[REQUEST_KINDS];
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
     uint32_t served_head, served_count, served_cap;
@@ -69,6 +72,7 @@ struct peer {
     uint64_t rtt_ns;    /* of the last answered Ping or handshake */
     uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
     uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
+    uint64_t useful_ns;   /* when it last brought a new block, transaction or range; 0: never */
     uint64_t best_height; /* the highest it showed us */
     uint64_t led_ns;      /* when it last began to lead the synchroniser; 0: never */
     uint8_t id_hash[32];  /* SHA-256 of its node id */

@@ -2,6 +2,7 @@
 #include "core/peer/score.h"
 
 #include "core/base/mem.h"
+#include "core/peer/addrs.h"
 
 #include <assert.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static const struct {
     [SCORE_INVALID_TX] = {-10, true, "invalid-transaction"},
     [SCORE_VIOLATION] = {-50, true, "protocol-violation"},
     [SCORE_DUPLICATE] = {-2, true, "duplicate-data"},
+    [SCORE_DUPLICATE_TX] = {-2, false, "duplicate-transaction"},
     [SCORE_SLOW_RESPONSE] = {-1, false, "slow-response"},
     [SCORE_CONNECTION_FAILURE] = {-5, false, "connection-failure"},
     [SCORE_TIMEOUT] = {-2, false, "timeout"},
@@ -34,6 +36,11 @@ bool score_is_evidence(enum score_event event)
     return table[event].evidence;
 }
 
+bool score_is_useful(enum score_event event)
+{
+    return event == SCORE_GOOD_BLOCK || event == SCORE_GOOD_TX || event == SCORE_USEFUL_DATA;
+}
+
 const char *score_name(enum score_event event)
 {
     return table[event].name;
@@ -45,16 +52,70 @@ void scores_init(struct scores *scores, uint32_t max, uint64_t seed)
     idmap_init(&scores->by_key, offsetof(struct reputation, key), seed);
 }
 
-void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until_ns)
+void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until_ns,
+                   uint64_t now_ns)
 {
     scores->bans -= rep->banned_until_ns != 0;
     scores->bans += until_ns != 0;
     rep->banned_until_ns = until_ns;
+    if (until_ns != 0) {
+        rep->score = SCORE_PROBATION;
+        rep->scored_ns = until_ns;
+    } else if (rep->scored_ns > now_ns) {
+        rep->scored_ns = now_ns; /* lifted early */
+    }
+}
+
+/* ---- decay ---- */
+
+#define DECAY_STEPS 16u /* in a half-life */
+
+/* 2^16 x 2^(-i / DECAY_STEPS), rounded. */
+static const uint32_t decay_factor[DECAY_STEPS] = {65536, 62757, 60097, 57549, 55109, 52773,
+                                                   50535, 48393, 46341, 44376, 42495, 40693,
+                                                   38968, 37316, 35734, 34219};
+
+static uint64_t decay_step_ns(uint64_t half_life_ns)
+{
+    return half_life_ns < DECAY_STEPS ? 1 : half_life_ns / DECAY_STEPS;
+}
+
+/* Steps that have passed since the score was worked out. */
+static uint64_t decay_steps(const struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns)
+{
+    if (half_life_ns == 0 || now_ns <= rep->scored_ns)
+        return 0;
+    return (now_ns - rep->scored_ns) / decay_step_ns(half_life_ns);
+}
+
+static int32_t decayed(int32_t score, uint64_t steps)
+{
+    uint64_t size = (uint64_t)(score < 0 ? -score : score);
+    uint64_t halvings = steps / DECAY_STEPS;
+    size = halvings < 32 ? size >> halvings : 0;
+    size = size * decay_factor[steps % DECAY_STEPS] >> 16;
+    return score < 0 ? -(int32_t)size : (int32_t)size;
+}
+
+int32_t score_at(const struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns)
+{
+    return decayed(rep->score, decay_steps(rep, now_ns, half_life_ns));
+}
+
+void score_decay(struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns)
+{
+    if (rep->score == 0) {
+        rep->scored_ns = now_ns;
+        return;
+    }
+    uint64_t steps = decay_steps(rep, now_ns, half_life_ns);
+    rep->score = decayed(rep->score, steps);
+    rep->scored_ns += steps * decay_step_ns(half_life_ns);
 }
 
 static void scores_drop(struct scores *scores, struct reputation *rep)
 {
-    score_set_ban(scores, rep, 0);
+    score_set_ban(scores, rep, 0, 0);
     idmap_remove(&scores->by_key, rep->key);
     if (rep->prev)
         rep->prev->next = rep->next;
@@ -83,14 +144,6 @@ void score_key_ip(uint8_t key[32], const struct vn_addr *addr)
     memcpy(key + 2, addr->ip, sizeof addr->ip);
 }
 
-static bool is_loopback(const struct vn_addr *addr)
-{
-    static const uint8_t v4[16] = {127, 0, 0, 1};
-    static const uint8_t v6[16] = {[15] = 1};
-    return (addr->family == VN_AF_IPV4 && memcmp(addr->ip, v4, 16) == 0) ||
-           (addr->family == VN_AF_IPV6 && memcmp(addr->ip, v6, 16) == 0);
-}
-
 bool score_by_id(uint32_t ban_by, const struct vn_addr *addr)
 {
     switch ((enum vn_ban_by)ban_by) {
@@ -101,7 +154,7 @@ bool score_by_id(uint32_t ban_by, const struct vn_addr *addr)
     case VN_BAN_BY_AUTO:
         break;
     }
-    return is_loopback(addr);
+    return addr_is_loopback(addr);
 }
 
 struct reputation *scores_find(const struct scores *scores, const uint8_t key[32])
@@ -158,7 +211,7 @@ bool score_apply(struct reputation *rep, enum score_event event)
     return before > SCORE_BANNED && after <= SCORE_BANNED;
 }
 
-bool score_banned(const struct reputation *rep, uint64_t wall_ns)
+bool score_banned(const struct reputation *rep, uint64_t now_ns)
 {
-    return rep && rep->banned_until_ns > wall_ns;
+    return rep && rep->banned_until_ns > now_ns;
 }

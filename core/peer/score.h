@@ -3,14 +3,27 @@
  * section 6.
  *
  * Two sorts of deductions. Evidence is what only a faulty or hostile peer does (an invalid block, a
- * violation, the same object twice). Weather is what a lossy or cut network does to honest peers
- * (timeouts, failures, slowness): it lowers a score to WEATHER_FLOOR at most, just above probation,
- * so that no storm ever bans anybody. */
+ * violation, the same block twice). Weather is what a lossy or cut network does to honest peers
+ * (timeouts, failures, slowness, a transaction that was forgotten and comes again): it lowers a
+ * score to WEATHER_FLOOR at most, just above probation, so that no storm ever bans anybody.
+ *
+ * A score goes back towards 0, half of the way in each half-life, in steps of a sixteenth of it;
+ * each step rounds towards 0, so that in the end it is 0. It is worked out from the time when it is
+ * looked at: no timer runs. Section 6 says what a score means:
+ *
+ *   banned: -100 or less     refused for a while, then on probation with -50
+ *   probation: -50 or less   dialled and asked for blocks last, a quarter of the tokens (limits.h),
+ *                            the first to be evicted (admit.h); it ends as the score decays, or by
+ *                            good behaviour
+ *   preferred: from 50       never evicted
+ *
+ * Bans are timed by the node's running time, so that a wall clock that jumps neither lengthens nor
+ * lifts one; the store has wall times (core/gossip/persist.c). */
 #ifndef PEER_SCORE_H
 #define PEER_SCORE_H
 
 #include "core/base/map.h"
-#include "core/node.h"
+#include "core/peer/limits.h"
 
 enum score_event {
     SCORE_GOOD_BLOCK,
@@ -20,7 +33,8 @@ enum score_event {
     SCORE_INVALID_BLOCK,
     SCORE_INVALID_TX,
     SCORE_VIOLATION,
-    SCORE_DUPLICATE,
+    SCORE_DUPLICATE,    /* a block */
+    SCORE_DUPLICATE_TX, /* weather: what an honest peer remembers of old ones is bounded */
     SCORE_SLOW_RESPONSE,
     SCORE_CONNECTION_FAILURE,
     SCORE_TIMEOUT,
@@ -36,12 +50,15 @@ enum score_event {
 
 int32_t score_points(enum score_event event);
 bool score_is_evidence(enum score_event event);
+bool score_is_useful(enum score_event event); /* what only something new earns */
 const char *score_name(enum score_event event);
 
 struct reputation {
     uint8_t key[32];
     struct reputation *prev, *next; /* by age */
-    uint64_t banned_until_ns;       /* wall clock; 0: not banned */
+    uint64_t banned_until_ns;       /* 0: not banned */
+    uint64_t scored_ns;             /* when `score` was worked out; the end of a ban */
+    struct bucket accepts;          /* of links accepted from an IP address */
     int32_t score;
     uint32_t users; /* live links */
 };
@@ -66,13 +83,20 @@ struct reputation *scores_find(const struct scores *scores, const uint8_t key[32
  * oldest without a link; NULL if every entry has a link. */
 struct reputation *scores_get(struct scores *scores, const uint8_t key[32]);
 
+/* The score at now_ns. half_life_ns 0: scores do not decay. */
+int32_t score_at(const struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns);
+
+/* Works the score out anew; the part of a step that has passed is not lost. */
+void score_decay(struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns);
+
 /* Adds the event's points, clamped; true if this crosses into a ban, which is the caller's to
  * impose. */
 bool score_apply(struct reputation *rep, enum score_event event);
 
-/* Sets the end of the entry's ban; 0 lifts it. */
-void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until_ns);
+/* Sets the end of the entry's ban, after which its score starts again at probation; 0 lifts it. */
+void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until_ns,
+                   uint64_t now_ns);
 
-bool score_banned(const struct reputation *rep, uint64_t wall_ns);
+bool score_banned(const struct reputation *rep, uint64_t now_ns);
 
 #endif

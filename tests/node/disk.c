@@ -128,9 +128,11 @@ uint32_t disk_load(const struct disk *disk, const struct vn_action *action, stru
         break;
     case VN_LOAD_BANS:
         for (uint64_t i = from; i < disk->ban_count; i++) {
-            uint8_t end[8];
-            put_be64(end, disk->bans[i].number);
-            out[count++] = joined(end, 8, disk->bans[i].key, disk->bans[i].key_len);
+            const struct disk_row *row = &disk->bans[i];
+            uint8_t head[8 + sizeof row->key];
+            put_be64(head, row->number);
+            memcpy(head + 8, row->key, row->key_len);
+            out[count++] = joined(head, 8 + row->key_len, row->value->data, row->value->len);
         }
         break;
     }

@@ -78,7 +78,7 @@ static struct outcome tell(const struct speech *speech, const uint32_t *cuts, ui
         rig_bytes(&rig, link, speech->bytes + at, cuts[i] - at);
     }
     struct outcome outcome = {.info = rig_info(&rig), .count = link->frame_count};
-    outcome.info.hash = 0;
+    outcome.info.hash = outcome.info.work = 0; /* these count the pieces */
     outcome.relayed = other->frame_count;
     outcome.close_why = link->close_why;
     outcome.score = (int64_t)rig_last(&rig, VN_TR_SCORE)->a;

@@ -60,9 +60,26 @@ static void test_cli_refuses_bad_options_with_one_line(void **state)
     REFUSES("name a scenario", "run");
     REFUSES("'--sed' is no option: did you mean --seed?", "run", "tiny.lua", "--sed", "1");
     REFUSES("'--sed' is no option: did you mean --seed?", "run", "tiny.lua", "--sed=1");
-    REFUSES("'--colour' is no option: there are --seed --param", "run", "tiny.lua", "--colour");
+    REFUSES("'--colour' is no option: there are --seed --seeds --jobs --param", "run", "tiny.lua",
+            "--colour");
     REFUSES("'-s' is no option", "run", "tiny.lua", "-s", "1");
-    REFUSES("one scenario at a time", "run", "tiny.lua", "other.lua");
+    REFUSES("other.lua: there is no such file", "run", "tiny.lua", "other.lua");
+    REFUSES("tiny.lua is given twice", "run", "tiny.lua", "tiny.lua");
+    REFUSES("--jobs: shares out several runs", "run", "tiny.lua", "--jobs", "2");
+    REFUSES("--rows: is of the table of several runs", "run", "tiny.lua", "--rows", "all");
+    REFUSES("--seed and --seeds: give one of them", "run", "tiny.lua", "--seed", "1", "--seeds",
+            "2..3");
+    REFUSES("--seeds: is given twice", "run", "tiny.lua", "--seeds", "1", "--seeds", "2");
+    REFUSES("--trace: follows a single run: vibesim run tiny.lua --seed 4 --trace", "run",
+            "tiny.lua", "--trace", "all", "--seeds", "4..5");
+    REFUSES("--trace-file: say what to trace", "run", "tiny.lua", "--trace-file", "t.txt");
+    REFUSES("--trace-file: ./tiny.lua is the scenario", "run", "tiny.lua", "--trace", "all",
+            "--trace-file", "./tiny.lua");
+    REFUSES("--trace-file: run.db is the record", "run", "tiny.lua", "--trace", "all",
+            "--trace-file", "run.db");
+    REFUSES("--trace-file: no/t.txt: No such file", "run", "tiny.lua", "--trace", "all",
+            "--trace-file", "no/t.txt");
+    assert_false(child_exists(&c, "t.txt"));
     REFUSES("--verify: takes no value", "run", "tiny.lua", "--verify=yes");
     REFUSES("'--nope\?\?[31m' is no option", "run", "tiny.lua", "--nope\n\033[31m");
 }
@@ -79,6 +96,17 @@ static void test_cli_refuses_bad_values_with_one_line(void **state)
     REFUSES(SEED("99999999999999999999"), "run", "tiny.lua", "--seed", "99999999999999999999");
     REFUSES("--seed: needs a value", "run", "tiny.lua", "--seed");
     REFUSES("--seed: needs a value", "run", "tiny.lua", "--seed", "--json");
+    REFUSES(SEED("1..3") ": did you mean --seeds?", "run", "tiny.lua", "--seed", "1..3");
+    REFUSES("--seeds: 9..1 runs backwards: write 1..9", "run", "tiny.lua", "--seeds", "9..1");
+    REFUSES("--seeds: more than 1000000 seeds", "run", "tiny.lua", "--seeds=0..1000000");
+    REFUSES("--seeds: '' is no seed", "run", "tiny.lua", "--seeds", "");
+    REFUSES("--jobs: '0' is not a whole number from 1 to 256", "run", "tiny.lua", "--seeds", "1..2",
+            "--jobs", "0");
+    REFUSES("--jobs: '257' is not", "run", "tiny.lua", "--seeds", "1..2", "--jobs", "257");
+    REFUSES("--rows: 'some': use auto, all or failed", "run", "tiny.lua", "--rows", "some");
+    REFUSES("--trace: 'nod=3': did you mean node=...?", "run", "tiny.lua", "--trace", "nod=3");
+    REFUSES("--trace-file: the name of the file is empty", "run", "tiny.lua", "--trace", "all",
+            "--trace-file", "");
     REFUSES("--param: 'nodes' has no value: write nodes=VALUE", "run", "tiny.lua", "--param",
             "nodes");
     REFUSES("--param: '=3' has no name", "run", "tiny.lua", "--param", "=3");

@@ -22,7 +22,7 @@ static const struct {
     {SCORE_INVALID_BLOCK, -100, true}, {SCORE_INVALID_TX, -10, true},
     {SCORE_VIOLATION, -50, true},      {SCORE_DUPLICATE, -2, true},
     {SCORE_SLOW_RESPONSE, -1, false},  {SCORE_CONNECTION_FAILURE, -5, false},
-    {SCORE_TIMEOUT, -2, false},
+    {SCORE_TIMEOUT, -2, false},        {SCORE_DUPLICATE_TX, -2, false},
 };
 
 static void test_score_points_are_those_of_the_protocol(void **state)
@@ -128,6 +128,84 @@ static void test_score_ban_ends_when_its_time_comes(void **state)
     assert_true(score_banned(&rep, 100 * S - 1));
     assert_false(score_banned(&rep, 100 * S));
     assert_false(score_banned(NULL, 0));
+}
+
+/* ---- decay ---- */
+
+#define HOUR (3600 * S)
+
+static int32_t after(int32_t score, uint64_t ns)
+{
+    const struct reputation rep = {.score = score, .scored_ns = 5 * S};
+    return score_at(&rep, 5 * S + ns, HOUR);
+}
+
+static void test_score_halves_in_each_half_life_and_ends_at_zero(void **state)
+{
+    (void)state;
+    static const int32_t scores[] = {1000, -1000, -50, 64, -7, 1};
+    for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
+        int32_t score = scores[i];
+        assert_int_equal(after(score, 0), score);
+        assert_int_equal(after(score, HOUR / 16 - 1), score);
+        assert_int_equal(after(score, HOUR), score / 2);
+        assert_int_equal(after(score, 3 * HOUR), score / 8);
+        assert_int_equal(after(score, 11 * HOUR), 0);
+        assert_int_equal(after(score, UINT64_MAX - 5 * S), 0);
+    }
+}
+
+static void test_score_only_falls_towards_zero_and_never_across_it(void **state)
+{
+    (void)state;
+    for (int32_t score = -1000; score <= 1000; score += 8) {
+        int32_t last = score;
+        for (uint64_t minute = 0; minute < 700; minute += 7) {
+            int32_t now = after(score, minute * 60 * S);
+            assert_true(score < 0 ? now >= last && now <= 0 : now <= last && now >= 0);
+            last = now;
+        }
+    }
+}
+
+static void test_score_decays_alike_however_often_it_is_worked_out(void **state)
+{
+    (void)state;
+    struct reputation often = {.score = -1000};
+    for (uint64_t now = 0; now <= 2 * HOUR; now += S)
+        score_decay(&often, now, HOUR);
+    /* Each of the 32 steps rounds by less than one. */
+    assert_in_range(often.score + 1000, 750, 750 + 32);
+    struct reputation never = {.score = -1000};
+    score_decay(&never, 1000 * HOUR, 0);
+    assert_int_equal(never.score, -1000);
+}
+
+static void test_score_of_a_new_offence_does_not_decay_for_the_time_before_it(void **state)
+{
+    (void)state;
+    struct reputation rep = {0};
+    score_decay(&rep, 100 * HOUR, HOUR);
+    score_apply(&rep, SCORE_VIOLATION);
+    assert_int_equal(score_at(&rep, 100 * HOUR, HOUR), -50);
+    assert_int_equal(score_at(&rep, 101 * HOUR, HOUR), -25);
+}
+
+static void test_score_starts_at_probation_when_a_ban_ends_and_not_before(void **state)
+{
+    (void)state;
+    struct scores scores;
+    scores_init(&scores, 4, 1);
+    uint8_t key[32] = {1};
+    struct reputation *rep = scores_get(&scores, key);
+    rep->score = -130;
+    score_set_ban(&scores, rep, 10 * HOUR, HOUR);
+    assert_int_equal(score_at(rep, 9 * HOUR, HOUR), -50);
+    assert_int_equal(score_at(rep, 10 * HOUR, HOUR), -50);
+    assert_int_equal(score_at(rep, 11 * HOUR, HOUR), -25);
+    score_set_ban(&scores, rep, 0, 2 * HOUR); /* lifted early: it starts then */
+    assert_int_equal(score_at(rep, 3 * HOUR, HOUR), -25);
+    scores_deinit(&scores);
 }
 
 /* ---- identities ---- */
@@ -261,6 +339,11 @@ int main(void)
         cmocka_unit_test(test_score_bans_once_when_evidence_reaches_minus_100),
         cmocka_unit_test(test_score_bans_at_once_for_an_invalid_block),
         cmocka_unit_test(test_score_ban_ends_when_its_time_comes),
+        cmocka_unit_test(test_score_halves_in_each_half_life_and_ends_at_zero),
+        cmocka_unit_test(test_score_only_falls_towards_zero_and_never_across_it),
+        cmocka_unit_test(test_score_decays_alike_however_often_it_is_worked_out),
+        cmocka_unit_test(test_score_of_a_new_offence_does_not_decay_for_the_time_before_it),
+        cmocka_unit_test(test_score_starts_at_probation_when_a_ban_ends_and_not_before),
         cmocka_unit_test(test_score_key_leaves_out_the_port),
         cmocka_unit_test(test_score_goes_by_id_only_on_loopback_unless_told),
         cmocka_unit_test(test_score_outlives_its_links),

@@ -1,0 +1,80 @@
+/* How much a link may make us do: a bucket of tokens per link and kind of message.
+ *
+ * The happy path: honest links live on a small part of their buckets and never notice them. A link
+ * that takes more than there is owes tokens. What follows is told by the kind: where an honest peer
+ * could be the cause we only stop listening, or answer later, until the debt is gone (backpressure
+ * is weather: it costs no points); a violation is only what no honest node does.
+ *
+ *   kind      a token is                   who owes is
+ *   PING      a Ping                       not answered; after as many again, a violation
+ *   BLOCK     a byte of NewBlock           not read
+ *   TX        a byte of NewTransaction     not read
+ *   SERVE     a byte of an answer          answered later; then, with many waiting, not read
+ *   UNASKED   a byte of an answer, or a    a violation
+ *             Pong, that nobody asked for
+ *
+ * Bytes count with LIMIT_MESSAGE more for each message, since small ones cost most by their number.
+ * An identity on probation has a quarter of each bucket.
+ *
+ * The buckets are those of the generic cell rate algorithm (ITU-T I.371), which needs one time per
+ * bucket: when it will be full again. Ethereum's Lighthouse limits requests so
+ * (lighthouse_network/src/rpc/rate_limiter.rs, a range costs its number of blocks); Bitcoin Core
+ * gives each peer a bucket for addresses and drops what goes over without a penalty
+ * (net_processing.cpp, m_addr_token_bucket). */
+#ifndef PEER_LIMITS_H
+#define PEER_LIMITS_H
+
+#include "core/node.h"
+
+enum limit_kind { LIMIT_PING, LIMIT_BLOCK, LIMIT_TX, LIMIT_SERVE, LIMIT_UNASKED, LIMIT_KINDS };
+
+enum limit_verdict {
+    LIMIT_PASS,
+    LIMIT_WAIT,   /* handle this one, then wait until limits_ready_ns */
+    LIMIT_DROP,   /* ignore this one */
+    LIMIT_OFFENCE /* no honest peer does that */
+};
+
+#define LIMIT_MESSAGE 256u   /* bytes that a message counts beside its own */
+#define LIMIT_LOAD    65536u /* bytes that a request counts which the disk must answer */
+
+/* rate: tokens that come back in a second, 0: no limit. burst: tokens in a full bucket. */
+struct limit {
+    uint32_t rate, burst;
+};
+
+/* When it is full again, in now_ns of the node: all zero is a full one. */
+struct bucket {
+    uint64_t full_ns;
+};
+
+/* All buckets of a link; all zero is fresh. */
+struct limits {
+    struct bucket of[LIMIT_KINDS];
+};
+
+/* Takes `cost` tokens, more than there are if need be. */
+void limit_bucket_take(struct bucket *bucket, struct limit limit, uint64_t cost, uint64_t now_ns);
+
+/* When nothing is owed any more and `spare` tokens (at most burst) are there; 0: they are now. */
+uint64_t limit_bucket_ready_ns(const struct bucket *bucket, struct limit limit, uint64_t spare,
+                               uint64_t now_ns);
+
+/* The configured limit of a kind, or a quarter of it. */
+struct limit limits_of(const struct vn_config *cfg, enum limit_kind kind, bool probation);
+
+/* Takes what a message of so many bytes (a Ping: whatever its bytes) costs, and says what to do
+ * with it. */
+enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cfg,
+                               enum limit_kind kind, uint64_t bytes, bool probation,
+                               uint64_t now_ns);
+
+/* When a link that owes tokens of this kind may go on: with a sixteenth of a full bucket, so that
+ * it does not stop again at once; 0: now. */
+uint64_t limits_ready_ns(const struct limits *limits, const struct vn_config *cfg,
+                         enum limit_kind kind, bool probation, uint64_t now_ns);
+
+/* "too many Pings": the offence of a kind, for people. */
+const char *limits_offence(enum limit_kind kind);
+
+#endif
