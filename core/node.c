@@ -134,7 +134,7 @@ static void dispatch(struct vn_node *node, const struct vn_event *event)
         on_clock(node, event->u.clock.wall_ns);
         return;
     case VN_EV_STORED:
-        persist_on_stored(g, event->u.stored.status);
+        persist_on_stored(g, event);
         return;
     case VN_EV_LOADED:
         if (!serve_on_loaded(g, event))

@@ -475,6 +475,14 @@ VN_API void vn_node_free(struct vn_node *node);
  * sense (an unknown link, an odd accepted id, an unknown kind) are ignored. */
 VN_API void vn_node_step(struct vn_node *node, const struct vn_event *event);
 
+/* Asks the processor for memory that BYTES of this link will touch, so that it is there when they
+ * come; changes nothing. For drivers of many nodes, whose memory no cache holds, and which know
+ * what comes next. In four calls some events apart, since each looks at what the one before asked
+ * for. link and data (what will be given) may be 0 and empty for VN_SOON_NODE. */
+enum vn_soon { VN_SOON_NODE, VN_SOON_LINK, VN_SOON_PEER, VN_SOON_DATA };
+VN_API void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice data,
+                             uint32_t soon);
+
 /* Takes the next action; false when there is none. *action is overwritten. */
 VN_API bool vn_node_next_action(struct vn_node *node, struct vn_action *action);
 
@@ -565,6 +573,9 @@ struct vn_api {
     bool (*node_peer)(const struct vn_node *node, uint32_t index, struct vn_peer_info *out);
     bool (*node_block_hash)(const struct vn_node *node, uint64_t height, uint8_t hash[32]);
     uint32_t (*node_has_tx)(const struct vn_node *node, const uint8_t id[32]);
+    /* Absent in a table whose size ends before; NULL where a build has none. */
+    void (*node_prefetch)(const struct vn_node *node, uint64_t link, struct vn_slice data,
+                          uint32_t soon);
 };
 
 /* The table of this build, or NULL if it does not speak `version`. */

@@ -1,5 +1,4 @@
 /* Nodes as scenarios see them: what one may look at, and what one may do to them. */
-#include "scenarios/decision.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -267,52 +266,6 @@ static int node_state(lua_State *L)
 
 /* ---- acting ---- */
 
-static int node_kill(lua_State *L)
-{
-    struct run *run = run_acting(L, "kill");
-    uint32_t host = lua_node_arg(L, "kill");
-    if (!run->world.alive(run->world.self, host))
-        sandbox_error(L, "kill: the node is not running");
-    bool silently = false;
-    const struct option options[] = {{.name = "silently", .kind = OPTION_FLAG, .out = &silently}};
-    options_read(L, 2, "kill", options, 1);
-    struct decision decision;
-    decision_begin(&decision, "kill");
-    decision_number(&decision, "node", host);
-    if (silently)
-        decision_flag(&decision, "silently", true);
-    if (!decision_take(run, &decision))
-        return 0;
-    if (silently)
-        run->world.power_off(run->world.self, host);
-    else
-        run->world.kill(run->world.self, host);
-    run->dirty = true;
-    run_step(run, "kill", host, "%s", silently ? "silently" : "");
-    return 0;
-}
-
-static int node_restart(lua_State *L)
-{
-    struct run *run = run_acting(L, "restart");
-    uint32_t host = lua_node_arg(L, "restart");
-    bool lose_disk = false;
-    const struct option options[] = {{.name = "lose_disk", .kind = OPTION_FLAG, .out = &lose_disk}};
-    options_read(L, 2, "restart", options, 1);
-    struct decision decision;
-    decision_begin(&decision, "restart");
-    decision_flag(&decision, "lose_disk", lose_disk);
-    decision_number(&decision, "node", host);
-    if (!decision_take(run, &decision))
-        return 0;
-    if (run->world.alive(run->world.self, host))
-        run->world.kill(run->world.self, host);
-    run->world.start(run->world.self, host, lose_disk);
-    run->dirty = true;
-    run_step(run, "restart", host, "%s", lose_disk ? "without its disk" : "");
-    return 0;
-}
-
 int lua_command_result(lua_State *L, bool ok, const char *why)
 {
     if (ok) {
@@ -434,18 +387,23 @@ void lua_node_open(lua_State *L)
         {"block_hash", node_block_hash},
         {"connect", node_connect},
         {"disconnect", node_disconnect},
+        {"disk", lua_node_disk},
         {"has_tx", node_has_tx},
         {"height", node_height},
         {"id", host_tostring},
         {"info", node_info_table},
-        {"kill", node_kill},
+        {"kill", lua_node_kill},
         {"mempool", node_mempool},
         {"mine", node_mine},
         {"mine_every", node_mine_every},
+        {"pause", lua_node_pause},
+        {"paused", lua_node_paused},
         {"peers", node_peers},
         {"ready", node_ready},
-        {"restart", node_restart},
+        {"restart", lua_node_restart},
+        {"resume", lua_node_resume},
         {"shutdown", node_shutdown},
+        {"skew", lua_node_skew},
         {"state", node_state},
         {"submit_tx", lua_node_submit_tx},
         {"tip", node_tip},

@@ -1,4 +1,5 @@
 /* net:spawn(n, {...}): nodes, their configuration, and the seed peers that make them a network. */
+#include "scenarios/decision.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -11,7 +12,8 @@
 
 #define NODES_MAX              1000000
 #define SEEDS_MAX              1000
-#define BLOCK_INTERVAL_DEFAULT 10 /* s; miners without an interval */
+#define SKEW_MAX               1e9 /* s: SIM_SKEW_MAX_NS */
+#define BLOCK_INTERVAL_DEFAULT 10  /* s; miners without an interval */
 
 /* What a network is estimated at before it is made: a node with its links, address list, mempool
  * and chain index as measured for small scenarios, and what each seed peer adds (an address record
@@ -109,6 +111,8 @@ struct spawn {
     uint64_t block_interval_ns;
     struct vn_config config;
     struct sim_host_params host;
+    bool skewed; /* the clocks of the new nodes are wrong by `skew` */
+    struct sim_dist skew;
     const struct group *from; /* where seeds are drawn; NULL: the new nodes themselves */
 };
 
@@ -167,6 +171,12 @@ static void read_spawn(lua_State *L, struct spawn *s)
         {.name = "config", .kind = OPTION_TABLE, .out = &config},
         {.name = "uplink", .kind = OPTION_RATE, .out = &s->host.up_bps},
         {.name = "downlink", .kind = OPTION_RATE, .out = &s->host.down_bps},
+        {.name = "skew",
+         .kind = OPTION_DIST,
+         .out = &s->skew,
+         .lo = -SKEW_MAX,
+         .hi = SKEW_MAX,
+         .given = &s->skewed},
         {.name = "seeds_from", .kind = OPTION_HOSTS, .out = &s->from},
     };
     options_read(L, 3, "net:spawn", options, sizeof options / sizeof *options);
@@ -207,6 +217,31 @@ static void check_memory(lua_State *L, struct run *run, const struct spawn *s)
     run->memory_planned += need;
 }
 
+/* A number is the offset of all; of a distribution's size, ahead or behind is as likely. */
+static int64_t draw_skew(struct run *run, const struct spawn *s)
+{
+    double by = s->skew.a;
+    bool behind = by < 0;
+    if (s->skew.kind != SIM_CONSTANT) {
+        by = sim_dist_sample(&s->skew, &run->rng_skew);
+        behind = rng_below(&run->rng_skew, 2) == 1;
+    }
+    by = by < 0 ? -by : by;
+    int64_t ns = (int64_t)exact_ns_from_seconds(by < SKEW_MAX ? by : SKEW_MAX);
+    return behind ? -ns : ns;
+}
+
+static bool decide_skew(struct run *run, const struct spawn *s, const struct group *group)
+{
+    struct decision decision;
+    if (!s->skewed)
+        return false;
+    decision_begin(&decision, "skew");
+    decision_dist(&decision, "by", &s->skew);
+    decision_hosts(&decision, "nodes", group->hosts, group->n);
+    return decision_take(run, &decision);
+}
+
 static void spawn_one(lua_State *L, struct run *run, struct spawn *s, uint32_t index)
 {
     struct vn_addr seeds[SEEDS_MAX];
@@ -245,8 +280,12 @@ int lua_net_spawn(lua_State *L)
     check_memory(L, run, &s);
     sandbox_charge(L, n * 100);
     struct group *group = lua_group_new(L, s.n);
-    for (uint32_t i = 0; i < s.n; i++) {
+    for (uint32_t i = 0; i < s.n; i++)
         group->hosts[i] = s.first + i;
+    bool skewed = decide_skew(run, &s, group);
+    for (uint32_t i = 0; i < s.n; i++) {
+        int64_t skew_ns = s.skewed ? draw_skew(run, &s) : 0;
+        s.host.skew_ns = skewed ? skew_ns : 0;
         spawn_one(L, run, &s, i);
     }
     run->dirty = true;

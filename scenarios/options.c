@@ -67,8 +67,7 @@ void suggest_offer(struct suggest *s, const char *name)
 /* Words of the vocabulary that no world can do yet: better told so than taken for a misspelling. */
 static bool is_later(const char *name)
 {
-    static const char *const later[] = {"behaviour", "disk", "pause",   "region",
-                                        "resume",    "skew", "topology"};
+    static const char *const later[] = {"behaviour", "region", "topology"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(later[i], name) == 0)
             return true;

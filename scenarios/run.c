@@ -110,7 +110,9 @@ bool run_command(struct run *run, uint32_t host, const struct vn_command *comman
     uint64_t token = run->world.command(run->world.self, host, command);
     run->dirty = true;
     if (token == 0) {
-        snprintf(run->reply.text, sizeof run->reply.text, "the node is not running");
+        bool paused = run->world.paused && run->world.paused(run->world.self, host);
+        snprintf(run->reply.text, sizeof run->reply.text, "the node is %s",
+                 paused ? "paused" : "not running");
         return false;
     }
     if (run->reply.token != token || run->reply.status == VN_OK)
@@ -280,6 +282,7 @@ static void run_init(struct run *run, struct engine *engine, const struct engine
     rng_fork(&run->rng_seeds, run->seed, "seeds", 0);
     rng_fork(&run->rng_tx, run->seed, "tx", 0);
     rng_fork(&run->rng_split, run->seed, "split", 0);
+    rng_fork(&run->rng_skew, run->seed, "skew", 0);
     sim_link_params_init(&run->links);
     run->end_ns =
         options->until_ns ? options->until_ns : exact_ns_from_seconds(engine->about.duration_s);

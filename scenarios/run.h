@@ -32,6 +32,8 @@ struct host {
     enum host_role role;
     uint32_t number; /* of its role, from 1: node-0001, peer-0001 */
     char version[32];
+    /* As the script asked, what was left out included: by this contradictions are judged. */
+    bool down, paused;
 };
 
 /* A coroutine that the engine runs. */
@@ -130,7 +132,7 @@ struct run {
     bool has_world;
     uint64_t end_ns;
     uint8_t seed[32];
-    struct rng rng_seeds, rng_tx, rng_split;
+    struct rng rng_seeds, rng_tx, rng_split, rng_skew;
     uint64_t tx_count;
 
     struct host *hosts;
@@ -329,6 +331,13 @@ uint32_t lua_node_arg(lua_State *L, const char *what);
 /* Pushes true, or nil and the reason; returns how many. */
 int lua_command_result(lua_State *L, bool ok, const char *why);
 int lua_node_submit_tx(lua_State *L);
+int lua_node_kill(lua_State *L);
+int lua_node_restart(lua_State *L);
+int lua_node_pause(lua_State *L);
+int lua_node_resume(lua_State *L);
+int lua_node_paused(lua_State *L);
+int lua_node_skew(lua_State *L);
+int lua_node_disk(lua_State *L);
 bool lua_host_test(lua_State *L, int arg, uint32_t *host);
 /* Pushes a new group of n hosts, to be filled. */
 struct group *lua_group_new(lua_State *L, uint32_t n);

@@ -28,6 +28,12 @@ struct world {
     void (*power_off)(void *self, uint32_t host);
     void (*start)(void *self, uint32_t host, bool lose_disk);
     bool (*alive)(void *self, uint32_t host);
+    /* As sim_host_pause and its like; false, and nothing changed, where it makes no sense. */
+    bool (*pause)(void *self, uint32_t host);
+    bool (*resume)(void *self, uint32_t host);
+    bool (*paused)(void *self, uint32_t host);
+    bool (*clock)(void *self, uint32_t host, const struct sim_clock *clock);
+    bool (*disk)(void *self, uint32_t host, const struct sim_disk_faults *faults);
     uint64_t (*command)(void *self, uint32_t host, const struct vn_command *command);
 
     /* To look into a node, as vn_node_info and its like; false while it is dead or has no node. */

@@ -42,6 +42,31 @@ static bool alive(void *self, uint32_t host)
     return sim_host_alive(self, host);
 }
 
+static bool pause_host(void *self, uint32_t host)
+{
+    return sim_host_pause(self, host);
+}
+
+static bool resume_host(void *self, uint32_t host)
+{
+    return sim_host_resume(self, host);
+}
+
+static bool paused(void *self, uint32_t host)
+{
+    return sim_host_paused(self, host);
+}
+
+static bool set_clock(void *self, uint32_t host, const struct sim_clock *to)
+{
+    return sim_host_clock(self, host, to);
+}
+
+static bool set_disk(void *self, uint32_t host, const struct sim_disk_faults *faults)
+{
+    return sim_host_disk(self, host, faults);
+}
+
 static uint64_t command(void *self, uint32_t host, const struct vn_command *cmd)
 {
     return sim_command(self, host, cmd);
@@ -194,6 +219,11 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .power_off = power_off,
         .start = start,
         .alive = alive,
+        .pause = pause_host,
+        .resume = resume_host,
+        .paused = paused,
+        .clock = set_clock,
+        .disk = set_disk,
         .command = command,
         .info = info,
         .peer = peer,

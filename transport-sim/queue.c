@@ -1,11 +1,12 @@
 /* The event queue: a radix heap with digits of five bits.
  *
- * base_ns is never later than the last event taken. An event later than limit_ns lies in the bucket
+ * base_ns is never later than limit_ns. An event later than limit_ns lies in the bucket
  * of (the highest digit in which its time differs from base_ns, that digit's value); so buckets of
- * a lower level, and of a lower digit in one level, hold earlier times. When everything up to
- * limit_ns has been taken, the first bucket is opened: a small one, or one of a single time, is
- * sorted into `run` and limit_ns moves to the end of its span; a large one is dealt out again over
+ * a lower level, and of a lower digit in one level, hold earlier times. When little is left of what
+ * is up to limit_ns, the first bucket is opened: a small one, or one of a single time, is sorted to
+ * the end of `run` and limit_ns moves to the end of its span; a large one is dealt out again over
  * the levels below. An event only ever moves to a lower level, so it moves a few times in its life.
+ * A few near events are always in the run, so that whoever takes them can see them come.
  *
  * What is put at or before limit_ns goes to a small binary heap, `late`, beside the run. Where that
  * grows, the span was too wide: run and heap are dealt out again around the present time.
@@ -24,8 +25,12 @@ enum {
     LEVELS = (64 + DIGIT_BITS - 1) / DIGIT_BITS,
     CHUNK_EVENTS = 31,
     RUN_SMALL = 24, /* events that are sorted at once, by insertion */
+    RUN_AHEAD = 12, /* events that the run shows before they are taken, if they are near */
     LATE_MANY = 64  /* events in the heap that are worth dealing out again */
 };
+
+/* What is so near that no event is expected to be put before it: below the latency of any link. */
+#define NEAR_NS UINT64_C(65536)
 
 struct chunk {
     struct chunk *next;
@@ -49,7 +54,8 @@ struct sim_queue {
     uint64_t last_ns; /* of the last event taken */
     uint64_t base_ns;
     uint64_t limit_ns;
-    struct events run;  /* descending: the least is the last */
+    struct events run; /* ascending from run_taken on */
+    size_t run_taken;
     struct events late; /* binary heap, the least first */
     size_t count;
     uint32_t levels;         /* bit L: level L has events */
@@ -78,11 +84,11 @@ static inline bool event_before(const struct sim_event *a, const struct sim_even
 }
 
 /* Total: events that are equal here are equal in every byte. */
-static int compare_descending(const void *left, const void *right)
+static int compare_events(const void *left, const void *right)
 {
     if (event_before(left, right))
-        return 1;
-    return event_before(right, left) ? -1 : 0;
+        return -1;
+    return event_before(right, left) ? 1 : 0;
 }
 
 struct sim_queue *sim_queue_new(void)
@@ -202,7 +208,9 @@ static void front_deal(struct sim_queue *q)
     q->run = (struct events){0};
     q->late = (struct events){0};
     q->base_ns = q->limit_ns = q->last_ns;
-    for (size_t i = 0; i < run.count + late.count; i++) {
+    size_t taken = q->run_taken;
+    q->run_taken = 0;
+    for (size_t i = taken; i < run.count + late.count; i++) {
         const struct sim_event *event = i < run.count ? &run.at[i] : &late.at[i - run.count];
         if (event->t_ns <= q->limit_ns)
             late_push(&q->late, event);
@@ -226,20 +234,20 @@ void sim_queue_put(struct sim_queue *q, const struct sim_event *event)
         front_deal(q);
 }
 
-static void run_sort(struct events *run)
+static void run_sort(struct sim_event *at, size_t count)
 {
-    if (run->count > RUN_SMALL) {
-        qsort(run->at, run->count, sizeof *run->at, compare_descending);
+    if (count > RUN_SMALL) {
+        qsort(at, count, sizeof *at, compare_events);
         return;
     }
-    for (size_t i = 1; i < run->count; i++) {
-        struct sim_event moved = run->at[i];
+    for (size_t i = 1; i < count; i++) {
+        struct sim_event moved = at[i];
         size_t hole = i;
-        while (hole > 0 && event_before(&run->at[hole - 1], &moved)) {
-            run->at[hole] = run->at[hole - 1];
+        while (hole > 0 && event_before(&moved, &at[hole - 1])) {
+            at[hole] = at[hole - 1];
             hole--;
         }
-        run->at[hole] = moved;
+        at[hole] = moved;
     }
 }
 
@@ -250,8 +258,22 @@ static inline struct bucket *first_bucket(struct sim_queue *q, unsigned *level, 
     return &q->buckets[*level][*digit];
 }
 
-/* Opens the first bucket, whose least time is about to be taken: the run is not empty afterwards.
- */
+static inline size_t run_left(const struct sim_queue *q)
+{
+    return q->run.count - q->run_taken;
+}
+
+/* Forgets what was taken. */
+static void run_shift(struct sim_queue *q)
+{
+    size_t left = run_left(q);
+    for (size_t i = 0; i < left; i++)
+        q->run.at[i] = q->run.at[q->run_taken + i];
+    q->run.count = left;
+    q->run_taken = 0;
+}
+
+/* Opens the first bucket: the run is longer afterwards. */
 static void bucket_open(struct sim_queue *q)
 {
     unsigned level;
@@ -264,6 +286,8 @@ static void bucket_open(struct sim_queue *q)
     q->digits[level] &= ~(1u << digit);
     if (q->digits[level] == 0)
         q->levels &= ~(1u << level);
+    run_shift(q);
+    size_t before = q->run.count;
     bool whole = count <= RUN_SMALL;
     uint64_t span = ((uint64_t)1 << (level * DIGIT_BITS)) - 1;
     q->base_ns = least_ns;
@@ -283,13 +307,27 @@ static void bucket_open(struct sim_queue *q)
         chunk_give(q, chunk);
         chunk = next;
     }
-    run_sort(&q->run);
+    run_sort(q->run.at + before, q->run.count - before);
+}
+
+/* Opens buckets until RUN_AHEAD events are in the run, or the next are far. */
+static void run_fill(struct sim_queue *q, uint64_t limit_ns)
+{
+    while (q->levels != 0 && run_left(q) < RUN_AHEAD) {
+        unsigned level;
+        unsigned digit;
+        uint64_t least_ns = first_bucket(q, &level, &digit)->least_ns;
+        bool first = run_left(q) == 0 && q->late.count == 0;
+        if (first ? least_ns > limit_ns : least_ns - q->last_ns > NEAR_NS)
+            return;
+        bucket_open(q);
+    }
 }
 
 uint64_t sim_queue_next_ns(struct sim_queue *q)
 {
-    if (q->run.count > 0 || q->late.count > 0) {
-        uint64_t run_ns = q->run.count > 0 ? q->run.at[q->run.count - 1].t_ns : UINT64_MAX;
+    if (run_left(q) > 0 || q->late.count > 0) {
+        uint64_t run_ns = run_left(q) > 0 ? q->run.at[q->run_taken].t_ns : UINT64_MAX;
         uint64_t late_ns = q->late.count > 0 ? q->late.at[0].t_ns : UINT64_MAX;
         return run_ns < late_ns ? run_ns : late_ns;
     }
@@ -302,15 +340,15 @@ uint64_t sim_queue_next_ns(struct sim_queue *q)
 
 bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *out)
 {
-    if (q->run.count == 0 && q->late.count == 0) {
-        if (q->levels == 0 || sim_queue_next_ns(q) > limit_ns)
+    if (run_left(q) < RUN_AHEAD) {
+        run_fill(q, limit_ns);
+        if (run_left(q) == 0 && q->late.count == 0)
             return false;
-        bucket_open(q);
     }
-    const struct sim_event *run_end = q->run.at + q->run.count;
+    const struct sim_event *run = q->run.at + q->run_taken;
     const struct sim_event *late = q->late.at;
-    bool from_late = q->late.count > 0 && (q->run.count == 0 || event_before(late, run_end - 1));
-    const struct sim_event *least = from_late ? late : run_end - 1;
+    bool from_late = q->late.count > 0 && (run_left(q) == 0 || event_before(late, run));
+    const struct sim_event *least = from_late ? late : run;
     if (least->t_ns > limit_ns)
         return false;
     *out = *least;
@@ -319,13 +357,13 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
     if (from_late)
         late_pop(&q->late);
     else
-        q->run.count--;
+        q->run_taken++;
     return true;
 }
 
 const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t n)
 {
-    return n < q->run.count ? &q->run.at[q->run.count - 1 - n] : NULL;
+    return n < run_left(q) ? &q->run.at[q->run_taken + n] : NULL;
 }
 
 size_t sim_queue_count(const struct sim_queue *q)

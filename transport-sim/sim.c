@@ -13,8 +13,13 @@
 #define WINDOW_MIN     4096u
 #define WINDOW_MAX     (1u << 30)
 #define WINDOW_DEFAULT (256u * 1024)
-#define LINK_AHEAD     4u /* events */
-#define ITEM_AHEAD     1u
+
+/* How many events before its own each piece of memory is asked for. */
+#define AHEAD_LINK  9u
+#define AHEAD_NODE  7u
+#define AHEAD_PEERS 5u
+#define AHEAD_PEER  3u
+#define AHEAD_DATA  1u
 
 void *sim_resize(struct sim *sim, void *old, size_t old_size, size_t size)
 {
@@ -77,10 +82,15 @@ void sim_config_init(struct sim_config *config)
 
 static void dice_init(struct sim *sim)
 {
-    static const char *const names[SIM_DICE_KINDS] = {
-        [SIM_DICE_LATENCY] = "latency", [SIM_DICE_JITTER] = "jitter", [SIM_DICE_LOSS] = "loss",
-        [SIM_DICE_CHUNK] = "chunk",     [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk",
-        [SIM_DICE_REORDER] = "reorder", [SIM_DICE_MANGLE] = "mangle"};
+    static const char *const names[SIM_DICE_KINDS] = {[SIM_DICE_LATENCY] = "latency",
+                                                      [SIM_DICE_JITTER] = "jitter",
+                                                      [SIM_DICE_LOSS] = "loss",
+                                                      [SIM_DICE_CHUNK] = "chunk",
+                                                      [SIM_DICE_SYN] = "syn",
+                                                      [SIM_DICE_DISK] = "disk",
+                                                      [SIM_DICE_DISK_FAULT] = "disk-fault",
+                                                      [SIM_DICE_REORDER] = "reorder",
+                                                      [SIM_DICE_MANGLE] = "mangle"};
     for (unsigned i = 0; i < SIM_DICE_KINDS; i++) {
         struct rng rng;
         rng_fork(&rng, sim->config.seed, names[i], 0);
@@ -115,7 +125,7 @@ void sim_free(struct sim *sim)
     links_free(sim);
     hosts_free(sim);
     net_free(sim);
-    fault_free(sim);
+    link_fault_free(sim);
     sim_queue_free(sim->queue);
     mem_free(sim);
 }
@@ -159,34 +169,56 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     case SIM_EV_DISK:
         disk_on_event(sim, event);
         return;
+    case SIM_EV_CLOCK:
+        clock_on_event(sim, event);
+        return;
     case SIM_EV_ROUND:
         tcp_on_round(sim, event);
         return;
     case SIM_EV_STUCK:
-        fault_on_stuck(sim, event);
+        link_fault_on_stuck(sim, event);
         return;
     case SIM_EV_FAULT:
-        fault_on_event(sim, event);
+        link_fault_on_event(sim, event);
         return;
     }
 }
 
-/* A large network does not fit into the caches: what the next events touch is asked for while this
- * one is handled, first the link, then what hangs on it. Nothing here changes anything. */
-static void look_ahead(const struct sim *sim)
+static bool can_prefetch(const struct vn_api *api)
 {
-    const struct sim_event *far = sim_queue_ahead(sim->queue, LINK_AHEAD);
-    if (far && (far->kind & 15) == SIM_EV_STREAM) {
-        const struct sim_link *link = sim_link_at(sim, far->arg);
+    return api->size >= sizeof *api && api->node_prefetch;
+}
+
+/* A large network does not fit into the caches: what the next events touch is asked for while this
+ * one is handled, link and host first, then what hangs on them, step by step as the event comes
+ * near. Nothing here changes anything. */
+static void look_ahead(const struct sim *sim, unsigned n, enum vn_soon soon)
+{
+    const struct sim_event *event = sim_queue_ahead(sim->queue, n);
+    if (!event || (event->kind & 15) != SIM_EV_STREAM)
+        return;
+    const struct sim_link *link = sim_link_at(sim, event->arg);
+    const struct sim_host *host = sim_host_at(sim, event->dst);
+    unsigned d = event->kind >> 4 & 1;
+    if (n == AHEAD_LINK) {
         __builtin_prefetch(link);
-        __builtin_prefetch(&link->dir[far->kind >> 4 & 1]);
+        __builtin_prefetch(&link->dir[d]);
+        __builtin_prefetch(host);
+        return;
     }
-    const struct sim_event *near = sim_queue_ahead(sim->queue, ITEM_AHEAD);
-    if (near && (near->kind & 15) == SIM_EV_STREAM) {
-        const struct sim_link *link = sim_link_at(sim, near->arg);
-        __builtin_prefetch(link->dir[near->kind >> 4 & 1].head);
-        __builtin_prefetch(sim_host_at(sim, near->dst)->node);
+    const struct sim_item *item = link->dir[d].head;
+    struct vn_slice data = {0};
+    if (!host->node || !can_prefetch(host->api))
+        return;
+    if (soon == VN_SOON_NODE)
+        __builtin_prefetch(item);
+    else if (item)
+        data = (struct vn_slice){item->buf, item->off, item->len};
+    if (data.buf && soon == VN_SOON_LINK) {
+        __builtin_prefetch(data.buf);
+        __builtin_prefetch(vn_slice_data(data));
     }
+    host->api->node_prefetch(host->node, link->id[1 - d], data, soon);
 }
 
 void sim_run_until(struct sim *sim, uint64_t t_ns)
@@ -197,7 +229,11 @@ void sim_run_until(struct sim *sim, uint64_t t_ns)
     sim->stopped = false;
     while (!sim->stopped && sim_queue_take(sim->queue, t_ns, &event)) {
         sim->now_ns = event.t_ns;
-        look_ahead(sim);
+        look_ahead(sim, AHEAD_LINK, VN_SOON_NODE);
+        look_ahead(sim, AHEAD_NODE, VN_SOON_NODE);
+        look_ahead(sim, AHEAD_PEERS, VN_SOON_LINK);
+        look_ahead(sim, AHEAD_PEER, VN_SOON_PEER);
+        look_ahead(sim, AHEAD_DATA, VN_SOON_DATA);
         dispatch(sim, &event);
     }
     if (!sim->stopped && t_ns > sim->now_ns)

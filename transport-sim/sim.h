@@ -29,6 +29,7 @@
  * one reverse latency later, in steps of half a window; READ_STOP withholds it.
  *   - deliveries are cut at random places into several BYTES.
  * Storage is a disk per host with a latency, in memory, that survives a kill.
+ * Hosts have faults of their own: kill, pause, a wrong clock, a bad disk.
  *
  * Nothing here is thread-safe; several simulators may live in one process. */
 #ifndef SIM_SIM_H
@@ -85,7 +86,7 @@ struct sim_link_params {
 
 struct sim_host_params {
     uint64_t up_bps, down_bps; /* bits/s of the host's access, 0: unlimited */
-    int64_t skew_ns;           /* of its wall clock */
+    int64_t skew_ns;           /* of its wall clock, as sim_clock's [0] */
     const struct vn_api *api;  /* the build of the core that its node runs [NULL: the linked one] */
 };
 
@@ -129,8 +130,69 @@ void sim_host_power_off(struct sim *sim, uint32_t host);
 /* Starts it again with its old configuration and its disk, or an empty one. */
 void sim_host_start(struct sim *sim, uint32_t host, bool lose_disk);
 
+/* ---- faults of a host ---- */
+
+/* Stops the process as SIGSTOP does: nothing reaches the node, no timer fires, its disk's answers
+ * wait. The kernel lives on: links stay, bytes pile up until the senders' windows are full, resets
+ * and ends of stream wait behind them, and dials to the host are answered until SIM_BACKLOG
+ * connections wait to be accepted; later ones are not answered. What the host dialled connects, and
+ * the node hears of it later. False if the host has no living node, or stands still already. */
+bool sim_host_pause(struct sim *sim, uint32_t host);
+/* Goes on: a new CLOCK if the wall clock was changed or drifts, then what has piled up, each link's
+ * in order, then the timers that are due, as an event loop that was stopped in its poll. False if
+ * the host does not stand still. */
+bool sim_host_resume(struct sim *sim, uint32_t host);
+bool sim_host_paused(const struct sim *sim, uint32_t host);
+
+#define SIM_BACKLOG 128u /* of listen(2), as most servers ask for it */
+
+#define SIM_SKEW_MAX_NS   1000000000000000000 /* 31 years */
+#define SIM_DRIFT_MAX_PPM 1000000             /* from standing still to twice as fast */
+#define SIM_JUMP_MIN_NS   1000000u            /* least time between jumps */
+
+/* A wall clock that is wrong. It reads
+ *     true time + skew + elapsed * drift / 10^6 + jump * (elapsed / jump_every, rounded down)
+ * where elapsed counts from the call, in integers. The node is told once a second while there is
+ * drift, and at each jump. The monotonic clock is always right. */
+struct sim_clock {
+    int64_t skew_ns;        /* +- SIM_SKEW_MAX_NS */
+    int32_t drift_ppm;      /* +- SIM_DRIFT_MAX_PPM; above 0: fast */
+    int64_t jump_ns;        /* +- SIM_SKEW_MAX_NS, at each jump */
+    uint64_t jump_every_ns; /* SIM_JUMP_MIN_NS or more; 0: no jumps */
+};
+
+/* All zero is a clock that is right. The node, if it lives, is given a CLOCK now, unless nothing
+ * changes; the clock outlives it. False, and nothing changed, if the values are out of range. */
+bool sim_host_clock(struct sim *sim, uint32_t host, const struct sim_clock *clock);
+/* What the host's wall clock reads, in ns since 1970. */
+uint64_t sim_host_wall_ns(const struct sim *sim, uint32_t host);
+
+#define SIM_SLOW_MAX 1e6
+#define SIM_LIE_MAX  1000u
+
+/* What is wrong with a host's disk. Probabilities are 0..1, one draw each. */
+struct sim_disk_faults {
+    bool own_latency;        /* `latency` instead of the configuration's store_latency */
+    struct sim_dist latency; /* of each STORE and LOAD made from now on */
+    double slow;             /* factor of the latency, 1..SIM_SLOW_MAX */
+    double fail_stores;      /* that a STORE is not carried out, and answered VN_ERR_IO */
+    double fail_loads;       /* that a LOAD is answered VN_ERR_IO */
+    double corrupt;          /* that one bit of a loaded slice is wrong */
+    double torn;  /* that a kill leaves a part of the oldest batch under way, item by item, without
+                     forgetting what was above: a store without a journal */
+    uint32_t lie; /* that many batches, 0..SIM_LIE_MAX, are told as STORED before they are durable:
+                     a kill loses the latest; not together with torn */
+    bool full;    /* no STORE is carried out; each is answered VN_ERR_LIMIT */
+    bool hang;    /* no request completes until this ends */
+};
+
+void sim_disk_faults_init(struct sim_disk_faults *faults);
+/* From now on; NULL: the disk is good, and what it lied about is durable. Kept over restarts, with
+ * a new disk too. False, and nothing changed, if the values make no sense or there is no node. */
+bool sim_host_disk(struct sim *sim, uint32_t host, const struct sim_disk_faults *faults);
+
 /* Gives the node a COMMAND now; the answer comes by on_reply, often before this returns. Returns
- * the token, 0 if the host is not alive or has no node. */
+ * the token, 0 if the host is not alive, is paused or has no node. */
 uint64_t sim_command(struct sim *sim, uint32_t host, const struct vn_command *command);
 
 /* For vn_node_info and the like; NULL while dead or for a scripted peer. Never step it. */

@@ -1,12 +1,20 @@
-/* A disk: what a node stores, in memory, kept while the node is dead.
+/* A disk: requests on their way to what it holds (sim_store.h), and what goes wrong with them. It
+ * is kept while the node is dead.
  *
  * Requests complete in the order in which they were made, each after a latency of its own, one
  * event each. A batch takes effect when it completes, whole or not at all; so a load sees every
  * earlier batch, and a kill loses those that have not completed. Names are not known here: a
- * RESOLVE waits in the same queue and is answered "unknown". */
-#include "transport-sim/sim_internal.h"
+ * RESOLVE waits in the same queue and is answered "unknown".
+ *
+ * Failure modes (struct sim_disk_faults): a request that fails has no effect; a load that is
+ * corrupt gives a changed copy, and what is stored stays right; a disk that hangs leaves its first
+ * request due, without an event, until it is woken, as a paused node does; a disk that lies keeps
+ * the states before the latest batches, and a kill brings back the oldest of them. */
+#include "transport-sim/sim_store.h"
 
-#include "core/base/bytes.h"
+#include <string.h>
+
+#define LATENCY_MAX_NS (86400 * SIM_SECOND)
 
 enum request_kind { REQUEST_STORE, REQUEST_LOAD, REQUEST_RESOLVE };
 
@@ -21,26 +29,13 @@ struct request {
     struct vn_store_item items[];
 };
 
-struct record {
-    uint8_t key[40];
-    uint32_t key_len;
-    struct vn_slice value;
-};
-
-/* Records in the order of their keys. */
-struct records {
-    struct record *at;
-    uint32_t count, capacity;
-};
-
 struct sim_disk {
     struct request *head, *tail;
     uint64_t last_ns; /* completion of the latest request */
     uint64_t requests;
-    uint64_t first_height;
-    struct vn_slice *blocks;
-    uint32_t block_count, block_capacity;
-    struct records addrs, bans;
+    struct sim_store now;
+    struct sim_store *before; /* the latest batches that are not durable, the oldest first */
+    uint32_t before_count, before_capacity;
 };
 
 static struct sim_disk *disk_of(struct sim *sim, struct sim_host *host)
@@ -50,7 +45,70 @@ static struct sim_disk *disk_of(struct sim *sim, struct sim_host *host)
     return host->disk;
 }
 
+/* ---- faults ---- */
+
+void sim_disk_faults_init(struct sim_disk_faults *faults)
+{
+    *faults = (struct sim_disk_faults){.slow = 1};
+}
+
+static bool share(double p)
+{
+    return p >= 0 && p <= 1; /* false for NaN */
+}
+
+static bool faults_check(const struct sim_disk_faults *f)
+{
+    return (!f->own_latency || sim_dist_check(&f->latency, NULL, 0)) && f->slow >= 1 &&
+           f->slow <= SIM_SLOW_MAX && share(f->fail_stores) && share(f->fail_loads) &&
+           share(f->corrupt) && share(f->torn) && f->lie <= SIM_LIE_MAX &&
+           !(f->torn > 0 && f->lie > 0);
+}
+
+static uint64_t fault_draw(const struct sim *sim, struct sim_host *host)
+{
+    return sim_draw(sim, SIM_DICE_DISK_FAULT, host->number, host->faults->disk_draws++);
+}
+
+/* Whether it happens this time. What cannot happen does not draw. */
+static bool happens(const struct sim *sim, struct sim_host *host, double p)
+{
+    return p > 0 && (double)(fault_draw(sim, host) >> 11) * 0x1p-53 < p;
+}
+
+static uint64_t latency_ns(const struct sim *sim, const struct sim_host *host, double u)
+{
+    const struct sim_disk_faults *f = host->faults ? &host->faults->disk : NULL;
+    const struct sim_dist *dist = f && f->own_latency ? &f->latency : &sim->config.store_latency;
+    uint64_t ns = sim_dist_at_ns(dist, u);
+    if (!f || f->slow <= 1)
+        return ns;
+    double slow_ns = (double)ns * f->slow;
+    return slow_ns < (double)LATENCY_MAX_NS ? (uint64_t)slow_ns : LATENCY_MAX_NS;
+}
+
+/* The oldest states become durable: only the last `left` batches may still be lost. */
+static void durable(struct sim *sim, struct sim_disk *disk, uint32_t left)
+{
+    if (disk->before_count <= left)
+        return;
+    uint32_t gone = disk->before_count - left;
+    for (uint32_t i = 0; i < gone; i++)
+        store_clear(sim, &disk->before[i]);
+    memmove(disk->before, disk->before + gone, left * sizeof *disk->before);
+    disk->before_count = left;
+}
+
 /* ---- requests ---- */
+
+static void wake_at(struct sim *sim, const struct sim_host *host, uint64_t t_ns)
+{
+    sim_queue_put(sim->queue, &(struct sim_event){.t_ns = t_ns,
+                                                  .dst = host->number,
+                                                  .src = host->number,
+                                                  .seq = SIM_EV_DISK << 1,
+                                                  .kind = SIM_EV_DISK});
+}
 
 static size_t request_size(const struct request *request)
 {
@@ -64,7 +122,7 @@ static struct request *request_new(struct sim *sim, struct sim_host *host, enum 
     struct request *request =
         sim_resize(sim, NULL, 0, sizeof *request + count * sizeof *request->items);
     double u = sim_draw_unit(sim, SIM_DICE_DISK, host->number, disk->requests++);
-    uint64_t t_ns = sim->now_ns + sim_dist_at_ns(&sim->config.store_latency, u);
+    uint64_t t_ns = sim->now_ns + latency_ns(sim, host, u);
     request->kind = kind;
     request->count = count;
     request->t_ns = disk->last_ns = t_ns > disk->last_ns ? t_ns : disk->last_ns;
@@ -73,11 +131,7 @@ static struct request *request_new(struct sim *sim, struct sim_host *host, enum 
     else
         disk->head = request;
     disk->tail = request;
-    sim_queue_put(sim->queue, &(struct sim_event){.t_ns = request->t_ns,
-                                                  .dst = host->number,
-                                                  .src = host->number,
-                                                  .seq = SIM_EV_DISK << 1,
-                                                  .kind = SIM_EV_DISK});
+    wake_at(sim, host, request->t_ns);
     return request;
 }
 
@@ -124,184 +178,58 @@ void disk_resolve(struct sim *sim, struct sim_host *host, const struct vn_action
     request->token = action->u.resolve.token;
 }
 
-/* ---- storing ---- */
+/* ---- completing ---- */
 
-/* Takes the reference. A small window on a large buffer is copied, so as not to pin that. */
-static struct vn_slice keep(const struct sim_host *host, struct vn_slice value)
-{
-    if (!value.buf || value.len >= value.buf->len / 2)
-        return value;
-    struct vn_slice copy = {.buf = host->api->buf_new(value.len), .len = value.len};
-    memcpy(copy.buf->data, vn_slice_data(value), value.len);
-    vn_slice_unref(value);
-    return copy;
-}
-
-/* The place of a key, or where it would go; *found tells which. */
-static uint32_t record_find(const struct records *records, const uint8_t *key, uint32_t key_len,
-                            bool *found)
-{
-    uint32_t low = 0;
-    uint32_t high = records->count;
-    *found = false;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct record *record = &records->at[middle];
-        uint32_t common = record->key_len < key_len ? record->key_len : key_len;
-        int order = memcmp(record->key, key, common);
-        if (order == 0 && record->key_len == key_len) {
-            *found = true;
-            return middle;
-        }
-        if (order < 0 || (order == 0 && record->key_len < key_len))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* An empty value deletes. */
-static void record_put(struct sim *sim, struct records *records, const struct vn_store_item *item,
-                       struct vn_slice value)
-{
-    bool found;
-    uint32_t i = record_find(records, item->key, item->key_len, &found);
-    size_t after = (records->count - i) * sizeof *records->at;
-    if (found) {
-        vn_slice_unref(records->at[i].value);
-        records->at[i].value = value;
-        if (value.len > 0)
-            return;
-        memmove(&records->at[i], &records->at[i + 1], after - sizeof *records->at);
-        records->count--;
-    } else if (value.len > 0) {
-        records->at =
-            sim_room(sim, records->at, records->count, &records->capacity, sizeof *records->at);
-        memmove(&records->at[i + 1], &records->at[i], after);
-        records->at[i] = (struct record){.key_len = item->key_len, .value = value};
-        memcpy(records->at[i].key, item->key, item->key_len);
-        records->count++;
-    }
-}
-
-static void blocks_cut(struct sim_disk *disk, uint32_t count)
-{
-    while (disk->block_count > count)
-        vn_slice_unref(disk->blocks[--disk->block_count]);
-}
-
-static void block_put(struct sim *sim, struct sim_disk *disk, uint64_t height,
-                      struct vn_slice value)
-{
-    if (disk->block_count == 0 || height < disk->first_height) {
-        blocks_cut(disk, 0);
-        disk->first_height = height;
-    }
-    blocks_cut(disk, (uint32_t)(height - disk->first_height));
-    disk->blocks =
-        sim_room(sim, disk->blocks, disk->block_count, &disk->block_capacity, sizeof *disk->blocks);
-    disk->blocks[disk->block_count++] = value;
-}
-
-/* A batch that makes no sense is refused whole: a gap between blocks, a key too long. */
-static bool batch_check(const struct sim_disk *disk, const struct request *request)
-{
-    bool any = disk->block_count > 0;
-    uint64_t end = disk->first_height + disk->block_count;
-    for (uint32_t i = 0; i < request->count; i++) {
-        const struct vn_store_item *item = &request->items[i];
-        if (item->key_len > sizeof item->key || item->op < VN_STORE_BLOCK ||
-            item->op > VN_STORE_BAN)
-            return false;
-        if (item->op != VN_STORE_BLOCK)
-            continue;
-        if ((any && item->number > end) || item->number == UINT64_MAX || item->value.len == 0)
-            return false;
-        any = true;
-        end = item->number + 1;
-    }
-    return true;
-}
-
-static struct vn_slice ban_record(const struct sim_host *host, const struct vn_store_item *item)
-{
-    struct vn_slice record = {.len = 8 + item->key_len + item->value.len};
-    if (item->number == 0)
-        return (struct vn_slice){0};
-    record.buf = host->api->buf_new(record.len);
-    put_be64(record.buf->data, item->number);
-    memcpy(record.buf->data + 8, item->key, item->key_len);
-    if (item->value.len > 0)
-        memcpy(record.buf->data + 8 + item->key_len, vn_slice_data(item->value), item->value.len);
-    return record;
-}
-
-static uint32_t batch_apply(struct sim *sim, struct sim_host *host, struct request *request)
+static uint32_t store_answer(struct sim *sim, struct sim_host *host, struct request *request)
 {
     struct sim_disk *disk = host->disk;
-    if (!batch_check(disk, request))
-        return VN_ERR_ARGUMENT;
-    for (uint32_t i = 0; i < request->count; i++) {
-        struct vn_store_item *item = &request->items[i];
-        if (item->op == VN_STORE_BAN) {
-            record_put(sim, &disk->bans, item, ban_record(host, item));
-            continue;
-        }
-        struct vn_slice value = keep(host, item->value);
-        item->value = (struct vn_slice){0};
-        if (item->op == VN_STORE_BLOCK)
-            block_put(sim, disk, item->number, value);
-        else
-            record_put(sim, &disk->addrs, item, value);
+    const struct sim_disk_faults *f = host->faults ? &host->faults->disk : NULL;
+    if (f && f->full)
+        return VN_ERR_LIMIT;
+    if (f && happens(sim, host, f->fail_stores))
+        return VN_ERR_IO;
+    if (f && f->lie > 0) {
+        disk->before = sim_room(sim, disk->before, disk->before_count, &disk->before_capacity,
+                                sizeof *disk->before);
+        disk->before[disk->before_count] = (struct sim_store){0};
+        store_copy(sim, &disk->before[disk->before_count++], &disk->now);
+        durable(sim, disk, f->lie);
     }
-    return VN_OK;
+    return store_apply(sim, host, &disk->now, request->items, request->count);
 }
 
-/* ---- loading ---- */
-
-/* Fills slices with stored values, as many as fit; returns how many. slices has room for all. */
-static uint32_t collect(const struct sim_disk *disk, const struct request *request,
-                        struct vn_slice *slices)
+/* A copy with one bit changed. */
+static struct vn_slice rotten(const struct sim *sim, struct sim_host *host, struct vn_slice value)
 {
-    const struct records *records = request->op == VN_LOAD_ADDRS ? &disk->addrs : &disk->bans;
-    bool blocks = request->op == VN_LOAD_BLOCKS;
-    uint64_t at = request->from;
-    uint64_t end = records->count;
-    uint64_t sum = 0;
-    uint32_t count = 0;
-    if (blocks) {
-        if (request->from < disk->first_height || request->to < request->from)
-            return 0;
-        at -= disk->first_height;
-        end = request->to - disk->first_height;
-        end = end < disk->block_count ? end + 1 : disk->block_count;
-    }
-    for (; at < end; at++) {
-        struct vn_slice value = blocks ? disk->blocks[at] : records->at[at].value;
-        if (count > 0 && value.len > request->max_bytes - sum)
-            break;
-        slices[count++] = value;
-        sum += value.len;
-        if (sum >= request->max_bytes)
-            break;
-    }
-    return count;
+    struct vn_slice copy = {.buf = host->api->buf_new(value.len), .len = value.len};
+    memcpy(copy.buf->data, vn_slice_data(value), value.len);
+    uint64_t bit = fault_draw(sim, host) % ((uint64_t)value.len * 8);
+    copy.buf->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    return copy;
 }
 
 static void load_answer(struct sim *sim, struct sim_host *host, const struct request *request)
 {
-    const struct sim_disk *disk = host->disk;
+    const struct sim_disk_faults *f = host->faults ? &host->faults->disk : NULL;
     struct vn_event event = {.kind = VN_EV_LOADED};
-    size_t most = (size_t)disk->block_count + disk->addrs.count + disk->bans.count + 1;
-    struct vn_slice *slices = mem_new(most, sizeof *slices);
+    struct vn_slice *slices = mem_new(store_most(&host->disk->now) + 1, sizeof *slices);
+    uint32_t count = 0;
     event.u.loaded.token = request->token;
-    event.u.loaded.slices = slices;
-    if (request->op >= VN_LOAD_BLOCKS && request->op <= VN_LOAD_BANS)
-        event.u.loaded.count = collect(disk, request, slices);
+    if (f && happens(sim, host, f->fail_loads))
+        event.u.loaded.status = VN_ERR_IO;
+    else if (request->op >= VN_LOAD_BLOCKS && request->op <= VN_LOAD_BANS)
+        count = store_collect(&host->disk->now, request->op, request->from, request->to,
+                              request->max_bytes, slices);
     else
         event.u.loaded.status = VN_ERR_ARGUMENT;
+    for (uint32_t i = 0; i < count; i++)
+        slices[i] = f && happens(sim, host, f->corrupt) ? rotten(sim, host, slices[i])
+                                                        : vn_slice_ref(slices[i]);
+    event.u.loaded.count = count;
+    event.u.loaded.slices = slices;
     host_step(sim, host, &event);
+    for (uint32_t i = 0; i < count; i++)
+        vn_slice_unref(slices[i]);
     mem_free(slices);
 }
 
@@ -312,7 +240,7 @@ static void request_complete(struct sim *sim, struct sim_host *host, struct requ
     case REQUEST_STORE:
         event.kind = VN_EV_STORED;
         event.u.stored.token = request->token;
-        event.u.stored.status = batch_apply(sim, host, request);
+        event.u.stored.status = store_answer(sim, host, request);
         host_step(sim, host, &event);
         return;
     case REQUEST_LOAD:
@@ -327,11 +255,16 @@ static void request_complete(struct sim *sim, struct sim_host *host, struct requ
     }
 }
 
+static bool stands_still(const struct sim_host *host)
+{
+    return host->paused || (host->faults && host->faults->disk.hang);
+}
+
 void disk_on_event(struct sim *sim, const struct sim_event *event)
 {
     struct sim_host *host = sim_host_at(sim, event->dst);
     struct sim_disk *disk = host->disk;
-    if (!disk || !host->node || !disk->head || disk->head->t_ns > sim->now_ns)
+    if (!disk || !host->node || !disk->head || disk->head->t_ns > sim->now_ns || stands_still(host))
         return;
     while (disk->head && disk->head->t_ns <= sim->now_ns) {
         struct request *request = request_pop(disk);
@@ -341,12 +274,58 @@ void disk_on_event(struct sim *sim, const struct sim_event *event)
     host_settle(sim, host);
 }
 
-static void records_free(struct sim *sim, struct records *records)
+void disk_wake(struct sim *sim, struct sim_host *host)
 {
-    for (uint32_t i = 0; i < records->count; i++)
-        vn_slice_unref(records->at[i].value);
-    sim->stats.memory -= records->capacity * sizeof *records->at;
-    mem_free(records->at);
+    const struct sim_disk *disk = host->disk;
+    if (disk && disk->head && disk->head->t_ns <= sim->now_ns && !stands_still(host))
+        wake_at(sim, host, sim->now_ns);
+}
+
+bool sim_host_disk(struct sim *sim, uint32_t number, const struct sim_disk_faults *faults)
+{
+    struct sim_host *host = number < sim->host_count ? sim_host_at(sim, number) : NULL;
+    if (!host || host->peer || (faults && !faults_check(faults)))
+        return false;
+    if (!faults && !host->faults)
+        return true;
+    struct sim_disk_faults *now = &faults_of(sim, host)->disk;
+    sim_disk_faults_init(now);
+    if (faults)
+        *now = *faults;
+    if (host->disk)
+        durable(sim, host->disk, now->lie);
+    disk_wake(sim, host);
+    return true;
+}
+
+/* ---- the end of a process, the end of a disk ---- */
+
+/* Leaves the first items of the oldest batch under way, at least one and not all. */
+static void tear(struct sim *sim, struct sim_host *host, struct sim_disk *disk)
+{
+    struct request *request = disk->head;
+    while (request && request->kind != REQUEST_STORE)
+        request = request->next;
+    if (!request || !happens(sim, host, host->faults->disk.torn) || request->count < 2)
+        return;
+    uint32_t count = 1 + (uint32_t)(fault_draw(sim, host) % (request->count - 1));
+    store_tear(sim, host, &disk->now, request->items, count);
+}
+
+void disk_crash(struct sim *sim, struct sim_host *host)
+{
+    struct sim_disk *disk = host->disk;
+    if (!disk)
+        return;
+    if (host->faults)
+        tear(sim, host, disk);
+    if (disk->before_count > 0) {
+        store_clear(sim, &disk->now);
+        disk->now = disk->before[0];
+        disk->before[0] = (struct sim_store){0};
+        durable(sim, disk, 0);
+    }
+    disk_drop(sim, host, false);
 }
 
 void disk_drop(struct sim *sim, struct sim_host *host, bool all)
@@ -359,11 +338,10 @@ void disk_drop(struct sim *sim, struct sim_host *host, bool all)
     disk->last_ns = 0;
     if (!all)
         return;
-    blocks_cut(disk, 0);
-    sim->stats.memory -= disk->block_capacity * sizeof *disk->blocks + sizeof *disk;
-    mem_free(disk->blocks);
-    records_free(sim, &disk->addrs);
-    records_free(sim, &disk->bans);
+    durable(sim, disk, 0);
+    store_clear(sim, &disk->now);
+    sim->stats.memory -= disk->before_capacity * sizeof *disk->before + sizeof *disk;
+    mem_free(disk->before);
     mem_free(disk);
     host->disk = NULL;
 }

@@ -155,6 +155,8 @@ static void timer_arm(struct sim *sim, struct sim_host *host)
     uint64_t t_ns = host->api->node_deadline(host->node);
     if (t_ns < sim->now_ns)
         t_ns = sim->now_ns;
+    if (t_ns < host->timer_floor_ns)
+        t_ns = host->timer_floor_ns;
     if (t_ns >= host->timer_ns || t_ns > SIM_LAST_NS)
         return;
     host->timer_ns = t_ns;
@@ -201,8 +203,11 @@ void host_settle(struct sim *sim, struct sim_host *host)
 {
     if (!host->node)
         return;
-    while (next_action(sim, host))
+    for (uint32_t n = 0; next_action(sim, host); n++) {
+        if (n == 1) /* and not a lone answer */
+            links_prefetch(sim, host);
         perform(sim, host, &sim->action);
+    }
     timer_arm(sim, host);
     tell_settled(sim, host);
 }
@@ -213,6 +218,8 @@ void host_on_timer(struct sim *sim, const struct sim_event *event)
     if (host->timer_ns != event->t_ns || !host->node)
         return;
     host->timer_ns = VN_NEVER;
+    if (host->paused) /* armed anew by the cycle that resumes it */
+        return;
     if (host->api->node_deadline(host->node) > sim->now_ns) {
         timer_arm(sim, host);
         return;
@@ -228,22 +235,15 @@ static bool template_fits(const struct sim_template *t, const struct vn_config *
 {
     struct vn_config same = *config;
     memset(same.node_id, 0, sizeof same.node_id);
-    same.seeds = t->config.seeds;
-    return memcmp(&same, &t->config, sizeof same) == 0 &&
-           (config->seed_count == 0 || memcmp(config->seeds, t->config.seeds,
-                                              config->seed_count * sizeof *config->seeds) == 0);
-}
-
-static size_t template_size(const struct sim_template *t)
-{
-    return sizeof *t + t->config.seed_count * sizeof *t->config.seeds;
+    same.seeds = NULL;
+    return memcmp(&same, &t->config, sizeof same) == 0;
 }
 
 static void template_unref(struct sim *sim, struct sim_template *t)
 {
     if (!t || --t->refs > 0)
         return;
-    sim->stats.memory -= template_size(t);
+    sim->stats.memory -= sizeof *t;
     mem_free(t);
 }
 
@@ -252,19 +252,24 @@ static struct sim_template *template_for(struct sim *sim, const struct vn_config
 {
     struct sim_template *t = sim->template;
     if (!t || !template_fits(t, config)) {
-        size_t seeds = config->seed_count * sizeof *config->seeds;
         template_unref(sim, t);
-        t = sim_resize(sim, NULL, 0, sizeof *t + seeds);
+        t = sim_resize(sim, NULL, 0, sizeof *t);
         t->config = *config;
         memset(t->config.node_id, 0, sizeof t->config.node_id);
-        if (seeds > 0)
-            memcpy(t + 1, config->seeds, seeds);
-        t->config.seeds = (const struct vn_addr *)(const void *)(t + 1);
+        t->config.seeds = NULL;
         t->refs = 1;
         sim->template = t;
     }
     t->refs++;
     return t;
+}
+
+static struct vn_addr *seeds_copy(struct sim *sim, const struct vn_config *config)
+{
+    const size_t size = config->seed_count * sizeof *config->seeds;
+    if (size == 0)
+        return NULL;
+    return memcpy(sim_resize(sim, NULL, 0, size), config->seeds, size);
 }
 
 static struct vn_shared *shared_for(struct sim *sim, const struct vn_api *api)
@@ -311,32 +316,36 @@ struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params)
     if (params) {
         host->up_bps = params->up_bps;
         host->down_bps = params->down_bps;
-        host->skew_ns = params->skew_ns;
+        if (params->skew_ns != 0)
+            faults_of(sim, host)->clock.skew_ns = params->skew_ns;
     }
     u64map_init(&host->dialled, sim->dice[SIM_DICE_LATENCY]);
     sim->host_count++;
     return host;
 }
 
+void host_clock(struct sim *sim, struct sim_host *host)
+{
+    struct vn_event clock = {.kind = VN_EV_CLOCK};
+    clock.u.clock.wall_ns = clock_wall_ns(sim, host);
+    host_step(sim, host, &clock);
+    clock_arm(sim, host);
+}
+
 static void host_boot(struct sim *sim, struct sim_host *host)
 {
     struct vn_config config = host->template->config;
     struct vn_event start = {.kind = VN_EV_START};
-    struct vn_event clock = {.kind = VN_EV_CLOCK};
     memcpy(config.node_id, host->node_id, strlen(host->node_id) + 1);
+    config.seeds = host->seeds;
     config_complete(sim, &config, host->api, host->number, host->starts++);
     sim->stepping = host->number;
     host->node = host->api->node_new(&config);
     sim->stepping = SIM_NO_HOST;
     assert(host->node);
     host->alive = 1;
-    uint64_t wall_ns = sim->config.wall_start_ns + sim->now_ns;
-    uint64_t behind_ns = host->skew_ns < 0 ? (uint64_t)0 - (uint64_t)host->skew_ns : 0;
-    if (host->skew_ns >= 0)
-        wall_ns += (uint64_t)host->skew_ns;
-    clock.u.clock.wall_ns = wall_ns > behind_ns ? wall_ns - behind_ns : 0;
     host_step(sim, host, &start);
-    host_step(sim, host, &clock);
+    host_clock(sim, host);
     host_settle(sim, host);
 }
 
@@ -358,6 +367,7 @@ uint32_t sim_host_add(struct sim *sim, const struct vn_config *config,
     struct sim_host *host = host_new(sim, params);
     host->api = api;
     host->template = template_for(sim, config);
+    host->seeds = seeds_copy(sim, config);
     const char *end = memchr(config->node_id, 0, sizeof config->node_id);
     size_t length = end ? (size_t)(end - config->node_id) : sizeof config->node_id - 1;
     host->node_id = sim_resize(sim, NULL, 0, length + 1);
@@ -394,7 +404,8 @@ static void host_kill(struct sim *sim, struct sim_host *host, bool quietly)
     host->settle = 0;
     host->timer_ns = VN_NEVER;
     host_node_free(sim, host);
-    disk_drop(sim, host, false);
+    pause_end(sim, host);
+    disk_crash(sim, host);
     for (uint32_t slot = 0; slot < host->slot_count; slot++) {
         uint32_t ref = host->slots[slot];
         if (!(ref & SIM_SLOT_FREE))
@@ -426,7 +437,7 @@ void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
     if (host->dark) {
         host->dark = 0;
         sim->barriers--;
-        fault_resume(sim);
+        link_fault_resume(sim);
     }
     if (lose_disk)
         disk_drop(sim, host, true);
@@ -438,9 +449,11 @@ void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
 
 uint64_t sim_command(struct sim *sim, uint32_t number, const struct vn_command *command)
 {
-    if (!command || !sim_host_alive(sim, number) || !sim_host_at(sim, number)->node)
+    if (!command || !sim_host_alive(sim, number))
         return 0;
     struct sim_host *host = sim_host_at(sim, number);
+    if (!host->node || host->paused)
+        return 0;
     uint64_t token = ++sim->tokens;
     struct vn_event event = {.kind = VN_EV_COMMAND, .u.command = {token, command}};
     host->settle = 1;
@@ -466,10 +479,12 @@ void hosts_free(struct sim *sim)
         struct sim_host *host = sim_host_at(sim, i);
         host_node_free(sim, host);
         disk_drop(sim, host, true);
+        faults_free(sim, host);
         peer_free(sim, host);
         u64map_deinit(&host->dialled);
         template_unref(sim, host->template);
         mem_free(host->node_id);
+        mem_free(host->seeds);
         mem_free(host->slots);
     }
     template_unref(sim, sim->template);

@@ -37,6 +37,7 @@ enum sim_kind {
     SIM_EV_DOWN,    /* an end learns that its link is gone */
     SIM_EV_TIMER,
     SIM_EV_DISK,
+    SIM_EV_CLOCK,
     SIM_EV_ROUND, /* a sender's window is open again, or it sends again what was lost */
     SIM_EV_STUCK, /* a direction may have been blocked for longer than TCP waits */
     SIM_EV_FAULT  /* a fault is over, or a flapping link is up again; arg is its id */
@@ -53,6 +54,7 @@ enum sim_dice {
     SIM_DICE_CHUNK,
     SIM_DICE_SYN,
     SIM_DICE_DISK,
+    SIM_DICE_DISK_FAULT,
     SIM_DICE_REORDER,
     SIM_DICE_MANGLE,
     SIM_DICE_KINDS
@@ -130,10 +132,23 @@ _Static_assert(sizeof(struct sim_link) == 192, "a link is three cache lines");
 struct sim_disk;
 struct sim_peer;
 
+/* What is, or was once, wrong with a host. Most have none. */
+struct sim_faults {
+    struct sim_clock clock;
+    uint64_t clock_ns;      /* elapsed counts from here */
+    uint64_t clock_armed;   /* of the pending SIM_EV_CLOCK that counts, or VN_NEVER */
+    bool clock_changed;     /* while nobody could be told */
+    struct sim_event *held; /* what waits for a paused node, as it came */
+    uint32_t held_count, held_capacity;
+    uint32_t backlog; /* connections that may wait to be accepted */
+    struct sim_disk_faults disk;
+    uint64_t disk_draws;
+};
+
 /* A node's configuration without what differs from host to host, shared by hosts of one kind. */
 struct sim_template {
     uint32_t refs;
-    struct vn_config config; /* node_id zeroed; seeds point behind this structure */
+    struct vn_config config; /* node_id zeroed; no seeds */
 };
 
 /* A rate and the queue before it. */
@@ -158,12 +173,15 @@ struct sim_host {
     uint32_t dials;
     uint64_t ids; /* ids given out by the simulator on this host */
     uint64_t hash;
-    int64_t skew_ns;
+    uint64_t timer_floor_ns;   /* no timer fires before what waited for a resume */
+    struct sim_faults *faults; /* or NULL */
     struct sim_disk *disk;
     struct sim_peer *peer; /* of a scripted peer */
     struct sim_template *template;
+    struct vn_addr *seeds; /* template->config.seed_count of them */
     char *node_id;
     uint8_t alive;
+    uint8_t paused;
     uint8_t settle; /* a trace or a command asked for on_settled */
     uint8_t dark;   /* the machine has no power: what comes is not answered */
 };
@@ -290,6 +308,8 @@ void host_link_down(struct sim *sim, struct sim_host *host, uint64_t id, uint32_
 void host_step(struct sim *sim, struct sim_host *host, struct vn_event *event);
 /* Ends a cycle: performs the actions, arms the timer, tells the observer. */
 void host_settle(struct sim *sim, struct sim_host *host);
+/* Gives the node a CLOCK, without settling. */
+void host_clock(struct sim *sim, struct sim_host *host);
 void host_on_timer(struct sim *sim, const struct sim_event *event);
 void hosts_free(struct sim *sim);
 struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params);
@@ -297,6 +317,8 @@ uint64_t host_hash(const struct sim_host *host);
 
 /* ---- sim_link.c: the life of links and their ends ---- */
 
+/* Asks for the memory of all links of a host, which is about to send on many. */
+void links_prefetch(const struct sim *sim, const struct sim_host *host);
 struct vn_addr link_addr(const struct sim_link *link, unsigned e);
 /* The end of `host` with that id: its link, with its index and which end; NULL if there is none. */
 struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_t id,
@@ -424,28 +446,52 @@ static inline bool net_set_has(const struct sim_set *set, uint32_t host)
     return bit < set->count && (set->bits[bit / 64] >> bit % 64 & 1) != 0;
 }
 
-/* ---- sim_fault.c ---- */
+/* ---- sim_link_fault.c ---- */
 
 /* How long a sender waits for an acknowledgement before it sends again. */
-uint64_t fault_rto_ns(const struct sim_link *link);
-bool fault_is_cut_slow(const struct sim *sim, const struct sim_link *link, unsigned d);
+uint64_t link_fault_rto_ns(const struct sim_link *link);
+bool link_fault_is_cut_slow(const struct sim *sim, const struct sim_link *link, unsigned d);
 /* Remembers that direction d waits, since now. */
-void fault_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+void link_fault_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
 /* Something that stopped streams is over: those that may pass go on. */
-void fault_resume(struct sim *sim);
+void link_fault_resume(struct sim *sim);
 /* The parameters of a new link between a and b: `made_with`, degraded. */
-uint16_t fault_params_for(struct sim *sim, uint32_t a, uint32_t b, uint16_t made_with);
-void fault_on_stuck(struct sim *sim, const struct sim_event *event);
-void fault_on_event(struct sim *sim, const struct sim_event *event);
+uint16_t link_fault_params_for(struct sim *sim, uint32_t a, uint32_t b, uint16_t made_with);
+void link_fault_on_stuck(struct sim *sim, const struct sim_event *event);
+void link_fault_on_event(struct sim *sim, const struct sim_event *event);
 /* Bytes between these two were changed. */
-void fault_note_mangled(struct sim *sim, uint32_t a, uint32_t b);
-void fault_free(struct sim *sim);
+void link_fault_note_mangled(struct sim *sim, uint32_t a, uint32_t b);
+void link_fault_free(struct sim *sim);
 
 /* Nothing passes in direction d now. */
-static inline bool fault_is_cut(const struct sim *sim, const struct sim_link *link, unsigned d)
+static inline bool link_fault_is_cut(const struct sim *sim, const struct sim_link *link, unsigned d)
 {
-    return sim->barriers > 0 && fault_is_cut_slow(sim, link, d);
+    return sim->barriers > 0 && link_fault_is_cut_slow(sim, link, d);
 }
+
+/* ---- sim_pause.c ---- */
+
+/* Keeps an event of a paused node for its resume. */
+void pause_hold(struct sim *sim, struct sim_host *host, const struct sim_event *event);
+/* Whether the kernel of a paused host answers one more dial. */
+bool pause_answers(struct sim *sim, struct sim_host *host);
+/* The process is gone: nobody is left to resume. */
+void pause_end(struct sim *sim, struct sim_host *host);
+
+/* ---- sim_faults.c ---- */
+
+/* The host's faults, made if it has none yet. */
+struct sim_faults *faults_of(struct sim *sim, struct sim_host *host);
+void faults_free(struct sim *sim, struct sim_host *host);
+
+/* ---- sim_clock.c ---- */
+
+uint64_t clock_wall_ns(const struct sim *sim, const struct sim_host *host);
+/* The node has just been told the time: arms the next CLOCK, if one is needed. */
+void clock_arm(struct sim *sim, struct sim_host *host);
+void clock_on_event(struct sim *sim, const struct sim_event *event);
+/* A paused node goes on: tells it what it missed. */
+void clock_on_resume(struct sim *sim, struct sim_host *host);
 
 /* ---- sim_disk.c ---- */
 
@@ -453,6 +499,10 @@ void disk_store(struct sim *sim, struct sim_host *host, const struct vn_action *
 void disk_load(struct sim *sim, struct sim_host *host, const struct vn_action *action);
 void disk_resolve(struct sim *sim, struct sim_host *host, const struct vn_action *action);
 void disk_on_event(struct sim *sim, const struct sim_event *event);
+/* The process is gone: forgets what is under way, and what the disk lied about. */
+void disk_crash(struct sim *sim, struct sim_host *host);
+/* A hang or a pause is over: what is due completes. */
+void disk_wake(struct sim *sim, struct sim_host *host);
 /* Forgets what is under way; with `all` what is stored too. */
 void disk_drop(struct sim *sim, struct sim_host *host, bool all);
 

@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYN_TRIES  7u
-#define PORT_FIRST 32768u /* Linux, ip_local_port_range */
-#define PORT_COUNT 28232u
-#define GEN_MASK   ((1u << SIM_GEN_BITS) - 1)
+#define SYN_TRIES     7u
+#define PORT_FIRST    32768u /* Linux, ip_local_port_range */
+#define PORT_COUNT    28232u
+#define LINKS_AT_ONCE 64u /* more are not asked for together: the caches have other uses */
+#define GEN_MASK      ((1u << SIM_GEN_BITS) - 1)
 
 /* ---- the slab ---- */
 
@@ -147,6 +148,21 @@ struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_
     return link->id[*e] == id ? link : NULL;
 }
 
+void links_prefetch(const struct sim *sim, const struct sim_host *host)
+{
+    if (host->slot_count > LINKS_AT_ONCE)
+        return;
+    u64map_prefetch_all(&host->dialled);
+    for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+        uint32_t ref = host->slots[slot];
+        if (ref & SIM_SLOT_FREE)
+            continue;
+        const struct sim_link *link = sim_link_at(sim, ref / 2);
+        __builtin_prefetch(link);
+        __builtin_prefetch(&link->dir[ref % 2]);
+    }
+}
+
 struct vn_addr link_addr(const struct sim_link *link, unsigned e)
 {
     struct vn_addr addr = sim_host_addr(link->host[e]);
@@ -231,6 +247,10 @@ void link_on_down(struct sim *sim, const struct sim_event *event)
     if (!link || (link->state[e] != SIM_END_CLOSING && link->state[e] != SIM_END_DIALLING))
         return;
     struct sim_host *host = sim_host_at(sim, link->host[e]);
+    if (host->paused) {
+        pause_hold(sim, host, event);
+        return;
+    }
     link_drop(sim, event->arg, link, e, link->why[e]);
     host_settle(sim, host);
 }
@@ -360,7 +380,7 @@ uint64_t link_dial(struct sim *sim, struct sim_host *host, uint64_t id, const st
     link->params = link->made_with = sim->params_default;
     if (target != SIM_NO_HOST) {
         link->made_with = net_params_for(sim, host->number, target);
-        link->params = fault_params_for(sim, host->number, target, link->made_with);
+        link->params = link_fault_params_for(sim, host->number, target, link->made_with);
         tcp_open(sim, link);
     }
     link->dir[0].latency_ns = link_latency_ns(sim, link, 0);
@@ -381,11 +401,14 @@ void link_on_syn(struct sim *sim, const struct sim_event *event)
     struct sim_link *link = link_of_event(sim, event);
     if (!link || link->state[0] != SIM_END_DIALLING)
         return;
+    struct sim_host *target = sim_host_at(sim, link->host[1]);
     uint64_t answer_ns = sim->now_ns + link->dir[1].latency_ns;
-    if (!sim_host_at(sim, link->host[1])->alive || fault_is_cut(sim, link, 0))
+    if (!target->alive || link_fault_is_cut(sim, link, 0))
         syn_send(sim, event->arg, link);
     else if (link->why[1] == VN_WHY_REFUSED)
         end_down(sim, event->arg, link, 0, VN_WHY_REFUSED, answer_ns);
+    else if (target->paused && !pause_answers(sim, target))
+        syn_send(sim, event->arg, link);
     else
         link_event(sim, event->arg, link, 0, SIM_EV_SYN_ACK, 0, answer_ns);
 }
@@ -395,13 +418,17 @@ void link_on_syn_ack(struct sim *sim, const struct sim_event *event)
     struct sim_link *link = link_of_event(sim, event);
     if (!link || link->state[0] != SIM_END_DIALLING)
         return;
-    if (fault_is_cut(sim, link, 1)) {
+    if (link_fault_is_cut(sim, link, 1)) {
         syn_send(sim, event->arg, link);
         return;
     }
     struct sim_host *host = sim_host_at(sim, link->host[0]);
     link->state[0] = SIM_END_OPEN;
     stream_mark(sim, event->arg, link, 0, SIM_MARK_OPEN);
+    if (host->paused) {
+        pause_hold(sim, host, event);
+        return;
+    }
     host_link_up(sim, host, link, 0);
     host_settle(sim, host);
 }

@@ -38,7 +38,7 @@ uint32_t mangle(struct sim *sim, struct sim_link *link, unsigned d, struct vn_sl
     const uint64_t at = tcp_count_delivery(link, d) * DRAWS;
     if (p->corrupt > 0 && sim_draw_unit(sim, SIM_DICE_MANGLE, of, at) < p->corrupt) {
         out[0] = corrupted(data, sim_draw(sim, SIM_DICE_MANGLE, of, at + 1));
-        fault_note_mangled(sim, link->host[0], link->host[1]);
+        link_fault_note_mangled(sim, link->host[0], link->host[1]);
     }
     if (p->duplicate > 0 && sim_draw_unit(sim, SIM_DICE_MANGLE, of, at + 2) < p->duplicate) {
         uint64_t draw = sim_draw(sim, SIM_DICE_MANGLE, of, at + 3);
@@ -47,7 +47,7 @@ uint32_t mangle(struct sim *sim, struct sim_link *link, unsigned d, struct vn_sl
         out[1].off += skipped;
         out[1].len -= skipped;
         count = 2;
-        fault_note_mangled(sim, link->host[0], link->host[1]);
+        link_fault_note_mangled(sim, link->host[0], link->host[1]);
     }
     return count;
 }

@@ -216,15 +216,19 @@ void stream_on_sent(struct sim *sim, const struct sim_event *event)
         return;
     unsigned d = event->kind >> 4 & 1;
     uint32_t halves = event->kind >> 5 & 3;
-    if (fault_is_cut(sim, link, 1 - d)) {
+    if (link_fault_is_cut(sim, link, 1 - d)) {
         link->dir[1 - d].halves = (uint8_t)(link->dir[1 - d].halves + halves);
-        fault_block(sim, event->arg, link, 1 - d);
+        link_fault_block(sim, event->arg, link, 1 - d);
         return;
     }
     if (link->state[d] != SIM_END_OPEN)
         return;
     uint32_t bytes = halves * sim->half;
     struct sim_host *host = sim_host_at(sim, link->host[d]);
+    if (host->paused) {
+        pause_hold(sim, host, event);
+        return;
+    }
     assert(link->dir[d].used >= bytes);
     link->dir[d].used -= bytes;
     if (host->peer) {
@@ -344,7 +348,7 @@ static bool dir_arrive(struct sim *sim, uint32_t index, struct sim_link *link, u
 {
     struct sim_dir *dir = &link->dir[d];
     struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
-    if (host->down_bps == 0 && !dir->stopped)
+    if (host->down_bps == 0 && !dir->stopped && !host->paused)
         return true;
     uint64_t bytes = 0;
     for (const struct sim_item *item = dir->head; item && item->t_ns <= sim->now_ns;
@@ -375,8 +379,8 @@ static void dir_withhold(struct sim *sim, uint32_t index, struct sim_link *link,
         return;
     if (dir->tail->t_ns > sim->now_ns) {
         stream_arm(sim, index, link, d, dir->tail->t_ns);
-    } else if (fault_is_cut(sim, link, d)) {
-        fault_block(sim, index, link, d);
+    } else if (link_fault_is_cut(sim, link, d)) {
+        link_fault_block(sim, index, link, d);
     } else {
         struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
         stream_clear(sim, link, d);
@@ -404,8 +408,8 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
             stream_arm(sim, event->arg, link, d, dir->head->t_ns);
             return;
         }
-        if (fault_is_cut(sim, link, d)) {
-            fault_block(sim, event->arg, link, d);
+        if (link_fault_is_cut(sim, link, d)) {
+            link_fault_block(sim, event->arg, link, d);
             return;
         }
         if (link->state[1 - d] == SIM_END_LOST) {
@@ -417,7 +421,10 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
         if (!dir_arrive(sim, event->arg, link, d))
             return;
     }
-    if (dir->stopped)
+    struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
+    if (host->paused)
+        pause_hold(sim, host, event);
+    else if (dir->stopped)
         dir_withhold(sim, event->arg, link, d);
     else
         dir_deliver(sim, event->arg, link, d);

@@ -452,8 +452,8 @@ void tcp_on_round(struct sim *sim, const struct sim_event *event)
     flow->armed_ns = VN_NEVER;
     if (!flow->unsent)
         return;
-    if (fault_is_cut(sim, link, 1 - d))
-        fault_block(sim, event->arg, link, 1 - d); /* no acknowledgement has come */
+    if (link_fault_is_cut(sim, link, 1 - d))
+        link_fault_block(sim, event->arg, link, 1 - d); /* no acknowledgement has come */
     else
         tcp_pump(sim, event->arg, link, d);
 }

@@ -1,6 +1,7 @@
 /* Open addressing with linear probing in a power of two of slots, at most three quarters full.
  * Deletion shifts the following entries of the run back (Knuth, TAOCP 3, 6.4, algorithm R), so that
- * no tombstones collect and a lookup ends at the first empty slot.
+ * no tombstones collect and a lookup ends at the first empty slot. Beside an idmap's slots lies a
+ * byte of each hash, so that a probe touches a value only where it is almost surely the one.
  *
  * Keys come from peers, who may choose them: the slot is a keyed hash (multiply and fold, after
  * wyhash by Wang Yi) of which they do not know the seed. */
@@ -72,22 +73,66 @@ void idmap_deinit(struct idmap *map)
 {
     mem_free(map->slots);
     map->slots = NULL;
+    map->tags = NULL;
     map->count = 0;
     map->mask = 0;
 }
 
-/* The slot that holds id, or the empty one where it would go. */
-static uint32_t idmap_slot(const struct idmap *map, const uint8_t *id)
+/* A byte of the hash that does not choose the slot; 0 is an empty slot's. */
+static uint8_t tag_of(uint32_t hash)
 {
-    uint32_t i = id_hash(id, map->seed) & map->mask;
-    while (map->slots[i] && !hash_eq(key_of(map, map->slots[i]), id))
+    const uint8_t tag = (uint8_t)(hash >> 24);
+    return tag ? tag : 1;
+}
+
+/* The slot that holds id, or the empty one where it would go. */
+static uint32_t idmap_slot(const struct idmap *map, const uint8_t *id, uint32_t hash)
+{
+    const uint8_t tag = tag_of(hash);
+    uint32_t i = hash & map->mask;
+    while (map->tags[i] && (map->tags[i] != tag || !hash_eq(key_of(map, map->slots[i]), id)))
         i = (i + 1) & map->mask;
     return i;
 }
 
 void *idmap_get(const struct idmap *map, const uint8_t id[32])
 {
-    return map->count ? map->slots[idmap_slot(map, id)] : NULL;
+    if (map->count == 0)
+        return NULL;
+    const uint32_t i = idmap_slot(map, id, id_hash(id, map->seed));
+    return map->tags[i] ? map->slots[i] : NULL;
+}
+
+void idmap_prefetch(const struct idmap *map, const uint8_t id[32])
+{
+    if (map->count == 0)
+        return;
+    const uint32_t i = id_hash(id, map->seed) & map->mask;
+    __builtin_prefetch(&map->tags[i]);
+    __builtin_prefetch(&map->slots[i]);
+}
+
+const void *idmap_guess(const struct idmap *map, const uint8_t id[32])
+{
+    if (map->count == 0)
+        return NULL;
+    const uint32_t hash = id_hash(id, map->seed);
+    const uint8_t tag = tag_of(hash);
+    uint32_t i = hash & map->mask;
+    while (map->tags[i] && map->tags[i] != tag)
+        i = (i + 1) & map->mask;
+    return map->tags[i] ? map->slots[i] : NULL;
+}
+
+static size_t slots_bytes(uint32_t capacity)
+{
+    return (size_t)capacity * (sizeof(void *) + 1);
+}
+
+static void idmap_set(struct idmap *map, uint32_t i, void *value, uint32_t hash)
+{
+    map->slots[i] = value;
+    map->tags[i] = tag_of(hash);
 }
 
 static void idmap_reserve(struct idmap *map)
@@ -95,23 +140,28 @@ static void idmap_reserve(struct idmap *map)
     const uint32_t old_capacity = map->slots ? map->mask + 1 : 0;
     const uint32_t capacity = capacity_for(old_capacity, map->count);
     void **old = map->slots;
+    const uint8_t *old_tags = map->tags;
 
     if (capacity == old_capacity)
         return;
-    map->slots = mem_new(capacity, sizeof *map->slots);
+    map->slots = mem_new(slots_bytes(capacity), 1);
+    map->tags = (uint8_t *)(map->slots + capacity);
     map->mask = capacity - 1;
     for (uint32_t i = 0; i < old_capacity; i++)
-        if (old[i])
-            map->slots[idmap_slot(map, key_of(map, old[i]))] = old[i];
+        if (old_tags[i]) {
+            const uint32_t hash = id_hash(key_of(map, old[i]), map->seed);
+            idmap_set(map, idmap_slot(map, key_of(map, old[i]), hash), old[i], hash);
+        }
     mem_free(old);
 }
 
 void idmap_put(struct idmap *map, void *value)
 {
     idmap_reserve(map);
-    const uint32_t i = idmap_slot(map, key_of(map, value));
-    assert(!map->slots[i]);
-    map->slots[i] = value;
+    const uint32_t hash = id_hash(key_of(map, value), map->seed);
+    const uint32_t i = idmap_slot(map, key_of(map, value), hash);
+    assert(!map->tags[i]);
+    idmap_set(map, i, value, hash);
     map->count++;
 }
 
@@ -119,28 +169,29 @@ void *idmap_remove(struct idmap *map, const uint8_t id[32])
 {
     if (map->count == 0)
         return NULL;
-    uint32_t hole = idmap_slot(map, id);
+    uint32_t hole = idmap_slot(map, id, id_hash(id, map->seed));
     void *taken = map->slots[hole];
-    if (!taken)
+    if (!map->tags[hole])
         return NULL;
     if (--map->count == 0) {
         idmap_deinit(map);
         return taken;
     }
-    for (uint32_t i = (hole + 1) & map->mask; map->slots[i]; i = (i + 1) & map->mask) {
-        const uint32_t home = id_hash(key_of(map, map->slots[i]), map->seed) & map->mask;
-        if (may_move(home, hole, i, map->mask)) {
-            map->slots[hole] = map->slots[i];
+    for (uint32_t i = (hole + 1) & map->mask; map->tags[i]; i = (i + 1) & map->mask) {
+        const uint32_t hash = id_hash(key_of(map, map->slots[i]), map->seed);
+        if (may_move(hash & map->mask, hole, i, map->mask)) {
+            idmap_set(map, hole, map->slots[i], hash);
             hole = i;
         }
     }
     map->slots[hole] = NULL;
+    map->tags[hole] = 0;
     return taken;
 }
 
 size_t idmap_bytes(const struct idmap *map)
 {
-    return map->slots ? ((size_t)map->mask + 1) * sizeof *map->slots : 0;
+    return map->slots ? slots_bytes(map->mask + 1) : 0;
 }
 
 /* ---- u64map --------------------------------------------------------------------------------- */
@@ -169,6 +220,26 @@ static uint32_t u64map_find(const struct u64map *map, uint64_t key)
 void *u64map_get(const struct u64map *map, uint64_t key)
 {
     return map->count && key ? map->slots[u64map_find(map, key)].value : NULL;
+}
+
+void u64map_prefetch(const struct u64map *map, uint64_t key)
+{
+    if (map->count)
+        __builtin_prefetch(&map->slots[number_hash(key, map->seed) & map->mask]);
+}
+
+void u64map_prefetch_all(const struct u64map *map)
+{
+    for (size_t at = 0; at < u64map_bytes(map); at += 64)
+        __builtin_prefetch((const char *)map->slots + at);
+}
+
+void u64map_prefetch_values(const struct u64map *map, size_t bytes)
+{
+    const uint32_t capacity = map->slots ? map->mask + 1 : 0;
+    for (uint32_t i = 0; i < capacity; i++)
+        for (size_t at = 0; map->slots[i].key != 0 && at < bytes; at += 64)
+            __builtin_prefetch((const char *)map->slots[i].value + at);
 }
 
 static void u64map_reserve(struct u64map *map)

@@ -13,6 +13,7 @@
 
 struct idmap {
     void **slots;
+    uint8_t *tags; /* behind the slots: a byte of the hash of each, 0: empty */
     uint32_t count;
     uint32_t mask; /* capacity - 1, or 0 while empty */
     uint32_t key_offset;
@@ -22,6 +23,10 @@ struct idmap {
 void idmap_init(struct idmap *map, size_t key_offset, uint64_t seed);
 void idmap_deinit(struct idmap *map);
 void *idmap_get(const struct idmap *map, const uint8_t id[32]);
+/* Asks for the memory that idmap_get of the id will look at first. */
+void idmap_prefetch(const struct idmap *map, const uint8_t id[32]);
+/* What idmap_get will give, by a byte of the hash alone: a hint that touches no value. */
+const void *idmap_guess(const struct idmap *map, const uint8_t id[32]);
 /* The key must not be present. */
 void idmap_put(struct idmap *map, void *value);
 /* Returns the value taken out, or NULL. */
@@ -46,6 +51,11 @@ void u64map_deinit(struct u64map *map);
 void *u64map_get(const struct u64map *map, uint64_t key);
 /* key != 0 and not present. */
 void u64map_put(struct u64map *map, uint64_t key, void *value);
+/* Asks for the memory that u64map_get of the key will look at. */
+void u64map_prefetch(const struct u64map *map, uint64_t key);
+/* Asks for the map's own memory; for the first `bytes` bytes of every value. */
+void u64map_prefetch_all(const struct u64map *map);
+void u64map_prefetch_values(const struct u64map *map, size_t bytes);
 void *u64map_remove(struct u64map *map, uint64_t key);
 size_t u64map_bytes(const struct u64map *map);
 

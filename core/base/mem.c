@@ -25,6 +25,8 @@
 
 #define CHUNK_BYTES 8192u
 #define ALIGNMENT   16u
+#define LINE        64u /* of a cache: large objects begin at one */
+#define LARGE       256u
 
 void *mem_new(size_t count, size_t size)
 {
@@ -58,8 +60,9 @@ struct link {
 void mem_pool_init(struct mem_pool *pool, size_t object_size)
 {
     assert(object_size >= 1 && object_size <= SIZE_MAX / 2);
+    const size_t alignment = object_size < LARGE ? ALIGNMENT : LINE;
     *pool = (struct mem_pool){
-        .object_size = (object_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT,
+        .object_size = (object_size + alignment - 1) / alignment * alignment,
     };
 }
 
@@ -76,15 +79,19 @@ void mem_pool_deinit(struct mem_pool *pool)
 
 static void pool_grow(struct mem_pool *pool)
 {
-    size_t count = (CHUNK_BYTES - ALIGNMENT) / pool->object_size;
+    size_t count = (CHUNK_BYTES - LINE) / pool->object_size;
     if (count == 0)
         count = 1;
-    struct link *chunk = mem_resize(NULL, 1, ALIGNMENT + count * pool->object_size);
+    const size_t bytes = LINE + count * pool->object_size;
+    struct link *chunk = aligned_alloc(LINE, (bytes + LINE - 1) / LINE * LINE);
+    if (!chunk)
+        abort();
+    char *first = (char *)chunk + LINE;
     chunk->next = pool->chunks;
     pool->chunks = chunk;
     /* From the last to the first, so that they are taken in the order of their addresses. */
     for (size_t i = count; i-- > 0;) {
-        void *object = (char *)chunk + ALIGNMENT + i * pool->object_size;
+        void *object = first + i * pool->object_size;
         ((struct link *)object)->next = pool->free_list;
         pool->free_list = object;
         ASAN_POISON_MEMORY_REGION(object, pool->object_size);

@@ -12,7 +12,7 @@
 
 void timers_init(struct timers *timers)
 {
-    *timers = (struct timers){0};
+    *timers = (struct timers){.next_ns = UINT64_MAX};
 }
 
 void timers_deinit(struct timers *timers)
@@ -20,7 +20,7 @@ void timers_deinit(struct timers *timers)
     for (uint32_t i = 0; i < timers->count; i++)
         timers->heap[i]->index = 0;
     mem_free(timers->heap);
-    *timers = (struct timers){0};
+    timers_init(timers);
 }
 
 static bool fires_before(const struct timer *a, const struct timer *b)
@@ -71,6 +71,12 @@ static void settle(struct timers *timers, uint32_t i, struct timer *timer)
         sift_down(timers, i, timer);
 }
 
+/* Asked after every event, so kept where no timer has to be looked at. */
+static void note_next(struct timers *timers)
+{
+    timers->next_ns = timers->count ? timers->heap[0]->at_ns : UINT64_MAX;
+}
+
 void timers_disarm(struct timers *timers, struct timer *timer)
 {
     if (timer->index == 0)
@@ -81,6 +87,7 @@ void timers_disarm(struct timers *timers, struct timer *timer)
     timer->index = 0;
     if (last != timer)
         settle(timers, i, last);
+    note_next(timers);
 }
 
 void timers_arm(struct timers *timers, struct timer *timer, uint64_t at_ns)
@@ -94,6 +101,7 @@ void timers_arm(struct timers *timers, struct timer *timer, uint64_t at_ns)
     if (timer->index != 0) {
         assert(timer->index <= timers->count && timers->heap[timer->index - 1] == timer);
         settle(timers, timer->index - 1, timer);
+        note_next(timers);
         return;
     }
     if (timers->count == timers->capacity) {
@@ -102,16 +110,12 @@ void timers_arm(struct timers *timers, struct timer *timer, uint64_t at_ns)
         timers->heap = mem_resize(timers->heap, timers->capacity, sizeof(struct timer *));
     }
     sift_up(timers, timers->count++, timer);
-}
-
-uint64_t timers_next_ns(const struct timers *timers)
-{
-    return timers->count ? timers->heap[0]->at_ns : UINT64_MAX;
+    note_next(timers);
 }
 
 struct timer *timers_pop_due(struct timers *timers, uint64_t now_ns)
 {
-    if (timers->count == 0 || timers->heap[0]->at_ns > now_ns)
+    if (timers->count == 0 || timers->next_ns > now_ns)
         return NULL;
     struct timer *timer = timers->heap[0];
     timers_disarm(timers, timer);

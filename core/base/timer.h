@@ -18,6 +18,7 @@ struct timers {
     uint32_t count;
     uint32_t capacity;
     uint64_t next_order;
+    uint64_t next_ns; /* of the first, or UINT64_MAX */
 };
 
 void timers_init(struct timers *timers);
@@ -28,7 +29,10 @@ void timers_arm(struct timers *timers, struct timer *timer, uint64_t at_ns);
 void timers_disarm(struct timers *timers, struct timer *timer);
 
 /* The earliest deadline, or UINT64_MAX. */
-uint64_t timers_next_ns(const struct timers *timers);
+static inline uint64_t timers_next_ns(const struct timers *timers)
+{
+    return timers->next_ns;
+}
 
 /* Takes the earliest timer that is due at now_ns (at_ns <= now_ns), disarmed; NULL if none is. */
 struct timer *timers_pop_due(struct timers *timers, uint64_t now_ns);

@@ -142,6 +142,12 @@ struct vn_slice chain_body(const struct chain *chain, const struct block_record 
     return in_window(chain, block->height) ? block->body : (struct vn_slice){0};
 }
 
+bool chain_is_body(const struct chain *chain, const struct block_record *block,
+                   const struct block_view *bytes)
+{
+    return cache_find(chain->cache, bytes) == block;
+}
+
 size_t chain_bytes(const struct chain *chain)
 {
     return sizeof *chain + idmap_bytes(&chain->index) + chain->best_capacity * sizeof *chain->best +

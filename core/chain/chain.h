@@ -96,6 +96,11 @@ bool chain_on_best(const struct chain *chain, const struct block_record *block);
 /* The wire encoding of a block (borrowed), or an empty slice when it is no longer in memory. */
 struct vn_slice chain_body(const struct chain *chain, const struct block_record *block);
 
+/* Are these the very bytes that `block` was made of, whether its body is in memory or not? A
+ * block's hash binds only some of its fields. */
+bool chain_is_body(const struct chain *chain, const struct block_record *block,
+                   const struct block_view *bytes);
+
 /* Builds and solves the next block on the tip: ids are tx_count x 32 bytes, state_root 32 bytes.
  * Tries nonces from start_nonce, at most `tries`; returns the body with one reference, or NULL when
  * no nonce fit: continue at start_nonce + tries. timestamp_s is raised to the parent's if below. */

@@ -52,6 +52,7 @@ struct mempool {
     uint64_t epoch;       /* counts changes of owners */
     struct owner *owners; /* of the slots below owner_count; of others: since epoch 0, no bytes */
     uint32_t owner_count;
+    struct entry *found; /* last, or NULL */
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -187,6 +188,14 @@ static void owners_grow(struct mempool *pool, uint32_t slot)
 
 /* ---- entries -------------------------------------------------------------------------------- */
 
+/* A message looks the same transaction up more than once. */
+static struct entry *entry_find(struct mempool *pool, const uint8_t id[32])
+{
+    if (!pool->found || !hash_eq(pool->found->id, id))
+        pool->found = idmap_get(&pool->by_id, id);
+    return pool->found;
+}
+
 /* raw is given away. */
 static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struct vn_slice raw,
                                uint64_t timestamp)
@@ -198,6 +207,7 @@ static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struc
     entry->source = MEMPOOL_NO_SLOT;
     entry->epoch = pool->epoch;
     idmap_put(&pool->by_id, entry);
+    pool->found = entry;
     if (timestamp < pool->oldest)
         pool->oldest = timestamp;
     return entry;
@@ -212,6 +222,8 @@ static void entry_drop(struct mempool *pool, struct entry *entry)
         sender_lose(pool, sender_of(entry));
         source_lose(pool, entry);
     }
+    if (pool->found == entry)
+        pool->found = NULL;
     idmap_remove(&pool->by_id, entry->id);
     vn_slice_unref(entry->raw);
     mem_free(entry);
@@ -247,9 +259,25 @@ enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx, 
     return MEMPOOL_ADDED;
 }
 
-uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32])
+void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry)
 {
-    const struct entry *entry = idmap_get(&pool->by_id, id);
+    if (!id) {
+        __builtin_prefetch(pool);
+        __builtin_prefetch(&pool->by_id.seed);
+    } else if (!entry) {
+        idmap_prefetch(&pool->by_id, id);
+    } else {
+        const struct entry *found = idmap_guess(&pool->by_id, id);
+        if (found) {
+            __builtin_prefetch(found->id);
+            __builtin_prefetch(found->seen);
+        }
+    }
+}
+
+uint32_t mempool_has(struct mempool *pool, const uint8_t id[32])
+{
+    const struct entry *entry = entry_find(pool, id);
     if (!entry)
         return 0;
     return entry->blocks > 0 ? 2 : 1;
@@ -278,7 +306,7 @@ static void entry_refresh(const struct mempool *pool, struct entry *entry)
 
 bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot)
 {
-    struct entry *entry = idmap_get(&pool->by_id, id);
+    struct entry *entry = entry_find(pool, id);
     if (!entry || slot >= pool->limits.slots)
         return false;
     entry_refresh(pool, entry);

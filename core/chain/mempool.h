@@ -32,8 +32,13 @@ enum mempool_result { MEMPOOL_ADDED, MEMPOOL_KNOWN, MEMPOOL_FULL };
 enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx,
                                 struct vn_slice raw);
 
+/* Asks for the memory that mempool_has and mempool_seen_from of an id will touch: the pool's own
+ * first (id: NULL), then where the id is found, then the entry. Each step looks at what the one
+ * before asked for. */
+void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry);
+
 /* 0 unknown, 1 pooled, 2 taken by a block of the best chain. */
-uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32]);
+uint32_t mempool_has(struct mempool *pool, const uint8_t id[32]);
 
 /* Notes that the link in `slot` sent us this transaction; true if it had sent it before. The entry
  * must be known (else false). Slots of unknown or own origin: pass MEMPOOL_NO_SLOT, never seen. */

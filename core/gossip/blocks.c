@@ -125,6 +125,8 @@ static enum chain_result add_one(struct gossip *g, struct peer *peer,
     case CHAIN_KNOWN:
         break;
     }
+    if (origin == FROM_ANSWER && added.block && !chain_on_best(g->chain, added.block))
+        persist_branch(g, added.block, body);
     return added.result;
 }
 

@@ -107,9 +107,9 @@ static struct reputation *identity_of(struct net *net, const struct vn_addr *add
 static void note_identity(struct net *net, const struct vn_addr *addr, const struct reputation *rep)
 {
     struct addr_entry *entry = addrs_find(&net->addrs, addr);
-    if (!entry || entry->id_known || !score_by_id(net->cfg.ban_by, addr))
+    if (!entry || entry->id_key || !score_by_id(net->cfg.ban_by, addr))
         return;
-    memcpy(entry->id_key, rep->key, sizeof entry->id_key);
+    addr_set_key(entry, rep->key);
     entry->id_known = true;
 }
 

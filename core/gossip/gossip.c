@@ -14,7 +14,6 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache)
     *g = (struct gossip){.net = net,
                          .mine_interval_ns = cfg->mine_interval_ns,
                          .store_from = VN_NEVER,
-                         .store_pending_from = VN_NEVER,
                          .loading = true};
     struct rng salt;
     rng_fork(&salt, cfg->seed, "gossip-salt", 0);
@@ -44,6 +43,8 @@ void gossip_deinit(struct gossip *g)
     sync_deinit(g);
     own_deinit(g);
     bans_durable(g);
+    unstored_clear(&g->unstored);
+    unstored_clear(&g->branch);
     seen_deinit(&g->heard);
     seen_deinit(&g->told);
     mempool_free(g->pool);

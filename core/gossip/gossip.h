@@ -11,7 +11,16 @@
 #include "core/chain/mempool.h"
 #include "core/gossip/seen.h"
 #include "core/gossip/sync.h"
+#include "core/gossip/unstored.h"
 #include "core/peer/net.h"
+
+#define STORES_MAX 4u /* STORE batches in flight */
+
+/* A STORE under way. */
+struct store_batch {
+    uint64_t token;
+    uint64_t from; /* the lowest height in it, or VN_NEVER */
+};
 
 struct gossip {
     struct net *net;
@@ -31,10 +40,13 @@ struct gossip {
     /* Persistence: heights from store_from on the best chain are not yet in a STORE (VN_NEVER:
      * none). */
     uint64_t store_from;
-    uint64_t store_pending;      /* STORE batches in flight */
-    uint64_t store_pending_from; /* the lowest height in them */
-    uint8_t (*bans_pending)[32]; /* the keys of bans in them */
+    uint8_t (*bans_pending)[32]; /* the keys of bans in STOREs under way */
     uint32_t bans_pending_count, bans_pending_capacity;
+    struct store_batch stores[STORES_MAX]; /* in flight */
+    uint32_t store_count;
+    struct unstored unstored; /* the best chain, from the lowest height that may not be durable */
+    struct unstored branch;   /* while catching up: what the leader's chain has beside ours */
+    uint8_t branch_hash[HASH_SIZE]; /* of its highest block */
     /* Loading at the start. Until it is done nothing is stored, lest it replace what was not
      * read. */
     bool loading;
@@ -98,9 +110,15 @@ bool serve_on_loaded(struct gossip *g, const struct vn_event *event);
 void persist_start(struct gossip *g); /* begins to LOAD; goes online when done */
 void persist_on_loaded(struct gossip *g, const struct vn_event *event);
 void persist_on_timer(struct gossip *g); /* the pause after a failure is over */
-void persist_on_stored(struct gossip *g, uint32_t status);
+void persist_on_stored(struct gossip *g, const struct vn_event *event);
 /* The best chain changed from `height` upwards. */
 void persist_mark(struct gossip *g, uint64_t height);
+/* A block that we asked for is valid and not on the best chain: its branch may win. */
+void persist_branch(struct gossip *g, const struct block_record *block, struct vn_slice body);
+/* Catching up is over: no branch is awaited any more. */
+void persist_branch_drop(struct gossip *g);
+/* The disk is so far behind that no more blocks should be asked for. */
+bool persist_behind(const struct gossip *g);
 /* Puts what has gathered into one STORE; called at the end of every step. */
 void persist_flush(struct gossip *g);
 

@@ -4,6 +4,7 @@
 void relay_frame(struct gossip *g, struct vn_slice frame, uint32_t kind, const struct peer *from,
                  const uint8_t *block_hash)
 {
+    net_prefetch_links(g->net);
     enum lane lane = kind == MSG_NEW_BLOCK ? LANE_BLOCK : LANE_TX;
     for (struct peer *peer = g->net->first; peer; peer = peer->next) {
         if (!peer_ready(peer) || peer == from)

@@ -104,6 +104,7 @@ void sync_finish(struct gossip *g)
     struct sync *sync = &g->sync;
     const struct peer *leader = net_find(g->net, sync->leader);
     fetch_drop_all(g);
+    persist_branch_drop(g);
     sync->state = SYNC_IDLE;
     tell(g, sync->leader, "done", chain_height(g->chain), sync->target);
     if (chain_height(g->chain) > sync->started_at)

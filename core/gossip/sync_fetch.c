@@ -358,6 +358,8 @@ void fetch_run(struct gossip *g)
         return;
     }
     cover(sync);
+    if (persist_behind(g)) /* persist.c runs us again */
+        return;
     ask(g);
     ask_a_second(g);
 }

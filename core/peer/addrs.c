@@ -12,6 +12,8 @@ void addrs_init(struct addrs *addrs, uint32_t max)
 
 void addrs_deinit(struct addrs *addrs)
 {
+    for (uint32_t i = 0; i < addrs->count; i++)
+        mem_free(addrs->entries[i].id_key);
     mem_free(addrs->entries);
     addrs->entries = NULL;
     addrs->count = addrs->capacity = 0;
@@ -103,9 +105,17 @@ struct addr_entry *addrs_add(struct addrs *addrs, const struct vn_addr *addr, bo
             return NULL;
         addrs->forgot = true;
         addrs->forgotten = entry->addr;
+        mem_free(entry->id_key);
     }
     *entry = (struct addr_entry){.addr = *addr, .next_try_ns = now_ns, .seed = seed};
     return entry;
+}
+
+void addr_set_key(struct addr_entry *entry, const uint8_t key[32])
+{
+    if (!entry->id_key)
+        entry->id_key = mem_new(1, 32);
+    memcpy(entry->id_key, key, 32);
 }
 
 static uint64_t with_jitter(uint64_t ns, struct rng *rng)

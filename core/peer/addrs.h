@@ -15,8 +15,9 @@ struct addr_entry {
     uint64_t link;         /* the live link to or from it; 0: none */
     bool seed;             /* never forgotten */
     bool self;             /* our own address: never dialled */
-    bool id_known;
-    uint8_t id_key[32]; /* score key of the node id that answered there when last dialled */
+    bool id_known; /* somebody answered there */
+    uint8_t *id_key; /* of 32 bytes: score key of who answered there when last dialled, noted where
+                        nodes are judged by id; else NULL */
 };
 
 struct addrs {
@@ -52,6 +53,9 @@ struct addr_entry *addrs_find(const struct addrs *addrs, const struct vn_addr *a
  * the address cannot be dialled. Pointers to entries are good until the next add. */
 struct addr_entry *addrs_add(struct addrs *addrs, const struct vn_addr *addr, bool seed,
                              uint64_t now_ns);
+
+/* Notes a copy of the score key. */
+void addr_set_key(struct addr_entry *entry, const uint8_t key[32]);
 
 /* A dial ended without a handshake: counts it and sets the next try: after n failures
  * base << (min(n, 6) - 1), plus jitter of up to a quarter (PROTOCOL-0.1 section 6: 2 to 64 s); once

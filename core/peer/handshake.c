@@ -23,14 +23,17 @@ static void learn_identity(struct net *net, struct peer *peer, const struct msg 
 {
     struct bytes_view id = msg->u.handshake.node_id;
     struct bytes_view version = msg->u.handshake.version;
-    sha256(peer->id_hash, id.data, id.len);
+    uint8_t hash[32];
+    sha256(hash, id.data, id.len);
     size_t ours = strlen(net->cfg.node_id);
     int order = memcmp(id.data, net->cfg.node_id, id.len < ours ? id.len : ours);
     peer->id_below_ours = order < 0 || (order == 0 && id.len < ours);
-    peer_set_names(peer, id.data, id.len, version.data, version.len);
+    names_drop(&net->pools->names, peer->names);
+    peer->names = names_take(&net->pools->names, hash, id.data, id.len, version.data,
+                              version.len);
     learn_listen(peer, &msg->u.handshake.listen);
     if (!peer->rep) {
-        peer->rep = scores_get(&net->scores, peer->id_hash);
+        peer->rep = scores_get(&net->scores, hash);
         if (peer->rep)
             peer->rep->users++;
     }
@@ -41,7 +44,7 @@ static void learn_identity(struct net *net, struct peer *peer, const struct msg 
 static struct peer *ready_with_id(const struct net *net, const uint8_t id_hash[32])
 {
     for (struct peer *p = net->first; p; p = p->next)
-        if (peer_ready(p) && memcmp(p->id_hash, id_hash, 32) == 0)
+        if (peer_ready(p) && memcmp(p->names->hash, id_hash, 32) == 0)
             return p;
     return NULL;
 }
@@ -89,11 +92,11 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
         return VN_WHY_BANNED;
     if (!wire_version_compatible(ours, msg->u.handshake.version))
         return VN_WHY_VERSION;
-    if (memcmp(peer->id_hash, net->id_hash, 32) == 0) {
+    if (memcmp(peer->names->hash, net->id_hash, 32) == 0) {
         note_self(net, peer);
         return VN_WHY_DUPLICATE;
     }
-    struct peer *older = ready_with_id(net, peer->id_hash);
+    struct peer *older = ready_with_id(net, peer->names->hash);
     if (older && !newer_stays(net, peer, older))
         return VN_WHY_DUPLICATE;
     if (peer->inbound && net->ready_in >= net->cfg.max_inbound) {
@@ -152,8 +155,9 @@ static void learn_who_listens(struct net *net, const struct peer *peer)
     struct addr_entry *entry = peer->inbound ? NULL : addrs_find(&net->addrs, &peer->remote);
     if (!entry)
         return;
-    memcpy(entry->id_key, peer->id_hash, sizeof entry->id_key);
     entry->id_known = true;
+    if (score_by_id(net->cfg.ban_by, &entry->addr))
+        addr_set_key(entry, peer->names->hash);
 }
 
 static bool on_handshake(struct net *net, struct peer *peer, const struct msg *msg)

@@ -13,6 +13,9 @@
 /* Links beyond that many have no slot: what they sent is not remembered link by link. */
 #define SLOTS_MAX 20000u
 
+/* More peers than the nearest cache holds are not asked for together. */
+#define LINKS_AT_ONCE 48u
+
 /* What one identity per known peer and some strangers need. */
 #define SCORES_PER_KNOWN_PEER 4u
 
@@ -20,12 +23,16 @@ void net_pools_init(struct net_pools *pools)
 {
     mem_pool_init(&pools->outbox_entries, sizeof(struct outbox_entry));
     mem_pool_init(&pools->action_entries, sizeof(struct action_entry));
+    mem_pool_init(&pools->peers, sizeof(struct peer));
+    names_book_init(&pools->names);
 }
 
 void net_pools_deinit(struct net_pools *pools)
 {
     mem_pool_deinit(&pools->outbox_entries);
     mem_pool_deinit(&pools->action_entries);
+    mem_pool_deinit(&pools->peers);
+    names_book_deinit(&pools->names);
 }
 
 static struct vn_buf *hello_new(const struct vn_config *cfg)
@@ -79,8 +86,9 @@ static void peer_free(struct net *net, struct peer *peer)
     framer_deinit(&peer->framer);
     outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
     mem_free(peer->served);
-    mem_free(peer->names);
-    mem_free(peer);
+    names_drop(&net->pools->names, peer->names);
+    peer_requests_deinit(peer);
+    mem_pool_give(&net->pools->peers, peer);
 }
 
 void net_deinit(struct net *net)
@@ -103,6 +111,7 @@ void net_deinit(struct net *net)
     timers_deinit(&net->timers);
     mem_free(net->slots);
     vn_buf_unref(net->hello);
+    vn_buf_unref(net->seen_now);
 }
 
 uint64_t net_wall_ns(const struct net *net)
@@ -113,6 +122,12 @@ uint64_t net_wall_ns(const struct net *net)
 struct peer *net_find(const struct net *net, uint64_t link)
 {
     return u64map_get(&net->by_link, link);
+}
+
+void net_prefetch_links(const struct net *net)
+{
+    if (net->by_link.count <= LINKS_AT_ONCE)
+        u64map_prefetch_values(&net->by_link, PEER_HOT);
 }
 
 void net_set_state(struct net *net, struct peer *peer, enum vn_peer_state to, enum vn_why why)
@@ -140,7 +155,7 @@ static uint32_t *link_counter(struct net *net, const struct peer *peer)
 struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *remote,
                           enum vn_link_class link_class)
 {
-    struct peer *peer = mem_new(1, sizeof *peer);
+    struct peer *peer = mem_pool_take(&net->pools->peers);
     peer->link = link;
     peer->inbound = link % 2 == 0;
     peer->link_class = (uint8_t)link_class;
@@ -148,8 +163,7 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
     peer->slot = NO_SLOT;
     peer->timer.kind = TIMER_PEER;
     peer->began_ns = net->now_ns;
-    for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++)
-        peer->requests[kind].deadline_ns = VN_NEVER;
+    peer_requests_init(peer);
     if (!score_by_id(net->cfg.ban_by, remote)) {
         uint8_t key[32];
         score_key_ip(key, remote);

@@ -43,6 +43,8 @@ struct action_entry {
 struct net_pools {
     struct mem_pool outbox_entries;
     struct mem_pool action_entries;
+    struct mem_pool peers;
+    struct names_book names;
 };
 
 void net_pools_init(struct net_pools *pools);
@@ -62,6 +64,7 @@ struct net {
     struct peer *gone, *gone_last; /* ended, upper rooms not told yet */
     struct vn_store_item *store_items; /* waiting for the next STORE; references owned */
     uint32_t store_count, store_capacity;
+    bool dial_wanted; /* something changed that may let the dialler act */
     struct addrs addrs;
     struct addrs_policy policy;
     struct scores scores;
@@ -77,9 +80,9 @@ struct net {
     bool online; /* dials and accepts; off while loading and after a shutdown */
     bool shut;   /* a shutdown was ordered: never online again */
     bool shamed; /* somebody was on probation once, and may still be */
-    bool dial_wanted; /* something changed that may let the dialler act */
     uint8_t id_hash[32];
     struct vn_buf *hello; /* our Handshake, framed once */
+    struct vn_buf *seen_now; /* the latest value of net_store_addr, or NULL */
 };
 
 void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *pools);
@@ -98,6 +101,9 @@ static inline void net_worked(struct net *net, uint64_t bytes)
 }
 
 /* ---- links ---- */
+
+/* Asks for the memory of every link, before something is sent on most of them. */
+void net_prefetch_links(const struct net *net);
 
 struct peer *net_find(const struct net *net, uint64_t link);
 void net_link_up(struct net *net, const struct vn_event *event);

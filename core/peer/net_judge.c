@@ -146,9 +146,9 @@ bool net_entry_key(const struct net *net, const struct addr_entry *entry, uint8_
         score_key_ip(key, &entry->addr);
         return true;
     }
-    if (entry->id_known)
+    if (entry->id_key)
         memcpy(key, entry->id_key, 32);
-    return entry->id_known;
+    return entry->id_key != NULL;
 }
 
 bool net_banned(struct net *net, struct reputation *rep)
@@ -219,7 +219,7 @@ static uint32_t requests_due(struct net *net, struct peer *peer)
 {
     uint32_t due = 0;
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++) {
-        struct request *request = &peer->requests[kind];
+        struct request *request = &peer->own_requests[kind];
         if (request->deadline_ns > net->now_ns || !request_open(request))
             continue;
         if (answer_is_coming(net, peer, request)) {
@@ -265,6 +265,7 @@ uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
             add_sat(peer->last_seen_ns, cfg->ping_after_ns) <= net->now_ns)
             send_ping(net, peer);
         due = requests_due(net, peer);
+        peer_requests_end(peer);
     }
     if (peer->owes)
         net_update_reading(net, peer);

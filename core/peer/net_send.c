@@ -129,7 +129,8 @@ void net_update_reading(struct net *net, struct peer *peer)
 void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
                  uint64_t end)
 {
-    struct request *request = &peer->requests[kind];
+    peer_requests_begin(peer);
+    struct request *request = &peer->own_requests[kind];
     assert(!request_open(request));
     request->sent_ns = net->now_ns;
     request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
@@ -147,7 +148,7 @@ void net_request(struct net *net, struct peer *peer, enum request_kind kind, uin
 
 void net_request_done(struct net *net, struct peer *peer, enum request_kind kind)
 {
-    struct request *request = &peer->requests[kind];
+    struct request *request = &peer->own_requests[kind];
     request->deadline_ns = VN_NEVER;
     request->timeouts = 0;
     peer->answer_ns = net->now_ns - request->sent_ns;
@@ -173,6 +174,18 @@ void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t k
     item->value = value;
 }
 
+/* The present second, encoded: one buffer for all that is stored in it. */
+static struct vn_buf *seen_now(struct net *net)
+{
+    uint64_t now_s = net_wall_s(net);
+    if (!net->seen_now || get_le64(net->seen_now->data) != now_s) {
+        vn_buf_unref(net->seen_now);
+        net->seen_now = vn_buf_new(8);
+        put_le64(net->seen_now->data, now_s);
+    }
+    return net->seen_now;
+}
+
 void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget)
 {
     uint8_t key[19] = {addr->family};
@@ -180,8 +193,7 @@ void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget)
     put_le16(key + 17, addr->port);
     struct vn_slice value = {0};
     if (!forget) {
-        value = (struct vn_slice){vn_buf_new(8), 0, 8};
-        put_le64(value.buf->data, net_wall_s(net));
+        value = (struct vn_slice){vn_buf_ref(seen_now(net)), 0, 8};
     }
     net_store(net, VN_STORE_ADDR, key, sizeof key, 0, value);
 }

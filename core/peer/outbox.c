@@ -8,13 +8,15 @@
 
 static struct outbox_entry *lane_pop(struct outbox *box, enum lane lane)
 {
-    struct outbox_entry *entry = box->lanes[lane].head;
-    if (!entry)
+    struct outbox_entry *last = box->last[lane];
+    if (!last)
         return NULL;
-    box->lanes[lane].head = entry->next;
-    if (!entry->next)
-        box->lanes[lane].tail = NULL;
-    return entry;
+    struct outbox_entry *first = last->next;
+    if (first == last)
+        box->last[lane] = NULL;
+    else
+        last->next = first->next;
+    return first;
 }
 
 static void entry_drop(struct outbox *box, struct mem_pool *pool, struct outbox_entry *entry)
@@ -48,16 +50,15 @@ void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice fram
                  enum lane lane)
 {
     struct outbox_entry *entry = mem_pool_take(pool);
-    entry->next = NULL;
     entry->frame = frame;
     entry->kind = kind;
     entry->lane = (uint16_t)lane;
     entry->count = 1;
-    if (box->lanes[lane].tail)
-        box->lanes[lane].tail->next = entry;
-    else
-        box->lanes[lane].head = entry;
-    box->lanes[lane].tail = entry;
+    struct outbox_entry *last = box->last[lane];
+    entry->next = last ? last->next : entry;
+    if (last)
+        last->next = entry;
+    box->last[lane] = entry;
     box->lane_bytes[lane] += frame.len;
     box->frames++;
 }
@@ -66,7 +67,7 @@ void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice fram
 static struct outbox_entry *open_pack(const struct outbox *box, uint32_t len, uint32_t kind,
                                       enum lane lane)
 {
-    struct outbox_entry *tail = box->lanes[lane].tail;
+    struct outbox_entry *tail = box->last[lane];
     bool fits = tail && tail->kind == kind && tail->frame.len == tail->count * len &&
                 tail->frame.off == 0 && tail->frame.buf->refs == 1 &&
                 tail->frame.buf->len - tail->frame.len >= len;
@@ -79,10 +80,10 @@ void outbox_push_small(struct outbox *box, struct mem_pool *pool, const uint8_t 
     struct outbox_entry *pack = open_pack(box, len, kind, lane);
     if (!pack) {
         /* The first stands alone; only a second one in a row shows that there may be many. */
-        struct outbox_entry *tail = box->lanes[lane].tail;
+        const struct outbox_entry *tail = box->last[lane];
         uint32_t room = tail && tail->kind == kind && len < PACK_BYTES ? PACK_BYTES : len;
         outbox_push(box, pool, (struct vn_slice){vn_buf_new(room), 0, 0}, kind, lane);
-        pack = box->lanes[lane].tail;
+        pack = box->last[lane];
         pack->count = 0;
         box->frames--;
     }
@@ -110,8 +111,8 @@ uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uin
 {
     uint32_t shed = 0;
     for (uint64_t over; (over = bytes_but_history(box)) > bytes;) {
-        const struct outbox_entry *oldest = box->lanes[LANE_TX].head;
-        if (!oldest || (!oldest->next && over - oldest->frame.len <= bytes))
+        const struct outbox_entry *newest = box->last[LANE_TX];
+        if (!newest || (newest->next == newest && over - newest->frame.len <= bytes))
             break;
         struct outbox_entry *entry = lane_pop(box, LANE_TX);
         box->lane_bytes[LANE_TX] -= entry->frame.len;
@@ -136,11 +137,13 @@ void outbox_keep_control(struct outbox *box, struct mem_pool *pool)
 /* The frame to send from next: the begun one, else the first of the first lane that has one. */
 static struct outbox_entry *outbox_current(struct outbox *box)
 {
-    for (uint32_t lane = 0; lane < LANES && !box->begun; lane++) {
-        box->begun = lane_pop(box, (enum lane)lane);
-        box->begun_sent = 0;
-    }
-    return box->begun;
+    if (box->begun || box->frames == 0)
+        return box->begun;
+    uint32_t lane = 0;
+    while (!box->last[lane])
+        lane++;
+    box->begun_sent = 0;
+    return box->begun = lane_pop(box, (enum lane)lane);
 }
 
 uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,

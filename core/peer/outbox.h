@@ -18,9 +18,7 @@ struct outbox_entry {
 };
 
 struct outbox {
-    struct {
-        struct outbox_entry *head, *tail;
-    } lanes[LANES];
+    struct outbox_entry *last[LANES]; /* of each lane, or NULL; its next is the lane's first */
     uint32_t lane_bytes[LANES]; /* waiting, the begun frame's rest included */
     struct outbox_entry *begun; /* partly sent: leaves before all lanes */
     uint32_t begun_sent;        /* bytes of it that left */

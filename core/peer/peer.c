@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-#define ID_SHOWN      64u
-#define VERSION_SHOWN 31u
-
 /* From (row) to (column). */
 static const bool legal[VN_PEER_STATES][VN_PEER_STATES] = {
     [VN_PEER_DISCONNECTED] = {[VN_PEER_CONNECTING] = true,  /* we dial */
@@ -34,29 +31,47 @@ bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to)
 
 const char *peer_node_id(const struct peer *peer)
 {
-    return peer->names ? peer->names : "";
+    return peer->names ? peer->names->shown : "";
 }
 
 const char *peer_version(const struct peer *peer)
 {
-    return peer->names ? peer->names + strlen(peer->names) + 1 : "";
+    return peer->names ? peer->names->shown + strlen(peer->names->shown) + 1 : "";
 }
 
-/* Copies at most max bytes, a NUL inside shown as '?', and ends with a NUL. Returns what follows */
-static char *copy_shown(char *out, const uint8_t *text, size_t len)
+/* ---- requests ---- */
+
+static const struct request no_requests[REQUEST_KINDS] = {
+    [REQUEST_BLOCK] = {.deadline_ns = VN_NEVER},
+    [REQUEST_RANGE] = {.deadline_ns = VN_NEVER},
+};
+
+void peer_requests_init(struct peer *peer)
 {
-    for (size_t i = 0; i < len; i++)
-        *out++ = text[i] ? (char)text[i] : '?';
-    *out++ = '\0';
-    return out;
+    peer->requests = no_requests;
 }
 
-void peer_set_names(struct peer *peer, const uint8_t *id, size_t id_len, const uint8_t *version,
-                    size_t version_len)
+void peer_requests_begin(struct peer *peer)
 {
-    id_len = id_len < ID_SHOWN ? id_len : ID_SHOWN;
-    version_len = version_len < VERSION_SHOWN ? version_len : VERSION_SHOWN;
-    mem_free(peer->names);
-    peer->names = mem_new(id_len + version_len + 2, 1);
-    copy_shown(copy_shown(peer->names, id, id_len), version, version_len);
+    if (peer->requests != no_requests)
+        return;
+    peer->own_requests = mem_new(REQUEST_KINDS, sizeof *peer->own_requests);
+    memcpy(peer->own_requests, no_requests, sizeof no_requests);
+}
+
+void peer_requests_deinit(struct peer *peer)
+{
+    if (peer->requests != no_requests)
+        mem_free(peer->own_requests);
+    peer_requests_init(peer);
+}
+
+void peer_requests_end(struct peer *peer)
+{
+    for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++) {
+        const struct request *request = &peer->requests[kind];
+        if (request->deadline_ns != VN_NEVER || request->abandoned > 0 || request->timeouts > 0)
+            return;
+    }
+    peer_requests_deinit(peer);
 }

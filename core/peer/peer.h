@@ -8,6 +8,7 @@
 
 #include "core/base/timer.h"
 #include "core/peer/limits.h"
+#include "core/peer/names.h"
 #include "core/peer/outbox.h"
 #include "core/peer/score.h"
 #include "core/wire/frame.h"
@@ -32,14 +33,14 @@ struct served {
 
 struct action_entry;
 
+/* Four cache lines are all that a message touches: the first two as it comes, all four as it
+ * leaves (PEER_HOT). What links do rarely lies behind them. */
 struct peer {
     uint64_t link;
-    struct peer *prev, *next; /* in the order of creation */
-    struct peer *next_gone;
+    struct peer *next;               /* in the order of creation */
     struct action_entry *send_entry; /* the SEND that waits in the queue, or NULL */
-    struct timer timer;       /* the earliest of all that can time out here; often early */
-    uint8_t state;            /* enum vn_peer_state */
-    uint8_t link_class;       /* enum vn_link_class */
+    uint8_t state;                   /* enum vn_peer_state */
+    uint8_t link_class;              /* enum vn_link_class */
     bool inbound;
     bool closed;        /* CLOSE is under way: ignore everything */
     bool up;            /* LINK_UP was seen */
@@ -53,31 +54,45 @@ struct peer {
     bool owes;          /* not read until it owes no tokens: see limits.h */
     uint32_t slot;      /* small number while ready, else NO_SLOT */
     uint32_t window;    /* bytes that may be SENT now */
-    struct vn_addr local, remote;
-    struct vn_addr listen; /* where it says it listens; VN_AF_NONE: unknown */
+    uint32_t served_count;
+    uint64_t last_seen_ns; /* last whole message */
+    uint64_t progress_ns;  /* last time output moved, or had nothing to move */
+
     struct framer framer;
-    struct outbox outbox;
+    uint64_t bytes_in, msgs_in;
     struct reputation *rep; /* or NULL while its identity is unknown */
     struct limits limits;
-    struct request requests[REQUEST_KINDS];
+
+    struct outbox outbox;
+
+    uint64_t bytes_out, msgs_out;
+    struct peer *prev;
+    struct peer *next_gone;
+    struct timer timer;   /* the earliest of all that can time out here; often early */
+    uint64_t best_height; /* the highest it showed us */
+
+    union {
+        const struct request *requests; /* REQUEST_KINDS; while none is out, those of all idle */
+        struct request *own_requests;   /* the same to change, between peer_requests_begin, _end */
+    };
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
-    uint32_t served_head, served_count, served_cap;
+    uint32_t served_head, served_cap;
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
     uint64_t began_ns;   /* when we dialled, or accepted */
     uint64_t up_ns, ready_ns;
-    uint64_t last_seen_ns; /* last whole message */
-    uint64_t progress_ns;  /* last time output moved, or had nothing to move */
-    uint64_t ping_ns;      /* when the outstanding Ping left; 0: none */
+    uint64_t ping_ns; /* when the outstanding Ping left; 0: none */
     uint64_t ping_nonce;
     uint64_t rtt_ns;    /* of the last answered Ping or handshake */
     uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
-    uint64_t bytes_in, bytes_out, msgs_in, msgs_out;
-    uint64_t useful_ns;   /* when it last brought a new block, transaction or range; 0: never */
-    uint64_t best_height; /* the highest it showed us */
-    uint64_t led_ns;      /* when it last began to lead the synchroniser; 0: never */
-    uint8_t id_hash[32];  /* SHA-256 of its node id */
-    char *names;          /* node id (cut at 64 bytes), NUL, version (cut at 31), NUL; or NULL */
+    uint64_t useful_ns; /* when it last brought a new block, transaction or range; 0: never */
+    uint64_t led_ns;    /* when it last began to lead the synchroniser; 0: never */
+    struct names *names; /* or NULL before its Handshake */
+    struct vn_addr local, remote;
+    struct vn_addr listen; /* where it says it listens; VN_AF_NONE: unknown */
 };
+
+#define PEER_IN  128u /* bytes at the beginning that a message that comes touches */
+#define PEER_HOT 256u /* bytes at the beginning that sending a message touches */
 
 #define NO_SLOT UINT32_MAX
 
@@ -92,7 +107,12 @@ bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to);
 /* Node id and version for people; "" while unknown. */
 const char *peer_node_id(const struct peer *peer);
 const char *peer_version(const struct peer *peer);
-void peer_set_names(struct peer *peer, const uint8_t *id, size_t id_len, const uint8_t *version,
-                    size_t version_len);
+
+/* Requests are memory only while one is out or its timeouts count: begin before one is changed, end
+ * when a link has been quiet for a while: it takes the memory back if nothing is out. */
+void peer_requests_init(struct peer *peer);
+void peer_requests_begin(struct peer *peer);
+void peer_requests_end(struct peer *peer);
+void peer_requests_deinit(struct peer *peer);
 
 #endif

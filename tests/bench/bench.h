@@ -50,6 +50,7 @@ static inline double bench_calibrate(struct bench *bench)
         x ^= x >> 7;
         x ^= x << 17;
     }
+    __asm__ volatile("" : : "r"(x)); /* somebody wants the result */
     const double took = bench_now_ns() - began;
     bench->sink = x;
     return bench->step_ns = took / BENCH_STEPS;
@@ -97,18 +98,47 @@ static inline void bench_run(struct bench *bench, const char *name, bench_op *op
         name, bench_median(ns, BENCH_ROUNDS), bench_median(ratios, BENCH_ROUNDS), bytes};
 }
 
-/* Reads the arguments: --json, and nothing else. */
-static inline void bench_init(struct bench *bench, int argc, char **argv)
+/* A number that may follow its name on the command line: --nodes 1000. */
+struct bench_option {
+    const char *name; /* with its dashes */
+    uint64_t *value;  /* holds the default */
+};
+
+static inline void bench_usage(const char *program, const struct bench_option *options,
+                               size_t count)
+{
+    fprintf(stderr, "usage: %s [--json]", program);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, " [%s N]", options[i].name);
+    fprintf(stderr, "\n");
+    exit(2);
+}
+
+/* Reads the arguments: --json, and the options. */
+static inline void bench_init_options(struct bench *bench, int argc, char **argv,
+                                      const struct bench_option *options, size_t count)
 {
     *bench = (struct bench){.sink = 88172645463325252u};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") != 0) {
-            fprintf(stderr, "usage: %s [--json]\n", argv[0]);
-            exit(2);
-        }
-        bench->json = true;
+        size_t k = 0;
+        char *end = NULL;
+        while (k < count && strcmp(argv[i], options[k].name) != 0)
+            k++;
+        if (k < count && i + 1 < argc)
+            *options[k].value = strtoull(argv[++i], &end, 10);
+        else if (k == count && strcmp(argv[i], "--json") == 0)
+            bench->json = true;
+        else
+            bench_usage(argv[0], options, count);
+        if (end && (*end || end == argv[i]))
+            bench_usage(argv[0], options, count);
     }
     bench_calibrate(bench);
+}
+
+static inline void bench_init(struct bench *bench, int argc, char **argv)
+{
+    bench_init_options(bench, argc, argv, NULL, 0);
 }
 
 static inline void bench_print(const struct bench *bench)

@@ -86,6 +86,17 @@ void rig_deinit(struct rig *rig)
     mem_free(rig->traces);
 }
 
+void rig_restart(struct rig *rig, const struct vn_config *cfg)
+{
+    struct disk disk = rig->disk;
+    uint64_t now_ns = rig->now_ns;
+    rig->disk = (struct disk){0};
+    rig_deinit(rig);
+    rig_init(rig, cfg);
+    rig->disk = disk;
+    rig->now_ns = now_ns;
+}
+
 /* ---- actions ---- */
 
 static struct rig_link *link_new(struct rig *rig, uint64_t id, struct vn_addr remote)

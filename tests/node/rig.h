@@ -108,6 +108,8 @@ void rig_config(struct vn_config *cfg);
 /* cfg may be NULL. Does not START yet. */
 void rig_init(struct rig *rig, const struct vn_config *cfg);
 void rig_deinit(struct rig *rig);
+/* Another node on the disk of a first one that ends; to be started. */
+void rig_restart(struct rig *rig, const struct vn_config *cfg);
 
 /* CLOCK and START, and all that follows. */
 void rig_start(struct rig *rig);

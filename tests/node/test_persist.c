@@ -3,18 +3,6 @@
 
 #include <string.h>
 
-/* Another node on the disk of a first one that ends. */
-static void restart(struct rig *rig, const struct vn_config *cfg)
-{
-    struct disk disk = rig->disk;
-    rig->disk = (struct disk){0};
-    uint64_t now = rig->now_ns;
-    rig_deinit(rig);
-    rig_init(rig, cfg);
-    rig->disk = disk;
-    rig->now_ns = now;
-}
-
 static void mine(struct rig *rig, uint64_t count)
 {
     struct vn_command command = {.kind = VN_CMD_MINE, .number = count};
@@ -36,7 +24,7 @@ static void test_a_restart_from_the_store_gives_the_same_tip(void **state)
         struct vn_info before = rig_info(&rig);
         assert_int_equal(rig.disk.heights, 90);
         assert_int_equal(rig.disk.gaps, 0);
-        restart(&rig, &cfg);
+        rig_restart(&rig, &cfg);
         rig_start(&rig);
         struct vn_info after = rig_info(&rig);
         assert_int_equal(after.height, 90);
@@ -67,7 +55,7 @@ static void test_a_reorganisation_replaces_what_was_stored(void **state)
     assert_int_equal(rig.disk.heights, 7);
     for (uint32_t i = 1; i <= 7; i++)
         assert_memory_equal(rig.disk.blocks[i - 1].value->data, b[i]->data, b[i]->len);
-    restart(&rig, NULL);
+    rig_restart(&rig, NULL);
     rig_start(&rig);
     assert_memory_equal(rig_info(&rig).tip, forge_view(b[7]).hash, 32);
     forge_drop(a, 6);
@@ -132,7 +120,7 @@ static void test_a_disk_that_cannot_be_read_is_tried_again_and_not_written_over(
     rig_init_started(&rig, NULL);
     mine(&rig, 5);
     struct vn_info before = rig_info(&rig);
-    restart(&rig, NULL);
+    rig_restart(&rig, NULL);
     rig.fail_loads = true;
     rig_start(&rig);
     rig_run(&rig, 10 * S);
@@ -154,7 +142,7 @@ static void test_a_clock_that_is_behind_does_not_refuse_what_is_stored(void **st
     struct rig rig;
     rig_init_started(&rig, NULL);
     mine(&rig, 3);
-    restart(&rig, NULL);
+    rig_restart(&rig, NULL);
     rig_step(&rig, (struct vn_event){.kind = VN_EV_CLOCK, .u.clock.wall_ns = 0});
     rig_step(&rig, (struct vn_event){.kind = VN_EV_START});
     rig_drain(&rig);
@@ -209,7 +197,7 @@ static void test_bans_and_addresses_come_back(void **state)
     struct vn_command ban = {.kind = VN_CMD_BAN, .addr = rig_addr(7, 5000), .number = 500 * S};
     assert_int_equal(rig_command(&rig, ban), VN_OK);
     uint64_t wall_ns = rig_info(&rig).wall_ns;
-    restart(&rig, NULL);
+    rig_restart(&rig, NULL);
     rig_step(&rig, (struct vn_event){.kind = VN_EV_CLOCK, .u.clock.wall_ns = wall_ns + 100 * S});
     rig_step(&rig, (struct vn_event){.kind = VN_EV_START});
     assert_int_equal(rig_info(&rig).known, 2);
@@ -236,7 +224,7 @@ static void test_a_corrupt_store_is_read_up_to_its_fault(void **state)
     rig_init_started(&rig, NULL);
     mine(&rig, 20);
     rig.disk.blocks[12].value->data[100] ^= 1;
-    restart(&rig, NULL);
+    rig_restart(&rig, NULL);
     rig_start(&rig);
     assert_int_equal(rig_info(&rig).height, 12);
     mine(&rig, 1);

@@ -226,10 +226,14 @@ static void on_sent(struct vn_node *node, uint64_t id, uint64_t bytes)
 static void on_loaded(struct vn_node *node, const struct vn_event *event)
 {
     node->loads++;
+    node->loaded_last = event->u.loaded.status;
     node->loaded_blocks = event->u.loaded.count;
     node->loaded_bytes = 0;
-    for (uint32_t i = 0; i < event->u.loaded.count; i++)
+    for (uint32_t i = 0; i < event->u.loaded.count; i++) {
         node->loaded_bytes += event->u.loaded.slices[i].len;
+        if (i < FAKE_LOADED)
+            node->loaded[i] = *vn_slice_data(event->u.loaded.slices[i]);
+    }
     chain(node, node->loaded_bytes);
 }
 
@@ -242,7 +246,7 @@ static void store_blocks(struct vn_node *node, uint64_t count)
         items[i].op = VN_STORE_BLOCK;
         items[i].number = node->stored++;
         items[i].value = (struct vn_slice){.buf = vn_buf_new(1), .len = 1};
-        items[i].value.buf->data[0] = (uint8_t)(node->stored & 0xff);
+        items[i].value.buf->data[0] = (uint8_t)(node->stored & 0x3f) | node->branch;
     }
     action->u.store.token = node->stored;
     action->u.store.count = (uint32_t)count;
@@ -285,6 +289,7 @@ static void on_command(struct vn_node *node, const struct vn_event *event)
         store_blocks(node, command->number);
     } else if (command->kind == VN_CMD_SHUTDOWN) {
         node->stored = command->number;
+        node->branch += 0x40;
     } else if (command->kind == VN_CMD_MINE_INTERVAL) {
         node->tick_ns = command->number;
         node->deadline_ns = node->now_ns + node->tick_ns;
@@ -340,9 +345,11 @@ static void step(struct vn_node *node, const struct vn_event *event)
         return;
     case VN_EV_CLOCK:
         node->wall_ns = event->u.clock.wall_ns;
+        node->clocks++;
         return;
     case VN_EV_STORED:
         node->stored_ok += event->u.stored.status == VN_OK;
+        node->stored_last = event->u.stored.status;
         return;
     case VN_EV_LOADED:
         on_loaded(node, event);

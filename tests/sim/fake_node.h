@@ -13,7 +13,7 @@
  *   BAN, UNBAN   stops, starts reading on every open link
  *   MINE         stores `number` blocks of one byte above those it stored before
  *   ADD_PEER     loads all stored blocks, `number` bytes at most
- *   SHUTDOWN     the next MINE stores from height `number` on
+ *   SHUTDOWN     the next MINE stores from height `number` on, another branch
  *   MINE_INTERVAL  sends one byte on every link each `number` ns */
 #ifndef FAKE_NODE_H
 #define FAKE_NODE_H
@@ -22,6 +22,7 @@
 
 #define FAKE_FRAME  100u
 #define FAKE_FRAMES 4096u /* different frames in a flood */
+#define FAKE_LOADED 64u
 
 enum fake_state { FAKE_DIALLING, FAKE_UP, FAKE_CLOSING, FAKE_DOWN };
 
@@ -65,6 +66,10 @@ struct vn_node {
     struct fake_action *head, *tail;
     struct vn_store_item *items; /* of the latest STORE that was drained */
     uint64_t stored, stored_ok, loads, loaded_blocks, loaded_bytes;
+    uint8_t branch;                    /* in the two highest bits of the blocks stored */
+    uint8_t loaded[FAKE_LOADED];       /* the first bytes of the blocks loaded last */
+    uint32_t stored_last, loaded_last; /* status of the latest answers */
+    uint64_t clocks;
     uint64_t frames;
     uint8_t seen[FAKE_FRAMES];
 };

@@ -80,48 +80,6 @@ static void test_peer_leaves_a_ban_only_to_disconnected(void **state)
                          to == VN_PEER_DISCONNECTED);
 }
 
-/* ---- names, as people see them ---- */
-
-static void set_names(struct peer *peer, const char *id, size_t id_len, const char *version,
-                      size_t version_len)
-{
-    peer_set_names(peer, (const uint8_t *)id, id_len, (const uint8_t *)version, version_len);
-}
-
-static void test_peer_names_are_empty_until_a_handshake(void **state)
-{
-    (void)state;
-    struct peer peer = {0};
-    assert_string_equal(peer_node_id(&peer), "");
-    assert_string_equal(peer_version(&peer), "");
-    set_names(&peer, "node-7", 6, "0.1.0", 5);
-    assert_string_equal(peer_node_id(&peer), "node-7");
-    assert_string_equal(peer_version(&peer), "0.1.0");
-    mem_free(peer.names);
-}
-
-static void test_peer_names_are_cut_at_their_bounds(void **state)
-{
-    (void)state;
-    struct peer peer = {0};
-    char text[200];
-    memset(text, 'x', sizeof text);
-    set_names(&peer, text, sizeof text, text, sizeof text);
-    assert_int_equal(strlen(peer_node_id(&peer)), 64);
-    assert_int_equal(strlen(peer_version(&peer)), 31);
-    mem_free(peer.names);
-}
-
-static void test_peer_names_show_a_nul_inside_as_a_question_mark(void **state)
-{
-    (void)state;
-    struct peer peer = {0};
-    set_names(&peer, "a\0b", 3, "0\0", 2);
-    assert_string_equal(peer_node_id(&peer), "a?b");
-    assert_string_equal(peer_version(&peer), "0?");
-    mem_free(peer.names);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,9 +87,6 @@ int main(void)
         cmocka_unit_test(test_peer_never_stays_by_moving),
         cmocka_unit_test(test_peer_is_ready_only_after_a_link_and_a_handshake),
         cmocka_unit_test(test_peer_leaves_a_ban_only_to_disconnected),
-        cmocka_unit_test(test_peer_names_are_empty_until_a_handshake),
-        cmocka_unit_test(test_peer_names_are_cut_at_their_bounds),
-        cmocka_unit_test(test_peer_names_show_a_nul_inside_as_a_question_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

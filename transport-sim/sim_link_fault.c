@@ -28,7 +28,7 @@ static bool cut_holds(const struct sim *sim, const struct sim_cut_rule *cut, uin
     return there || (back && !cut->one_way);
 }
 
-bool fault_is_cut_slow(const struct sim *sim, const struct sim_link *link, unsigned d)
+bool link_fault_is_cut_slow(const struct sim *sim, const struct sim_link *link, unsigned d)
 {
     const uint32_t src = link->host[d];
     const uint32_t dst = link->host[1 - d];
@@ -44,7 +44,7 @@ bool fault_is_cut_slow(const struct sim *sim, const struct sim_link *link, unsig
 
 /* ---- what waits ---- */
 
-void fault_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+void link_fault_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
 {
     if (link->dir[d].blocked)
         return;
@@ -58,7 +58,7 @@ void fault_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigne
 
 /* RFC 6298 (2.4) with Linux's minimum, net/tcp.h TCP_RTO_MIN, for a round trip that hardly varies.
  */
-uint64_t fault_rto_ns(const struct sim_link *link)
+uint64_t link_fault_rto_ns(const struct sim_link *link)
 {
     uint64_t rtt = link->dir[0].latency_ns + link->dir[1].latency_ns;
     return rtt > SIM_RTO_NS ? rtt : SIM_RTO_NS;
@@ -68,7 +68,7 @@ uint64_t fault_rto_ns(const struct sim_link *link)
  * timeout doubles with each (RFC 6298, 5.5), up to a minute (2.5). */
 static uint64_t resume_ns(const struct sim *sim, const struct sim_link *link, uint64_t since_ns)
 {
-    uint64_t rto = fault_rto_ns(link);
+    uint64_t rto = link_fault_rto_ns(link);
     uint64_t t = since_ns + rto;
     while (t < sim->now_ns) {
         rto = rto < SIM_RTO_MAX / 2 ? rto * 2 : SIM_RTO_MAX;
@@ -81,7 +81,7 @@ static uint64_t resume_ns(const struct sim *sim, const struct sim_link *link, ui
     return t;
 }
 
-void fault_resume(struct sim *sim)
+void link_fault_resume(struct sim *sim)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < sim->blocked_count; i++) {
@@ -89,7 +89,7 @@ void fault_resume(struct sim *sim)
         struct sim_link *link = sim_link_at(sim, wait.link);
         if (!link->live || link->gen != wait.gen)
             continue;
-        if (fault_is_cut(sim, link, wait.d))
+        if (link_fault_is_cut(sim, link, wait.d))
             sim->blocked[kept++] = wait;
         else
             stream_resume(sim, wait.link, link, wait.d, resume_ns(sim, link, wait.since_ns));
@@ -108,7 +108,7 @@ static bool stuck_since(const struct sim *sim, uint32_t index, const struct sim_
     return false;
 }
 
-void fault_on_stuck(struct sim *sim, const struct sim_event *event)
+void link_fault_on_stuck(struct sim *sim, const struct sim_event *event)
 {
     struct sim_link *link = link_of_event(sim, event);
     unsigned d = event->kind >> 4 & 1;
@@ -188,7 +188,7 @@ void sim_cut_heal(struct sim *sim, uint32_t id)
         net_set_free(sim, &sim->cuts[i].b);
         sim->cuts[i] = sim->cuts[--sim->cut_count];
         sim->barriers--;
-        fault_resume(sim);
+        link_fault_resume(sim);
         return;
     }
 }
@@ -220,7 +220,7 @@ static void degraded(struct sim_link_params *p, const struct sim_degrade *by)
         p->corrupt = by->to.corrupt;
 }
 
-uint16_t fault_params_for(struct sim *sim, uint32_t a, uint32_t b, uint16_t made_with)
+uint16_t link_fault_params_for(struct sim *sim, uint32_t a, uint32_t b, uint16_t made_with)
 {
     uint16_t index = made_with;
     if (sim->degrade_count == 0)
@@ -243,7 +243,7 @@ static void links_refresh(struct sim *sim)
         struct sim_link *link = sim_link_at(sim, i);
         if (!link->live || link->host[1] == SIM_NO_HOST)
             continue;
-        uint16_t params = fault_params_for(sim, link->host[0], link->host[1], link->made_with);
+        uint16_t params = link_fault_params_for(sim, link->host[0], link->host[1], link->made_with);
         if (params == link->params)
             continue;
         link->params = params;
@@ -293,7 +293,7 @@ void sim_restore(struct sim *sim, uint32_t id)
     }
 }
 
-void fault_on_event(struct sim *sim, const struct sim_event *event)
+void link_fault_on_event(struct sim *sim, const struct sim_event *event)
 {
     const uint32_t id = event->arg;
     for (uint32_t i = 0; i < sim->cut_count; i++) {
@@ -304,7 +304,7 @@ void fault_on_event(struct sim *sim, const struct sim_event *event)
             sim_cut_heal(sim, id);
         } else {
             fault_event(sim, id, cut_next_ns(sim, cut));
-            fault_resume(sim);
+            link_fault_resume(sim);
         }
         return;
     }
@@ -368,7 +368,7 @@ static uint64_t pair_key(uint32_t a, uint32_t b)
     return ((uint64_t)(a < b ? a : b) << 32 | (a < b ? b : a)) + 1;
 }
 
-void fault_note_mangled(struct sim *sim, uint32_t a, uint32_t b)
+void link_fault_note_mangled(struct sim *sim, uint32_t a, uint32_t b)
 {
     if (sim_mangled(sim, a, b))
         return;
@@ -382,7 +382,7 @@ bool sim_mangled(const struct sim *sim, uint32_t a, uint32_t b)
     return u64map_get(&sim->mangled, pair_key(a, b)) != NULL;
 }
 
-void fault_free(struct sim *sim)
+void link_fault_free(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->cut_count; i++) {
         net_set_free(sim, &sim->cuts[i].a);

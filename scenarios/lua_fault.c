@@ -1,0 +1,381 @@
+/* Faults of a node's host: kill, restart, pause, resume, skew, disk.
+ *
+ * Each is a decision that can be left out (decision.h); what ends one (resume, a clock that is
+ * right again, a good disk) is none, and does nothing where its beginning was left out. What
+ * contradicts the state that the script asked for is refused, whether all of it was carried out or
+ * not, so that a run without some of its decisions is refused nothing that the whole run was not.
+ */
+#include "scenarios/decision.h"
+#include "scenarios/options.h"
+#include "scenarios/run.h"
+
+#include "core/base/exact.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SKEW_MAX    1e9 /* s: SIM_SKEW_MAX_NS */
+#define LATENCY_MAX 3600.0
+#define COUNT(a)    (sizeof(a) / sizeof *(a))
+
+/* The run, with the host of the node at argument 1. `able`: the world has such a fault. */
+static struct run *acting(lua_State *L, const char *what, uint32_t *host,
+                          bool (*able)(struct run *))
+{
+    struct run *run = run_acting(L, what);
+    *host = lua_node_arg(L, what);
+    if (able && !able(run))
+        sandbox_error(L, "%s: the world '%s' cannot do this", what, run->world.name);
+    return run;
+}
+
+static void decision_node(struct decision *d, const char *kind, uint32_t host)
+{
+    decision_begin(d, kind);
+    decision_number(d, "node", host);
+}
+
+/* ---- kill and restart ---- */
+
+int lua_node_kill(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = acting(L, "kill", &host, NULL);
+    bool silently = false;
+    const struct option options[] = {{.name = "silently", .kind = OPTION_FLAG, .out = &silently}};
+    struct decision decision;
+    options_read(L, 2, "kill", options, COUNT(options));
+    if (run->hosts[host].down)
+        sandbox_error(L, "kill: the node is not running");
+    run->hosts[host].down = true;
+    run->hosts[host].paused = false;
+    if (silently && !run->world.power_off)
+        sandbox_error(L, "kill: the world '%s' cannot do this silently", run->world.name);
+    decision_node(&decision, "kill", host);
+    if (silently)
+        decision_flag(&decision, "silently", true);
+    if (!decision_take(run, &decision))
+        return 0;
+    if (silently)
+        run->world.power_off(run->world.self, host);
+    else
+        run->world.kill(run->world.self, host);
+    run->dirty = true;
+    run_step(run, "kill", host, "%s", silently ? "silently" : "");
+    return 0;
+}
+
+int lua_node_restart(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = acting(L, "restart", &host, NULL);
+    bool lose_disk = false;
+    const struct option options[] = {{.name = "lose_disk", .kind = OPTION_FLAG, .out = &lose_disk}};
+    options_read(L, 2, "restart", options, COUNT(options));
+    run->hosts[host].down = run->hosts[host].paused = false;
+    struct decision decision;
+    decision_begin(&decision, "restart");
+    decision_flag(&decision, "lose_disk", lose_disk);
+    decision_number(&decision, "node", host);
+    if (!decision_take(run, &decision))
+        return 0;
+    if (run->world.alive(run->world.self, host))
+        run->world.kill(run->world.self, host);
+    run->world.start(run->world.self, host, lose_disk);
+    run->dirty = true;
+    run_step(run, "restart", host, "%s", lose_disk ? "without its disk" : "");
+    return 0;
+}
+
+/* ---- pause and resume ---- */
+
+static bool can_pause(struct run *run)
+{
+    return run->world.pause && run->world.resume && run->world.paused;
+}
+
+int lua_node_pause(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = acting(L, "pause", &host, can_pause);
+    struct decision decision;
+    if (run->hosts[host].down)
+        sandbox_error(L, "pause: the node is not running: restart it first");
+    if (run->hosts[host].paused)
+        sandbox_error(L, "pause: the node is paused already");
+    run->hosts[host].paused = true;
+    decision_node(&decision, "pause", host);
+    if (!decision_take(run, &decision) || !run->world.pause(run->world.self, host))
+        return 0;
+    run->dirty = true;
+    run_step(run, "pause", host, "%s", "");
+    return 0;
+}
+
+int lua_node_resume(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = acting(L, "resume", &host, can_pause);
+    if (run->hosts[host].down)
+        sandbox_error(L, "resume: the node is not running: restart it instead");
+    if (!run->hosts[host].paused)
+        sandbox_error(L, "resume: the node is not paused");
+    run->hosts[host].paused = false;
+    if (!run->world.resume(run->world.self, host))
+        return 0;
+    run->dirty = true;
+    run_step(run, "resume", host, "%s", "");
+    return 0;
+}
+
+int lua_node_paused(lua_State *L)
+{
+    struct run *run = run_looking(L, "paused");
+    uint32_t host = lua_node_arg(L, "paused");
+    lua_pushboolean(L, run->world.paused && run->world.paused(run->world.self, host));
+    return 1;
+}
+
+/* ---- clocks ---- */
+
+struct skew {
+    double by, drift, jump;
+    uint64_t jump_every_ns;
+};
+
+static int64_t signed_ns(double seconds)
+{
+    int64_t ns = (int64_t)exact_ns_from_seconds(seconds < 0 ? -seconds : seconds);
+    return seconds < 0 ? -ns : ns;
+}
+
+static void read_skew(lua_State *L, struct skew *s)
+{
+    bool jump = false;
+    bool every = false;
+    const struct option options[] = {
+        {.name = "by", .kind = OPTION_NUMBER, .out = &s->by, .lo = -SKEW_MAX, .hi = SKEW_MAX},
+        {.name = "drift",
+         .kind = OPTION_NUMBER,
+         .out = &s->drift,
+         .lo = -SIM_DRIFT_MAX_PPM,
+         .hi = SIM_DRIFT_MAX_PPM},
+        {.name = "jump",
+         .kind = OPTION_NUMBER,
+         .out = &s->jump,
+         .lo = -SKEW_MAX,
+         .hi = SKEW_MAX,
+         .given = &jump},
+        {.name = "jump_every",
+         .kind = OPTION_TIME,
+         .out = &s->jump_every_ns,
+         .lo = SIM_JUMP_MIN_NS / 1e9,
+         .hi = SKEW_MAX,
+         .given = &every},
+    };
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        const struct option number = {.name = "the offset",
+                                      .kind = OPTION_NUMBER,
+                                      .out = &s->by,
+                                      .lo = -SKEW_MAX,
+                                      .hi = SKEW_MAX};
+        option_value(L, 2, "skew", &number);
+        return;
+    }
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "right") == 0)
+        return;
+    if (lua_type(L, 2) != LUA_TTABLE)
+        sandbox_error(L,
+                      "skew: seconds, a table { by, drift, jump, jump_every } or \"right\" is "
+                      "needed, got %s",
+                      sandbox_kind(L, 2));
+    options_read(L, 2, "skew", options, COUNT(options));
+    if (s->drift - (double)(int32_t)s->drift != 0)
+        sandbox_error(L, "skew: drift must be a whole number of parts per million, got %f",
+                      s->drift);
+    if (jump != every)
+        sandbox_error(L, "skew: jump and jump_every need each other: by how much, and how often");
+}
+
+static void tell_skew(struct run *run, uint32_t host, const struct skew *s)
+{
+    char drift[40] = "";
+    char jump[80] = "";
+    if (s->drift > 0 || s->drift < 0)
+        snprintf(drift, sizeof drift, ", drifts by %.9g ppm", s->drift);
+    if (s->jump > 0 || s->jump < 0)
+        snprintf(jump, sizeof jump, ", jumps by %.9g s every %.9g s", s->jump,
+                 (double)s->jump_every_ns / 1e9);
+    run_step(run, "skew", host, "by %.9g s%s%s", s->by, drift, jump);
+}
+
+static bool can_skew(struct run *run)
+{
+    return run->world.clock != NULL;
+}
+
+int lua_node_skew(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = acting(L, "skew", &host, can_skew);
+    struct skew s = {0};
+    lua_settop(L, 2);
+    read_skew(L, &s);
+    const struct sim_clock clock = {.skew_ns = signed_ns(s.by),
+                                    .drift_ppm = (int32_t)s.drift,
+                                    .jump_ns = signed_ns(s.jump),
+                                    .jump_every_ns = s.jump_every_ns};
+    bool wrong = clock.skew_ns != 0 || clock.drift_ppm != 0 || clock.jump_ns != 0;
+    struct decision decision;
+    decision_begin(&decision, "skew");
+    decision_real(&decision, "by", s.by);
+    decision_real(&decision, "drift", s.drift);
+    decision_real(&decision, "jump", s.jump);
+    decision_real(&decision, "jump_every", (double)s.jump_every_ns / 1e9);
+    decision_number(&decision, "node", host);
+    if (wrong && !decision_take(run, &decision))
+        return 0;
+    run->world.clock(run->world.self, host, &clock);
+    run->dirty = true;
+    if (wrong)
+        tell_skew(run, host, &s);
+    else
+        run_step(run, "skew", host, "right again");
+    return 0;
+}
+
+/* ---- disks ---- */
+
+struct disk_given {
+    bool fail, fail_stores, fail_loads, slow;
+};
+
+static void contradicts(lua_State *L, bool both, const char *a, const char *b, const char *why)
+{
+    if (both)
+        sandbox_error(L, "disk: %s and %s contradict each other: %s", a, b, why);
+}
+
+static void check_disk(lua_State *L, const struct sim_disk_faults *f, const struct disk_given *g)
+{
+    static const char *const both = "fail is the share of both";
+    static const char *const full = "a full disk keeps no batch at all";
+    contradicts(L, g->fail && g->fail_stores, "fail", "fail_stores", both);
+    contradicts(L, g->fail && g->fail_loads, "fail", "fail_loads", both);
+    contradicts(L, f->full && g->fail, "full", "fail", "say fail_loads");
+    contradicts(L, f->full && g->fail_stores, "full", "fail_stores", full);
+    contradicts(L, f->full && f->lie > 0, "full", "lie", full);
+    contradicts(L, f->full && f->torn > 0, "full", "torn", full);
+    contradicts(L, f->hang && g->slow, "hang", "slow", "nothing completes on a disk that hangs");
+    contradicts(L, f->hang && f->own_latency, "hang", "latency",
+                "nothing completes on a disk that hangs");
+    contradicts(L, f->torn > 0 && f->lie > 0, "torn", "lie",
+                "what is lost before it leaves nothing for a part of a batch to stand on");
+}
+
+static void read_disk(lua_State *L, struct sim_disk_faults *f)
+{
+    struct disk_given given = {0};
+    double fail = 0;
+    uint64_t lie = 0;
+    const struct option options[] = {
+        {.name = "latency",
+         .kind = OPTION_DIST,
+         .out = &f->latency,
+         .hi = LATENCY_MAX,
+         .given = &f->own_latency},
+        {.name = "slow",
+         .kind = OPTION_NUMBER,
+         .out = &f->slow,
+         .lo = 1,
+         .hi = SIM_SLOW_MAX,
+         .given = &given.slow},
+        {.name = "fail", .kind = OPTION_NUMBER, .out = &fail, .hi = 1, .given = &given.fail},
+        {.name = "fail_stores",
+         .kind = OPTION_NUMBER,
+         .out = &f->fail_stores,
+         .hi = 1,
+         .given = &given.fail_stores},
+        {.name = "fail_loads",
+         .kind = OPTION_NUMBER,
+         .out = &f->fail_loads,
+         .hi = 1,
+         .given = &given.fail_loads},
+        {.name = "corrupt", .kind = OPTION_NUMBER, .out = &f->corrupt, .hi = 1},
+        {.name = "torn", .kind = OPTION_NUMBER, .out = &f->torn, .hi = 1},
+        {.name = "lie", .kind = OPTION_WHOLE, .out = &lie, .hi = SIM_LIE_MAX},
+        {.name = "full", .kind = OPTION_FLAG, .out = &f->full},
+        {.name = "hang", .kind = OPTION_FLAG, .out = &f->hang},
+    };
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "good") == 0)
+        return;
+    if (lua_type(L, 2) != LUA_TTABLE)
+        sandbox_error(L, "disk: a table of faults or \"good\" is needed, got %s",
+                      sandbox_kind(L, 2));
+    options_read(L, 2, "disk", options, COUNT(options));
+    f->lie = (uint32_t)lie;
+    check_disk(L, f, &given);
+    if (given.fail)
+        f->fail_stores = f->fail_loads = fail;
+}
+
+static bool disk_is_bad(const struct sim_disk_faults *f)
+{
+    return f->own_latency || f->slow > 1 || f->fail_stores > 0 || f->fail_loads > 0 ||
+           f->corrupt > 0 || f->torn > 0 || f->lie > 0 || f->full || f->hang;
+}
+
+static void decide_disk(struct decision *d, uint32_t host, const struct sim_disk_faults *f)
+{
+    decision_begin(d, "disk");
+    decision_real(d, "corrupt", f->corrupt);
+    decision_real(d, "fail_loads", f->fail_loads);
+    decision_real(d, "fail_stores", f->fail_stores);
+    decision_flag(d, "full", f->full);
+    decision_flag(d, "hang", f->hang);
+    if (f->own_latency)
+        decision_dist(d, "latency", &f->latency);
+    decision_number(d, "lie", f->lie);
+    decision_number(d, "node", host);
+    decision_real(d, "slow", f->slow);
+    decision_real(d, "torn", f->torn);
+}
+
+/* For the story: what is wrong, the worst first. */
+static void tell_disk(struct run *run, uint32_t host, const struct sim_disk_faults *f)
+{
+    if (f->hang)
+        run_step(run, "disk", host, "hangs");
+    else if (f->full)
+        run_step(run, "disk", host, "full");
+    else
+        run_step(run, "disk", host, "fails %.9g/%.9g, corrupt %.9g, torn %.9g, lie %u, slow %.9g",
+                 f->fail_stores, f->fail_loads, f->corrupt, f->torn, f->lie, f->slow);
+}
+
+static bool can_disk(struct run *run)
+{
+    return run->world.disk != NULL;
+}
+
+int lua_node_disk(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = acting(L, "disk", &host, can_disk);
+    struct sim_disk_faults faults;
+    struct decision decision;
+    lua_settop(L, 2);
+    sim_disk_faults_init(&faults);
+    read_disk(L, &faults);
+    bool bad = disk_is_bad(&faults);
+    decide_disk(&decision, host, &faults);
+    if (bad && !decision_take(run, &decision))
+        return 0;
+    run->world.disk(run->world.self, host, bad ? &faults : NULL);
+    run->dirty = true;
+    if (bad)
+        tell_disk(run, host, &faults);
+    else
+        run_step(run, "disk", host, "good again");
+    return 0;
+}
