@@ -5,7 +5,7 @@ scenario {
   name = "link-trouble",
   about = "Resets, half-open links, black holes, one-way cuts, changed bytes: the network stays one and heals.",
   duration = 2400,
-  params = { nodes = 30, miners = 6, block_interval = 10, tx_rate = 2, minutes = 15, interval = 8, bad_ways = 3 },
+  params = { nodes = 30, miners = 6, block_interval = 10, tx_rate = 2, minutes = 8, interval = 6, bad_ways = 3 },
 }
 
 local function others(g, node)
