@@ -20,9 +20,9 @@ struct reader {
     const char *value;        /* behind '=', or NULL */
 };
 
-static const char *const run_names[] = {"--seed", "--seeds",      "--jobs",   "--param", "--until",
-                                        "--db",   "--record",     "--verify", "--rows",  "--trace",
-                                        "--json", "--trace-file", "--quiet",  "--help",  NULL};
+static const char *const run_names[] = {
+    "--seed", "--seeds", "--jobs", "--param",      "--until", "--db",   "--record",  "--verify",
+    "--rows", "--trace", "--json", "--trace-file", "--quiet", "--help", "--without", NULL};
 static const char *const rows_names[] = {"auto", "all", "failed", NULL};
 static const char *const list_names[] = {"--json", "--help", NULL};
 static const char *const record_names[] = {"none", "summary", "messages", "events", NULL};
@@ -181,6 +181,35 @@ static bool parse_trace(const char *text, struct args_run *args)
     return ok;
 }
 
+/* Numbers of the decision log. */
+static bool parse_without(const char *text, struct args_run *args)
+{
+    char why[300];
+    struct seeds list = {0};
+    bool twice = args->without != NULL;
+    args->without = text;
+    if (twice) {
+        term_error("--without: is given twice: write one list, like 2,5..7");
+        return false;
+    }
+    if (!seeds_parse(&list, text, why, sizeof why) ||
+        list.ranges[list.range_count - 1].last > UINT32_MAX || list.ranges[0].first == 0) {
+        term_error(
+            "--without: '%s' is not a list of decisions, numbers from 1 on, like 2,5..7 (the "
+            "table decision of a record has them)",
+            text);
+        seeds_free(&list);
+        return false;
+    }
+    args->left_out = calloc(list.count, sizeof *args->left_out);
+    if (!args->left_out)
+        abort();
+    for (; args->left_out_count < list.count; args->left_out_count++)
+        args->left_out[args->left_out_count] = (uint32_t)seeds_at(&list, args->left_out_count);
+    seeds_free(&list);
+    return true;
+}
+
 static bool parse_until(const char *text, struct args_run *args)
 {
     double v = 0;
@@ -274,6 +303,7 @@ static const struct {
     {"--jobs", "a whole number", parse_jobs},
     {"--param", "NAME=VALUE", parse_param},
     {"--until", "a time in seconds", parse_until},
+    {"--without", "a list of decisions like 2,5..7", parse_without},
     {"--db", "a file", parse_db},
     {"--record", "none, summary, messages or events", parse_record},
     {"--rows", "auto, all or failed", parse_rows},
@@ -324,6 +354,25 @@ static bool add_file(struct args_run *args, const char *word)
     return true;
 }
 
+/* Of several files those that only describe words to editors are passed over, so that a shell's *.lua
+ * names all scenarios of a folder. */
+static void drop_descriptions(struct args_run *args)
+{
+    static const char suffix[] = ".d.lua";
+    size_t kept = 0;
+    for (size_t i = 0; i < args->file_count; i++) {
+        size_t len = strlen(args->files[i]);
+        bool described = len >= sizeof suffix - 1 &&
+                         strcmp(args->files[i] + len - (sizeof suffix - 1), suffix) == 0;
+        if (!described || args->file_count == 1)
+            args->files[kept++] = args->files[i];
+    }
+    if (kept > 0) {
+        args->file_count = kept;
+        args->file = args->files[0];
+    }
+}
+
 /* Options that contradict each other are refused, rather than one of them passed over. */
 static bool check_together(const struct args_run *args)
 {
@@ -365,6 +414,7 @@ bool args_run_parse(struct args_run *args, int argc, char **argv)
                    : !run_value(args, &r, name))
             return false;
     }
+    drop_descriptions(args);
     return !wrong && (args->help || check_together(args));
 }
 
@@ -375,6 +425,7 @@ void args_run_free(struct args_run *args)
     free(args->params);
     free(args->files);
     seeds_free(&args->seeds);
+    free(args->left_out);
 }
 
 bool args_list_parse(struct args_list *args, int argc, char **argv)

@@ -27,9 +27,13 @@ struct args_run {
     const char *trace_file;      /* NULL: stderr */
     struct engine_param *params; /* the keys are copies */
     size_t param_count;
+    const char *without; /* as typed, or NULL */
+    uint32_t *left_out;  /* its numbers, ascending */
+    size_t left_out_count;
     const char *until; /* as typed, or NULL */
     uint64_t until_ns; /* 0: not given */
     const char *db;
+    bool db_is_part; /* set by a worker: its run is gathered into the record */
     enum record_level record;
     bool verify, json, quiet, help;
 };

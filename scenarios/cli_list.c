@@ -50,6 +50,8 @@ static bool find_folder(char out[PATH_MAX])
 static int is_scenario(const struct dirent *entry)
 {
     size_t len = strlen(entry->d_name);
+    if (len > 6 && strcmp(entry->d_name + len - 6, ".d.lua") == 0) /* words for editors */
+        return 0;
     return len > 4 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 4, ".lua") == 0;
 }
 

@@ -272,6 +272,8 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
     }
     if (args->until)
         printf(" --until %s", args->until);
+    if (args->without)
+        printf(" --without %s", args->without);
     if (args->verify)
         printf(" --verify");
     printf("\n");

@@ -93,6 +93,7 @@ static void *work(void *ctx, uint64_t job, size_t *len)
     args.seed = seed_of(w, job);
     args.json = true;
     args.db = part;
+    args.db_is_part = true;
     if (w->gather)
         gather_part(w->gather, job, part, sizeof part);
     int status = CLI_BAD;

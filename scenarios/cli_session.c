@@ -150,6 +150,7 @@ static bool open_record(struct session *s)
         .params = s->params,
         .world = "sim",
         .build = VIBESIM_BUILD,
+        .scratch = s->args->db_is_part,
     };
     s->recorder = recorder_open(s->args->db, &row, s->reason, sizeof s->reason);
     if (!s->recorder)
@@ -166,6 +167,8 @@ static void observe(struct session *s)
     options->params = s->args->params;
     options->param_count = s->args->param_count;
     options->until_ns = s->args->until_ns;
+    options->without = s->args->left_out;
+    options->without_count = s->args->left_out_count;
     options->interrupt = &stop_why;
     options->observer = (struct engine_observer){
         .ctx = s,

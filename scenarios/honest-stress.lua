@@ -1,12 +1,13 @@
 -- Everything that befalls honest nodes at once: they die and come back, dial each other at the same time, sit
--- behind slow and lossy links, and pass on 1,000 transactions in one breath. That none of
--- them is ever penalised, banned or refused for it is the invariant that stands in every scenario; this one is there
--- to strain it. It also looks at what the strain cost each node in memory.
+-- behind slow and lossy links with clocks that are wrong or jump, and pass on 1,000 transactions in one breath. That
+-- none of them is ever penalised, banned or refused for it is the invariant that stands in every scenario; this one is
+-- there to strain it. It also looks at what the strain cost each node in memory.
 scenario {
   name = "honest-stress",
-  about = "Churn, crossing dials, slow links and 1,000 transactions at once: honest never punishes honest.",
+  about = "Churn, crossing dials, slow links, wrong clocks and 1,000 transactions at once: honest never punishes honest.",
   duration = 900,
-  params = { nodes = 30, slow = 8, churn = 240, transactions = 1000, latency = 60, slow_latency = 400, loss = 0.02 },
+  params = { nodes = 30, slow = 8, churn = 240, transactions = 1000, latency = 60, slow_latency = 400, loss = 0.02,
+             skew = 600, jump = 1800 },
 }
 
 -- Nobody is banned or on probation at that node.
@@ -26,6 +27,15 @@ function run(net, p)
   local slow = g:slice(1, p.slow)
   net:links(slow, g, { latency = uniform(p.slow_latency * ms, 2 * p.slow_latency * ms), bandwidth = 512 * kbit,
                        loss = p.loss })
+  -- Clocks that are wrong one way or the other; some jump there and back while the network runs.
+  for i, node in ipairs(slow) do node:skew((i % 2 == 0 and 1 or -1) * p.skew) end
+  local jumping = every(30, function()
+    local node = g[math.random(p.slow + 1, #g)]
+    if not node:alive() then return end
+    node:skew((math.random(2) == 1 and 1 or -1) * p.jump)
+    sleep(20)
+    if node:alive() then node:skew(0) end
+  end)
   wait("the network has formed", 120, function()
     return net:one_tip(g) and g[1]:height() > 1 and g:all(function(node) return node:ready() >= 3 end)
   end)
@@ -78,6 +88,7 @@ function run(net, p)
   end)
   sleep(p.churn * 2 / 3)
   churn:stop()
+  jumping:stop()
   crossing:stop()
   sleep(25) -- the last ones come back
 

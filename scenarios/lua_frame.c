@@ -166,31 +166,6 @@ static u128 field_u128(const struct frame_reader *f, const char *name)
     return v;
 }
 
-/* Refuses fields of other names. */
-static void check_names(const struct frame_reader *f, const char *const *names)
-{
-    lua_State *L = f->L;
-    int table = lua_gettop(L);
-    lua_Integer n = sandbox_sorted_keys(L, table);
-    for (lua_Integer i = 1; i <= n; i++) {
-        struct suggest best;
-        char hint[OPTIONS_HINT];
-        lua_rawgeti(L, -1, i);
-        const char *name = sandbox_tostring(L, -1, NULL);
-        suggest_init(&best, name);
-        bool known = false;
-        for (size_t k = 0; names[k] && !known; k++) {
-            known = strcmp(names[k], name) == 0;
-            suggest_offer(&best, names[k]);
-        }
-        suggest_text(&best, hint, sizeof hint);
-        if (!known)
-            sandbox_error(L, "%s: unknown field '%s'%s", f->what, name, hint);
-        lua_pop(L, 2);
-    }
-    lua_settop(L, table);
-}
-
 /* ---- blocks and transactions ---- */
 
 static void read_tx_ids(const struct frame_reader *f, struct block_view *b)
@@ -224,7 +199,7 @@ static void read_block(const struct frame_reader *f, struct block_view *b)
         "nonce",  "poh_seq", "poh_hash",  "difficulty", "total_difficulty", NULL};
     if (lua_type(f->L, -1) != LUA_TTABLE)
         sandbox_error(f->L, "%s: a block must be a table, got %s", f->what, sandbox_kind(f->L, -1));
-    check_names(f, names);
+    options_fields(f->L, f->what, "block", names);
     *b = (struct block_view){0};
     b->height = field_u64(f, "height");
     b->hash = field_hash(f, "hash");
@@ -247,7 +222,7 @@ static void read_tx(const struct frame_reader *f, struct tx_view *t)
         "nonce", "timestamp", "block_height", "data",  "status",    "error",     NULL};
     if (lua_type(f->L, -1) != LUA_TTABLE)
         sandbox_error(f->L, "%s: tx must be a table, got %s", f->what, sandbox_kind(f->L, -1));
-    check_names(f, names);
+    options_fields(f->L, f->what, "transaction", names);
     *t = (struct tx_view){0};
     t->tx_id = field_hash(f, "tx_id");
     t->sender = field_hash(f, "sender");
@@ -262,6 +237,26 @@ static void read_tx(const struct frame_reader *f, struct tx_view *t)
     t->data = field_bytes(f, "data", &t->has_data);
     t->status = (uint32_t)field_u64(f, "status");
     t->error = (uint32_t)field_u64(f, "error");
+}
+
+void lua_block_read(lua_State *L, int index, const char *what, struct block_view *out)
+{
+    index = lua_absindex(L, index);
+    lua_newtable(L);
+    lua_pushvalue(L, index);
+    struct frame_reader f = {.L = L, .what = what, .keep = lua_gettop(L) - 1};
+    read_block(&f, out);
+    lua_pop(L, 1);
+}
+
+void lua_tx_read(lua_State *L, int index, const char *what, struct tx_view *out)
+{
+    index = lua_absindex(L, index);
+    lua_newtable(L);
+    lua_pushvalue(L, index);
+    struct frame_reader f = {.L = L, .what = what, .keep = lua_gettop(L) - 1};
+    read_tx(&f, out);
+    lua_pop(L, 1);
 }
 
 /* blocks = { ... } of a ResponseBlockRange, encoded one after the other. */
@@ -452,7 +447,7 @@ struct vn_buf *lua_msg_frame(lua_State *L, int index, uint32_t host)
     m.kind = read_kind(L);
     struct frame_reader f = {
         .L = L, .what = vn_message_name(m.kind), .keep = top + 1, .host = host};
-    check_names(&f, names_of(m.kind));
+    options_fields(L, f.what, f.what, names_of(m.kind));
     read_fields(&f, &m);
     sandbox_charge(L, 20 + msg_encoded_size(&m) / 64);
     struct vn_buf *frame = msg_frame(&m);

@@ -63,7 +63,7 @@ static void set_u128(lua_State *L, const char *name, u128 v)
     lua_setfield(L, -2, name);
 }
 
-static void push_block(lua_State *L, const struct block_view *b)
+void lua_block_push(lua_State *L, const struct block_view *b)
 {
     lua_createtable(L, 0, 12);
     set_u64(L, "height", b->height);
@@ -86,7 +86,7 @@ static void push_block(lua_State *L, const struct block_view *b)
     set_u128(L, "total_difficulty", b->total_difficulty);
 }
 
-static void push_tx(lua_State *L, const struct tx_view *t)
+void lua_tx_push(lua_State *L, const struct tx_view *t)
 {
     lua_createtable(L, 0, 13);
     set_hash(L, "tx_id", t->tx_id);
@@ -115,7 +115,7 @@ static void push_blocks(lua_State *L, uint64_t count, struct bytes_view blocks)
         wire_read_block(&r, &block);
         if (!r.ok)
             return;
-        push_block(L, &block);
+        lua_block_push(L, &block);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
@@ -131,11 +131,11 @@ static void set_fields(lua_State *L, const struct msg *m)
         lua_setfield(L, -2, "listen");
         return;
     case MSG_NEW_BLOCK:
-        push_block(L, &m->u.block);
+        lua_block_push(L, &m->u.block);
         lua_setfield(L, -2, "block");
         return;
     case MSG_NEW_TRANSACTION:
-        push_tx(L, &m->u.tx);
+        lua_tx_push(L, &m->u.tx);
         lua_setfield(L, -2, "tx");
         return;
     case MSG_REQUEST_BLOCK:
@@ -143,7 +143,7 @@ static void set_fields(lua_State *L, const struct msg *m)
         return;
     case MSG_RESPONSE_BLOCK:
         if (m->u.response_block.some) {
-            push_block(L, &m->u.response_block.block);
+            lua_block_push(L, &m->u.response_block.block);
             lua_setfield(L, -2, "block");
         }
         return;

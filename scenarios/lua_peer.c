@@ -35,38 +35,46 @@ int lua_net_peer(lua_State *L)
 {
     lua_net_self(L, "peer");
     struct run *run = run_acting(L, "net:peer");
-    int link = 0, message = 0, bytes = 0, closed = 0;
+    int link = 0, message = 0, bytes = 0, closed = 0, play = 0;
+    struct behaviour behaviour;
     struct sim_host_params host = {0};
     const struct option options[] = {
         {.name = "on_link", .kind = OPTION_FUNCTION, .out = &link},
         {.name = "on_message", .kind = OPTION_FUNCTION, .out = &message},
         {.name = "on_bytes", .kind = OPTION_FUNCTION, .out = &bytes},
         {.name = "on_close", .kind = OPTION_FUNCTION, .out = &closed},
+        {.name = "play", .kind = OPTION_FUNCTION, .out = &play},
         {.name = "uplink", .kind = OPTION_RATE, .out = &host.up_bps},
         {.name = "downlink", .kind = OPTION_RATE, .out = &host.down_bps},
     };
+    lua_behaviour_read(L, &behaviour);
     options_read(L, 2, "net:peer", options, sizeof options / sizeof *options);
     sandbox_charge(L, 1000);
     struct peer_script *s = run_alloc(sizeof *s);
     s->next = run->peer_scripts;
     s->host = run->host_count;
     run->peer_scripts = s;
-    s->on_link = reference(L, link);
-    s->on_message = reference(L, message);
-    s->on_bytes = reference(L, bytes);
-    s->on_close = reference(L, closed);
+    bool plays = !behaviour.named || lua_behaviour_take(run, s->host, &behaviour);
+    s->on_link = reference(L, plays ? link : 0);
+    s->on_message = reference(L, plays ? message : 0);
+    s->on_bytes = reference(L, plays ? bytes : 0);
+    s->on_close = reference(L, plays ? closed : 0);
+    s->play = reference(L, plays ? play : 0);
+    rng_fork(&s->rng, run->seed, "peer", s->host);
     run_add_host(run, s->host, HOST_PEER, "");
     const struct sim_peer_ops ops = peer_link_ops(run);
     uint32_t number = run->world.peer_add(run->world.self, &ops, &host);
     if (number != s->host)
         sandbox_error(L, "net:peer: the world numbers its hosts by itself (%u for %u)", number,
                       s->host);
-    run_step(run, "peer", s->host, "%s", "");
+    run_step(run, "peer", s->host, "%s", behaviour.named ? behaviour.name : "");
+    if (s->play != LUA_NOREF)
+        peer_link_play(run, s->host);
     lua_host_push(L, s->host);
     return 1;
 }
 
-static struct run *peer_acting(lua_State *L, const char *what, uint32_t *host)
+struct run *lua_peer_acting(lua_State *L, const char *what, uint32_t *host)
 {
     struct run *run = run_acting(L, what);
     if (!luaL_testudata(L, 1, PEER))
@@ -78,7 +86,7 @@ static struct run *peer_acting(lua_State *L, const char *what, uint32_t *host)
 static int peer_dial(lua_State *L)
 {
     uint32_t host, target;
-    struct run *run = peer_acting(L, "dial", &host);
+    struct run *run = lua_peer_acting(L, "dial", &host);
     struct vn_addr addr;
     if (lua_host_test(L, 2, &target))
         addr = run->world.addr(run->world.self, target);
@@ -87,6 +95,7 @@ static int peer_dial(lua_State *L)
     sandbox_charge(L, 1000);
     uint64_t link = run->world.peer_dial(run->world.self, host, &addr);
     struct peer_script *s = peer_script_of(run, host);
+    s->counts.dialled++;
     if (link != 0 && !peer_link_find(s, link))
         peer_link_add(s, link);
     lua_pushinteger(L, (lua_Integer)link);
@@ -105,18 +114,21 @@ static uint64_t link_arg(lua_State *L, const char *what)
 static int send_buf(lua_State *L, struct run *run, uint32_t host, uint64_t id, struct vn_buf *buf)
 {
     struct vn_slice data = {.buf = buf, .len = buf->len};
-    struct peer_link *link = peer_link_find(peer_script_of(run, host), id);
+    struct peer_script *s = peer_script_of(run, host);
+    struct peer_link *link = peer_link_find(s, id);
     bool dialling = link && !link->up && !link->closed;
     if (dialling)
         peer_queue_put(&link->out, data, false);
-    lua_pushboolean(L, dialling || run->world.peer_send(run->world.self, host, id, data));
+    bool sent = dialling || run->world.peer_send(run->world.self, host, id, data);
+    s->counts.sent += sent ? data.len : 0;
+    lua_pushboolean(L, sent);
     return 1;
 }
 
 static int peer_send(lua_State *L)
 {
     uint32_t host;
-    struct run *run = peer_acting(L, "send", &host);
+    struct run *run = lua_peer_acting(L, "send", &host);
     uint64_t link = link_arg(L, "send");
     return send_buf(L, run, host, link, lua_msg_frame(L, 3, host));
 }
@@ -124,7 +136,7 @@ static int peer_send(lua_State *L)
 static int peer_send_raw(lua_State *L)
 {
     uint32_t host;
-    struct run *run = peer_acting(L, "send_raw", &host);
+    struct run *run = lua_peer_acting(L, "send_raw", &host);
     uint64_t link = link_arg(L, "send_raw");
     size_t len = 0;
     const char *bytes = lua_type(L, 3) == LUA_TSTRING ? lua_tolstring(L, 3, &len) : NULL;
@@ -139,7 +151,7 @@ static int peer_send_raw(lua_State *L)
 static int peer_close(lua_State *L)
 {
     uint32_t host;
-    struct run *run = peer_acting(L, "close", &host);
+    struct run *run = lua_peer_acting(L, "close", &host);
     uint64_t link = link_arg(L, "close");
     lua_pushboolean(L, run->world.peer_close(run->world.self, host, link));
     return 1;
@@ -236,7 +248,7 @@ static void check_kind(lua_State *L)
 static int peer_receive(lua_State *L)
 {
     uint32_t host;
-    struct run *run = peer_acting(L, "receive", &host);
+    struct run *run = lua_peer_acting(L, "receive", &host);
     link_arg(L, "receive");
     lua_settop(L, 4);
     uint64_t within = RECEIVE_WITHIN;
@@ -249,11 +261,66 @@ static int peer_receive(lua_State *L)
     return receive(L);
 }
 
+/* p:read(link, on): whether bytes are taken from the link; while not, its window stays used. */
+static int peer_read(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = lua_peer_acting(L, "read", &host);
+    uint64_t link = link_arg(L, "read");
+    luaL_checktype(L, 3, LUA_TBOOLEAN);
+    lua_pushboolean(L, run->world.peer_read(run->world.self, host, link, lua_toboolean(L, 3)));
+    return 1;
+}
+
+/* p:ignore(link): what comes is taken and forgotten. */
+static int peer_ignore(lua_State *L)
+{
+    uint32_t host;
+    struct run *run = lua_peer_acting(L, "ignore", &host);
+    struct peer_link *link = peer_link_find(peer_script_of(run, host), link_arg(L, "ignore"));
+    lua_pushboolean(L, link != NULL);
+    if (!link)
+        return 1;
+    link->ignored = true;
+    while (link->in.head)
+        peer_queue_pop(&link->in);
+    return 1;
+}
+
+static void set_count(lua_State *L, const char *name, uint64_t n)
+{
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_setfield(L, -2, name);
+}
+
+/* p:counts(): what it did and what was done to it, so far. */
+static int peer_counts(lua_State *L)
+{
+    struct run *run = run_looking(L, "counts");
+    const struct peer_counts *c = &peer_script_of(run, lua_host_arg(L, 1, "counts"))->counts;
+    lua_createtable(L, 0, 8);
+    set_count(L, "dialled", c->dialled);
+    set_count(L, "up", c->up);
+    set_count(L, "closed", c->closed);
+    set_count(L, "sent", c->sent);
+    set_count(L, "received", c->received);
+    set_count(L, "unreadable", c->unreadable);
+    lua_createtable(L, 0, MSG_KINDS);
+    for (uint32_t kind = 0; kind < MSG_KINDS; kind++)
+        set_count(L, vn_message_name(kind), c->messages[kind]);
+    lua_setfield(L, -2, "messages");
+    lua_createtable(L, 0, REASONS);
+    for (uint32_t reason = 0; reason < REASONS; reason++)
+        set_count(L, wire_reason_name(reason), c->reasons[reason]);
+    lua_setfield(L, -2, "reasons");
+    return 1;
+}
+
 /* The frame of a message as bytes, for send_raw of parts of it. */
 static int peer_frame(lua_State *L)
 {
     uint32_t host;
-    peer_acting(L, "frame", &host);
+    lua_peer_acting(L, "frame", &host);
     struct run *run = run_of(L);
     vn_buf_unref(run->scratch);
     run->scratch = lua_msg_frame(L, 2, host);
@@ -280,9 +347,14 @@ static int peer_addr(lua_State *L)
 void lua_peer_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"addr", peer_addr},   {"close", peer_close},       {"dial", peer_dial},
-        {"frame", peer_frame}, {"id", peer_name},           {"receive", peer_receive},
-        {"send", peer_send},   {"send_raw", peer_send_raw}, {NULL, NULL},
+        {"addr", peer_addr},          {"close", peer_close},
+        {"counts", peer_counts},      {"dial", peer_dial},
+        {"frame", peer_frame},        {"id", peer_name},
+        {"ignore", peer_ignore},      {"mine", lua_forge_mine},
+        {"random", lua_forge_random}, {"random_bytes", lua_forge_random_bytes},
+        {"read", peer_read},          {"receive", peer_receive},
+        {"send", peer_send},          {"send_raw", peer_send_raw},
+        {"tx", lua_forge_tx},         {NULL, NULL},
     };
     lua_class(L, PEER, methods);
     lua_pushcfunction(L, peer_name);

@@ -26,6 +26,11 @@ static void queue_event(struct run *run, struct peer_event event)
     run->world.stop(run->world.self);
 }
 
+void peer_link_play(struct run *run, uint32_t host)
+{
+    queue_event(run, (struct peer_event){.kind = PEER_PLAY, .host = host});
+}
+
 static void on_link(void *ctx, uint32_t host, uint64_t link, const struct vn_addr *remote)
 {
     queue_event(
@@ -155,10 +160,29 @@ static void keep_message(struct peer_link *link, struct vn_slice payload, bool u
     peer_queue_put(&link->in, copy, unreadable);
 }
 
+/* By its kind and, of a Disconnect, its reason: its first eight bytes. */
+static void count_message(struct peer_script *s, struct vn_slice payload, bool unreadable)
+{
+    struct peer_counts *c = &s->counts;
+    const uint8_t *at = vn_slice_data(payload);
+    uint32_t kind = payload.len >= 4 && !unreadable ? get_le32(at) : MSG_KINDS;
+    if (kind >= MSG_KINDS) {
+        c->unreadable++;
+        return;
+    }
+    c->messages[kind]++;
+    uint32_t reason = kind == MSG_DISCONNECT && payload.len >= 8 ? get_le32(at + 4) : REASONS;
+    if (reason < REASONS)
+        c->reasons[reason]++;
+}
+
 static void deliver_message(struct run *run, struct peer_script *s, struct peer_link *link,
                             struct vn_slice payload, bool unreadable)
 {
     sandbox_slice(&run->sandbox);
+    count_message(s, payload, unreadable);
+    if (link->ignored)
+        return;
     if (!push_call(run, s->on_message, s->host, link->id)) {
         keep_message(link, payload, unreadable);
         wake_receiver(run, link);
@@ -192,6 +216,7 @@ static void deliver_frames(struct run *run, struct peer_script *s, const struct 
 
 static void deliver_bytes(struct run *run, struct peer_script *s, const struct peer_event *e)
 {
+    s->counts.received += e->data.len;
     if (push_call(run, s->on_bytes, s->host, e->link)) {
         lua_pushlstring(run->L, (const char *)vn_slice_data(e->data), e->data.len);
         schedule_start(run, 3, false);
@@ -205,6 +230,7 @@ static void deliver_link(struct run *run, struct peer_script *s, const struct pe
     if (!link)
         link = peer_link_add(s, e->link);
     link->up = true;
+    s->counts.up++;
     while (link->out.head) { /* what was sent before it was up */
         run->world.peer_send(run->world.self, s->host, e->link, vn_slice_ref(link->out.head->data));
         peer_queue_pop(&link->out);
@@ -218,6 +244,7 @@ static void deliver_link(struct run *run, struct peer_script *s, const struct pe
 static void deliver_close(struct run *run, struct peer_script *s, const struct peer_event *e)
 {
     struct peer_link *link = peer_link_find(s, e->link);
+    s->counts.closed++;
     if (link) {
         link->closed = true;
         link->why = e->why;
@@ -245,6 +272,12 @@ static void deliver(struct run *run, const struct peer_event *e)
         return;
     case PEER_CLOSE:
         deliver_close(run, s, e);
+        return;
+    case PEER_PLAY:
+        if (push_call(run, s->play, e->host, 0)) {
+            lua_pop(run->L, 1);
+            schedule_start(run, 1, false);
+        }
         return;
     }
 }

@@ -67,7 +67,7 @@ void suggest_offer(struct suggest *s, const char *name)
 /* Words of the vocabulary that no world can do yet: better told so than taken for a misspelling. */
 static bool is_later(const char *name)
 {
-    static const char *const later[] = {"behaviour", "region", "topology"};
+    static const char *const later[] = {"region", "topology"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(later[i], name) == 0)
             return true;
@@ -253,4 +253,28 @@ void options_read(lua_State *L, int index, const char *what, const struct option
         if (kept && lua_gettop(L) >= at)
             *(int *)options[i].out = at;
     }
+}
+
+void options_fields(lua_State *L, const char *what, const char *of, const char *const *names)
+{
+    int table = lua_gettop(L);
+    (void)of;
+    lua_Integer n = sandbox_sorted_keys(L, table);
+    for (lua_Integer i = 1; i <= n; i++) {
+        struct suggest best;
+        char hint[OPTIONS_HINT];
+        lua_rawgeti(L, -1, i);
+        const char *name = sandbox_tostring(L, -1, NULL);
+        suggest_init(&best, name);
+        bool known = false;
+        for (size_t k = 0; names[k] && !known; k++) {
+            known = strcmp(names[k], name) == 0;
+            suggest_offer(&best, names[k]);
+        }
+        suggest_text(&best, hint, sizeof hint);
+        if (!known)
+            sandbox_error(L, "%s: unknown field '%s'%s", what, name, hint);
+        lua_pop(L, 2);
+    }
+    lua_settop(L, table);
 }

@@ -48,6 +48,11 @@ struct option {
 void options_read(lua_State *L, int index, const char *what, const struct option *options,
                   size_t count);
 
+/* Refuses fields of the table on top of the stack that are not among `names` (NULL-terminated).
+ * what: the message, for errors; of: whose fields they are ("Ping", "block"), for those who list
+ * the vocabulary. */
+void options_fields(lua_State *L, const char *what, const char *of, const char *const *names);
+
 /* One value by the same rules. */
 void option_value(lua_State *L, int index, const char *what, const struct option *option);
 

@@ -27,6 +27,11 @@ uint64_t run_now(const struct run *run)
     return run->has_world ? run->world.now_ns(run->world.self) : 0;
 }
 
+uint64_t run_wall_s(const struct run *run)
+{
+    return (run->wall_start_ns + run_now(run)) / NS_PER_S;
+}
+
 struct run *run_looking(lua_State *L, const char *what)
 {
     struct run *run = run_of(L);
@@ -265,6 +270,7 @@ static void make_world(struct run *run, world_maker make)
     sim_config_init(&config);
     rng_fork_seed(config.seed, run->seed, "world", 0);
     observe_init(run, &config.observer);
+    run->wall_start_ns = config.wall_start_ns;
     make(&run->world, &config);
     run->has_world = true;
 }

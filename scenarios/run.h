@@ -13,6 +13,7 @@
 #define SCENARIOS_RUN_H
 
 #include "core/base/rng.h"
+#include "core/wire/msg.h"
 #include "scenarios/engine.h"
 #include "scenarios/sandbox.h"
 #include "scenarios/world.h"
@@ -93,7 +94,7 @@ struct sometime {
     char *where; /* "FILE:LINE: " of where it was first asked */
 };
 
-enum peer_event_kind { PEER_LINK, PEER_BYTES, PEER_CLOSE };
+enum peer_event_kind { PEER_LINK, PEER_BYTES, PEER_CLOSE, PEER_PLAY };
 
 struct peer_event {
     enum peer_event_kind kind;
@@ -133,6 +134,7 @@ struct run {
     uint64_t end_ns;
     uint8_t seed[32];
     struct rng rng_seeds, rng_tx, rng_split, rng_skew;
+    uint64_t wall_start_ns; /* of the world's true clock at t = 0, since 1970 */
     uint64_t tx_count;
 
     struct host *hosts;
@@ -228,6 +230,8 @@ void engine_params_free(struct param *params, size_t count);
 /* ---- run.c ---- */
 
 uint64_t run_now(const struct run *run);
+/* Seconds since 1970 by a clock that nothing skews. */
+uint64_t run_wall_s(const struct run *run);
 /* The run, for a function that changes the world, waits or draws; raises an error at the top level
  * and inside a condition. */
 struct run *run_acting(lua_State *L, const char *what);
@@ -303,6 +307,7 @@ void lua_link_open(lua_State *L);
 void lua_group_open(lua_State *L);
 void lua_node_open(lua_State *L);
 void lua_peer_open(lua_State *L);
+void lua_forge_open(lua_State *L);
 
 /* Metatable `name` whose __index finds `methods`, with an error and a suggestion for a wrong one.
  */
@@ -353,6 +358,14 @@ void lua_hash_push(lua_State *L, const uint8_t hash[32]);
 bool lua_hash_read(const char *text, size_t len, uint8_t out[32]);
 /* A u64 as a Lua integer's bits, from an integer or a number without fraction. */
 uint64_t lua_u64_arg(lua_State *L, int index, const char *what, const char *name);
+
+/* Pushes the table of a block, or of a transaction. */
+void lua_block_push(lua_State *L, const struct block_view *block);
+void lua_tx_push(lua_State *L, const struct tx_view *tx);
+/* The table at index as a view, whose memory a value pushed on the stack keeps; raises an error
+ * that begins with `what`. */
+void lua_block_read(lua_State *L, int index, const char *what, struct block_view *out);
+void lua_tx_read(lua_State *L, int index, const char *what, struct tx_view *out);
 
 /* Pushes the table of a payload; an undecodable one has no kind. */
 void lua_msg_push(lua_State *L, const uint8_t *payload, size_t len);

@@ -2,6 +2,7 @@
  * caught), or the script makes an ordinary error (a Lua error with file and line). */
 #include "scenarios/sandbox.h"
 
+#include "scenarios/concat.h"
 #include "scenarios/scan.h"
 
 #include <lualib.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define HOOK_STEPS     1000
+#define MANY_ARGUMENTS 256
 #define BYTES_PER_STEP 256u /* what an instruction may allocate for the price of one step */
 
 const char sandbox_wait_key = 'w';
@@ -153,12 +155,33 @@ static void check_limits(struct sandbox *s, lua_State *L)
         limit_raise(L);
 }
 
+/* What an instruction costs: in a function with very many arguments (...) each may copy them all.
+ */
+static int64_t price(lua_State *L, const lua_Debug *ar)
+{
+    int64_t steps = 1;
+    for (int n = MANY_ARGUMENTS; lua_getlocal(L, ar, -n); n *= 2) {
+        lua_pop(L, 1);
+        steps = n / MANY_ARGUMENTS * 4;
+    }
+    return steps;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
     struct sandbox *s = sandbox_of(L);
-    s->steps_left -= HOOK_STEPS;
+    s->steps_left -= HOOK_STEPS * price(L, ar);
+    if (lua_gethookcount(L) != HOOK_STEPS) /* it came at once, for sandbox_refuse */
+        lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_STEPS);
     check_limits(s, L);
+}
+
+void sandbox_refuse(lua_State *L, const char *text)
+{
+    char place[SANDBOX_PLACE] = "";
+    place_of(L, place, sizeof place);
+    limit_note(sandbox_of(L), place, text);
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
 }
 
 void sandbox_charge(lua_State *L, uint64_t steps)
@@ -278,6 +301,23 @@ int sandbox_wait(lua_State *L, const char *what, lua_KContext ctx, lua_KFunction
     return lua_yieldk(L, 1, ctx, k);
 }
 
+/* Puts the chunk with guarded operands of .. in the place of the one on top of the stack. */
+static bool compile_concat(lua_State *L, const struct source *source)
+{
+    size_t len;
+    char *text = concat_rewrite(source->text, source->len, &len);
+    if (!text)
+        return true;
+    lua_pop(L, 1);
+    int status = luaL_loadbufferx(L, text, len, source->chunk, "t");
+    free(text);
+    if (status == LUA_OK)
+        return true;
+    lua_pushfstring(L, "%s; use string.format or table.concat for so many parts",
+                    lua_tostring(L, -1));
+    return false;
+}
+
 bool sandbox_compile(lua_State *L, const struct source *source)
 {
     if (luaL_loadbufferx(L, source->text, source->len, source->chunk, "t") != LUA_OK) {
@@ -289,7 +329,7 @@ bool sandbox_compile(lua_State *L, const struct source *source)
     char why[256];
     int line = 0;
     if (scan_text(source->text, source->len, &line, why, sizeof why))
-        return true;
+        return compile_concat(L, source);
     lua_pop(L, 1);
     lua_pushfstring(L, "%s:%d: %s", source->chunk + 1, line, why);
     return false;
@@ -298,6 +338,7 @@ bool sandbox_compile(lua_State *L, const struct source *source)
 static int open_libraries(lua_State *L)
 {
     sandbox_open_base(L);
+    sandbox_open_collector(L);
     sandbox_open_coroutine(L);
     sandbox_open_math(L);
     sandbox_open_string(L);
@@ -337,7 +378,8 @@ bool sandbox_open(struct sandbox *s, uint64_t memory_max, uint64_t steps_max,
 
 void sandbox_close(struct sandbox *s)
 {
-    if (s->L)
-        lua_close(s->L);
+    lua_State *L = s->L;
     s->L = NULL;
+    if (L)
+        lua_close(L);
 }

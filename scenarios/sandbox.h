@@ -69,6 +69,9 @@ void sandbox_check(lua_State *L, int status);
 /* The same without raising: true if a limit is hit. */
 bool sandbox_limit(struct sandbox *s, int status);
 
+/* Ends the script as a limit does, at its next instruction, from where nothing can be raised. */
+void sandbox_refuse(lua_State *L, const char *text);
+
 /* Raises the limit of memory at once. */
 _Noreturn void sandbox_out_of_memory(lua_State *L);
 
@@ -110,14 +113,22 @@ bool sandbox_can_wait(lua_State *L);
  * possible. */
 int sandbox_wait(lua_State *L, const char *what, lua_KContext ctx, lua_KFunction k);
 
+/* Makes every argument that is not a number (NaN) the one whose text is "nan" and whose bits are
+ * the same everywhere: what 0/0 gives has a sign that depends on the processor. */
+void sandbox_plain_arguments(lua_State *L);
+
 /* The parts, each of which sets its globals; called by sandbox_open. */
 void sandbox_open_base(lua_State *L);
+void sandbox_open_collector(lua_State *L);
 void sandbox_open_coroutine(lua_State *L);
 void sandbox_open_math(lua_State *L);
 void sandbox_open_string(lua_State *L);
 void sandbox_open_table(lua_State *L);
 /* string.find, match, gmatch and gsub into the table on top of the stack. */
 void sandbox_open_match(lua_State *L);
+
+/* Pushes what the module returned, which runs now if it has not run before. */
+void sandbox_require(lua_State *L, const char *name);
 
 /* The key order of pairs and of error messages: numbers, then strings, then booleans. Compares the
  * values at two stack indices; other types raise an error. */

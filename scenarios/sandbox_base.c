@@ -2,6 +2,7 @@
  * others an error that tells the way out. */
 #include "scenarios/sandbox.h"
 
+#include "scenarios/concat.h"
 #include "scenarios/options.h"
 
 #include <lualib.h>
@@ -112,6 +113,7 @@ static int base_print(lua_State *L)
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
+    sandbox_charge(L, lua_rawlen(L, -1) / 16);
     if (s->print)
         s->print(s, lua_tostring(L, -1));
     return 0;
@@ -298,63 +300,58 @@ static int base_next(lua_State *L)
     return 2;
 }
 
-static int base_setmetatable(lua_State *L)
-{
-    int type = lua_type(L, 2);
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
-        sandbox_error(L, "cannot change a protected metatable");
-    static const char *const refused[] = {"__gc", "__mode"};
-    for (size_t i = 0; type == LUA_TTABLE && i < 2; i++) {
-        lua_pushstring(L, refused[i]);
-        if (lua_rawget(L, 2) != LUA_TNIL)
-            sandbox_error(L,
-                          "%s is not available (a run may not depend on the garbage collector); "
-                          "clear the value yourself when it is done",
-                          refused[i]);
-        lua_pop(L, 1);
-    }
-    lua_settop(L, 2);
-    lua_setmetatable(L, 1);
-    return 1;
-}
-
 /* ---- modules ---- */
 
-static int base_require(lua_State *L)
+void sandbox_require(lua_State *L, const char *name)
 {
     struct sandbox *s = sandbox_of(L);
-    const char *name = luaL_checkstring(L, 1);
-    if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
-        sandbox_error(L,
-                      "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
-                      "_ and -; got \"%s\"",
-                      name);
     lua_getfield(L, LUA_REGISTRYINDEX, "sandbox.modules");
     int modules = lua_gettop(L);
     if (lua_getfield(L, modules, name) != LUA_TNIL) {
         if (lua_islightuserdata(L, -1))
             sandbox_error(L, "require: module \"%s\" requires itself", name);
-        return 1;
+        lua_remove(L, modules);
+        return;
     }
     char why[300];
     const struct source *source =
         s->sources ? sources_module(s->sources, name, why, sizeof why) : NULL;
     if (!source)
         sandbox_error(L, "require: %s", s->sources ? why : "there is no folder of modules");
-    lua_pushlightuserdata(L, s);
-    lua_setfield(L, modules, name);
     if (!sandbox_compile(L, source))
         lua_error(L);
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
+    lua_pushlightuserdata(L, s);
+    lua_setfield(L, modules, name);
+    lua_pushstring(L, name);
+    int status = sandbox_call(L, 1, 1);
+    sandbox_check(L, status);
+    if (status != LUA_OK) { /* it may be required again, and says the same again */
+        lua_pushnil(L);
+        lua_setfield(L, modules, name);
+        lua_error(L);
+    }
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_pushboolean(L, 1);
     }
     lua_pushvalue(L, -1);
     lua_setfield(L, modules, name);
+    lua_replace(L, modules);
+    lua_settop(L, modules);
+}
+
+static int base_require(lua_State *L)
+{
+    static const char own[] = "behaviours/"; /* those of the program itself */
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    const char *stem = strncmp(name, own, sizeof own - 1) == 0 ? name + sizeof own - 1 : name;
+    if (*stem == 0 || stem + strspn(stem, "abcdefghijklmnopqrstuvwxyz0123456789_-") != name + len)
+        sandbox_error(L,
+                      "require: a module is a file NAME.lua beside the scenario, NAME of a-z, 0-9, "
+                      "_ and -, or behaviours/NAME of this program; got \"%s\"",
+                      name);
+    sandbox_require(L, name);
     return 1;
 }
 
@@ -375,10 +372,31 @@ static const struct {
     {"warn", "use log(text)"},
 };
 
+/* What each operand of .. passes through: the value, and what the text calls it or nothing. Nil and
+ * booleans are refused here, where their name is known, even beside an object that could take them.
+ */
+static int concat_operand(lua_State *L)
+{
+    int type = lua_type(L, 1);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNONE)
+        sandbox_error(L, "attempt to concatenate a %s value%s%s%s",
+                      type == LUA_TNONE ? "nil" : luaL_typename(L, 1), *name ? " (" : "", name,
+                      *name ? ")" : "");
+    if (type == LUA_TNUMBER)
+        sandbox_plain_arguments(L);
+    lua_settop(L, 1);
+    return 1;
+}
+
 /* __index of the globals: a name that was never given a value is nearly always a typing error. */
 static int undefined_global(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    if (strcmp(name, CONCAT_NAME) == 0) {
+        lua_pushcfunction(L, concat_operand);
+        return 1;
+    }
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         if (strcmp(name, absent[i].name) == 0)
             sandbox_error(L, "%s is not available in a scenario: %s", name, absent[i].instead);
@@ -398,13 +416,8 @@ static int undefined_global(lua_State *L)
 void sandbox_open_base(lua_State *L)
 {
     static const luaL_Reg own[] = {
-        {"tostring", base_tostring},
-        {"print", base_print},
-        {"pairs", base_pairs},
-        {"next", base_next},
-        {"require", base_require},
-        {"setmetatable", base_setmetatable},
-        {NULL, NULL},
+        {"tostring", base_tostring}, {"print", base_print},     {"pairs", base_pairs},
+        {"next", base_next},         {"require", base_require}, {NULL, NULL},
     };
     static const char *const kept[] = {"assert",   "error",    "getmetatable", "ipairs",
                                        "rawequal", "rawget",   "rawlen",       "rawset",

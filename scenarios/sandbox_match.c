@@ -75,6 +75,7 @@ static int find_plain(lua_State *L, const char *src, size_t ls, const char *pat,
 static int find_or_match(lua_State *L, bool find)
 {
     size_t ls, lp;
+    sandbox_plain_arguments(L);
     const char *src = luaL_checklstring(L, 1, &ls);
     const char *pat = luaL_checklstring(L, 2, &lp);
     ptrdiff_t at = start_offset(L, 3, ls);
@@ -140,6 +141,7 @@ static int gmatch_next(lua_State *L)
 static int string_gmatch(lua_State *L)
 {
     size_t len;
+    sandbox_plain_arguments(L);
     luaL_checklstring(L, 1, &len);
     luaL_checkstring(L, 2);
     ptrdiff_t at = start_offset(L, 3, len);
@@ -209,6 +211,7 @@ static int string_gsub(lua_State *L)
     struct matcher m;
     const char *pat;
     bool anchor;
+    sandbox_plain_arguments(L);
     matcher_init(&m, L, 1, 2, &anchor, &pat);
     int type = lua_type(L, 3);
     luaL_argexpected(L,

@@ -7,9 +7,29 @@
 #include <stdio.h>
 #include <string.h>
 
+void sandbox_plain_arguments(lua_State *L)
+{
+    for (int i = lua_gettop(L); i >= 1; i--)
+        if (lua_type(L, i) == LUA_TNUMBER && isnan(lua_tonumber(L, i))) {
+            lua_pushnumber(L, fabs((double)NAN));
+            lua_replace(L, i);
+        }
+}
+
+/* Upvalue 1: a function of Lua's own that goes through its first argument once, and has no
+ * upvalues. */
+static int string_linear(lua_State *L)
+{
+    sandbox_plain_arguments(L);
+    if (lua_type(L, 1) == LUA_TSTRING)
+        sandbox_charge(L, lua_rawlen(L, 1) / 16);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 static int string_rep(lua_State *L)
 {
     struct sandbox *s = sandbox_of(L);
+    sandbox_plain_arguments(L);
     size_t len, sep_len;
     const char *text = luaL_checklstring(L, 1, &len);
     lua_Integer n = luaL_checkinteger(L, 2);
@@ -44,7 +64,7 @@ static char specifier(const char **p, const char *end)
     return *p < end ? **p : 0;
 }
 
-/* Makes argument `arg` such that Lua's own format prints no address and one kind of NaN. */
+/* Makes argument `arg` such that Lua's own format prints no address. */
 static void prepare_argument(lua_State *L, char letter, int arg)
 {
     if (letter == 'p' || letter == 'a' || letter == 'A')
@@ -60,10 +80,6 @@ static void prepare_argument(lua_State *L, char letter, int arg)
         if (letter == 'q')
             sandbox_error(L, "string.format: %%q of a number with a fraction is not available (it "
                              "differs between machines); use %%.17g");
-        if (isnan(lua_tonumber(L, arg))) {
-            lua_pushnumber(L, fabs((double)NAN));
-            lua_replace(L, arg);
-        }
     }
 }
 
@@ -71,6 +87,7 @@ static void prepare_argument(lua_State *L, char letter, int arg)
 static int string_format(lua_State *L)
 {
     size_t len;
+    sandbox_plain_arguments(L);
     const char *p = luaL_checklstring(L, 1, &len);
     const char *end = p + len;
     int arg = 1;
@@ -108,6 +125,7 @@ static void check_pack_format(lua_State *L)
 /* Upvalue 1: Lua's own pack, packsize or unpack. */
 static int string_pack(lua_State *L)
 {
+    sandbox_plain_arguments(L);
     check_pack_format(L);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
@@ -125,21 +143,25 @@ static void wrap(lua_State *L, const char *name, lua_CFunction f)
 
 static void open_utf8(lua_State *L)
 {
+    static const char *const wrapped[] = {"char", "codepoint", "codes", "len", "offset"};
     lua_pushcfunction(L, luaopen_utf8);
     lua_call(L, 0, 1);
+    lua_pushvalue(L, -1);
+    for (size_t i = 0; i < sizeof wrapped / sizeof *wrapped; i++)
+        wrap(L, wrapped[i], string_linear);
+    lua_pop(L, 1);
     lua_setglobal(L, "utf8");
 }
 
 void sandbox_open_string(lua_State *L)
 {
-    static const char *const kept[] = {"byte", "char", "len", "lower", "reverse", "sub", "upper"};
+    static const char *const wrapped[] = {"byte",    "char", "len",  "lower",
+                                          "reverse", "sub",  "upper"};
     lua_newtable(L);
     lua_pushcfunction(L, luaopen_string);
     lua_call(L, 0, 1);
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        lua_getfield(L, -1, kept[i]);
-        lua_setfield(L, -3, kept[i]);
-    }
+    for (size_t i = 0; i < sizeof wrapped / sizeof *wrapped; i++)
+        wrap(L, wrapped[i], string_linear);
     wrap(L, "format", string_format);
     wrap(L, "pack", string_pack);
     wrap(L, "packsize", string_pack);

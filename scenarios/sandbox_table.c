@@ -4,10 +4,14 @@
 
 #include <lualib.h>
 
+/* Below the greatest integer, so that one more is an integer too: __len says what it likes. */
 static lua_Integer length(lua_State *L, int index)
 {
     luaL_checktype(L, index, LUA_TTABLE);
-    return luaL_len(L, index);
+    lua_Integer n = luaL_len(L, index);
+    if (n == LUA_MAXINTEGER)
+        sandbox_error(L, "the length of the table (%lld) is too large", (long long)n);
+    return n;
 }
 
 static int table_insert(lua_State *L)
@@ -39,7 +43,7 @@ static int table_remove(lua_State *L)
                       "position out of bounds");
     lua_geti(L, 1, at);
     if (at < size)
-        sandbox_charge(L, (uint64_t)(size - at));
+        sandbox_charge(L, (uint64_t)size - (uint64_t)at);
     for (; at < size; at++) {
         lua_geti(L, 1, at + 1);
         lua_seti(L, 1, at);
@@ -53,6 +57,7 @@ static int table_concat(lua_State *L)
 {
     lua_Integer size = length(L, 1);
     size_t len;
+    sandbox_plain_arguments(L);
     const char *separator = luaL_optlstring(L, 2, "", &len);
     lua_Integer from = luaL_optinteger(L, 3, 1);
     lua_Integer to = luaL_optinteger(L, 4, size);

@@ -94,15 +94,17 @@ static void task_resume(struct run *run, struct task *task, int nargs)
     run->current = task;
     run->sandbox.task = task->co;
     sandbox_slice(&run->sandbox);
+    if (lua_status(task->co) == LUA_YIELD) /* what it waits with stays: no script may resume it */
+        lua_pop(task->co, 1);
     int status = sandbox_resume(run->L, task->co, nargs, &nres);
     run->current = NULL;
     run->sandbox.task = NULL;
     sandbox_check(run->L, status);
     if (status != LUA_OK && status != LUA_YIELD)
         task_failed(run, task);
-    lua_pop(task->co, nres);
     if (status == LUA_YIELD)
         return;
+    lua_pop(task->co, nres);
     run->main_done = run->main_done || task->main;
     luaL_unref(run->L, LUA_REGISTRYINDEX, task->ref);
     task_free(run, task);

@@ -3,8 +3,10 @@
 #include "scenarios/source.h"
 
 #include "core/crypto/sha256.h"
+#include "scenarios/embedded.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +61,8 @@ static char *chunk_name(const char *path)
 /* The bytes of the file, or NULL with a line in why. */
 static char *read_file(const char *path, size_t *len, char *why, size_t size)
 {
-    FILE *f = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not make it wait */
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
     struct stat st;
     if (!f || fstat(fileno(f), &st) != 0) {
         snprintf(why, size, "%s: %s", path, strerror(errno));
@@ -107,12 +110,33 @@ static void blank_prologue(char *text, size_t len)
             text[at] = ' ';
 }
 
+/* Where the source of that path is, or is to be put. */
+static struct source **place_of(struct sources *sources, const char *path)
+{
+    struct source **at = &sources->first;
+    while (*at && strcmp((*at)->path, path) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Takes over the text. */
+static struct source *source_new(const char *path, char *text, size_t len)
+{
+    struct source *s = must(calloc(1, sizeof *s));
+    s->path = must(strdup(path));
+    s->chunk = chunk_name(path);
+    s->text = text;
+    s->len = len;
+    hash_hex(s->sha256, text, len);
+    blank_prologue(text, len);
+    return s;
+}
+
 const struct source *sources_get(struct sources *sources, const char *path, char *why, size_t size)
 {
-    struct source **tail = &sources->first;
-    for (; *tail; tail = &(*tail)->next)
-        if (strcmp((*tail)->path, path) == 0)
-            return *tail;
+    struct source **place = place_of(sources, path);
+    if (*place)
+        return *place;
     size_t len = 0;
     char *text = read_file(path, &len, why, size);
     if (!text)
@@ -122,27 +146,66 @@ const struct source *sources_get(struct sources *sources, const char *path, char
         free(text);
         return NULL;
     }
-    struct source *s = must(calloc(1, sizeof *s));
-    s->path = must(strdup(path));
-    s->chunk = chunk_name(path);
-    s->text = text;
-    s->len = len;
-    hash_hex(s->sha256, text, len);
-    blank_prologue(text, len);
-    *tail = s;
-    return s;
+    *place = source_new(path, text, len);
+    return *place;
+}
+
+const struct source *sources_embedded(struct sources *sources, const char *name)
+{
+    char path[80];
+    snprintf(path, sizeof path, "%s.lua", name);
+    const struct embedded *e = embedded_modules;
+    while (e->name && strcmp(e->name, path) != 0)
+        e++;
+    if (!e->name)
+        return NULL;
+    struct source **place = place_of(sources, path);
+    if (*place)
+        return *place;
+    char *text = must(malloc(e->len + 1));
+    memcpy(text, e->text, e->len);
+    text[e->len] = 0;
+    *place = source_new(path, text, e->len);
+    return *place;
+}
+
+/* Whether the file at path, if there is one, lies in the folder that is the path's first `folder`
+ * bytes: a link may not lead out of it. */
+static bool is_beside(const char *path, size_t folder)
+{
+    char *home_path = must(folder ? strndup(path, folder) : strdup("."));
+    char *home = realpath(home_path, NULL);
+    char *real = realpath(path, NULL);
+    size_t n = home ? strlen(home) : 0;
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    bool beside = !home || !real || strcmp(home, "/") == 0 ||
+                  ((size_t)(slash - real) == n && strncmp(real, home, n) == 0);
+    free(home_path);
+    free(home);
+    free(real);
+    return beside;
 }
 
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size)
 {
+    if (strchr(name, '/')) {
+        const struct source *embedded = sources_embedded(sources, name);
+        if (!embedded)
+            snprintf(why, size, "there is no module \"%.60s\" in this program", name);
+        return embedded;
+    }
     const char *base = sources->first ? sources->first->path : "";
     const char *slash = strrchr(base, '/');
     size_t folder = slash ? (size_t)(slash - base) + 1 : 0;
     size_t need = folder + strlen(name) + sizeof ".lua";
     char *path = must(malloc(need));
     snprintf(path, need, "%.*s%s.lua", (int)folder, base, name);
-    const struct source *s = sources_get(sources, path, why, size);
+    const struct source *s = NULL;
+    if (is_beside(path, folder))
+        s = sources_get(sources, path, why, size);
+    else
+        snprintf(why, size, "%s: is a link to a file that is not beside the scenario", path);
     free(path);
     return s;
 }

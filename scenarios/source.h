@@ -28,7 +28,11 @@ void sources_deinit(struct sources *sources);
  * a plain file, bytecode). */
 const struct source *sources_get(struct sources *sources, const char *path, char *why, size_t size);
 
-/* The module `name` beside the scenario; only names of [a-z0-9_-] make sense. */
+/* A module of the program itself, "behaviours/frames"; NULL if there is none. */
+const struct source *sources_embedded(struct sources *sources, const char *name);
+
+/* The module `name` beside the scenario, of [a-z0-9_-], or one of the program itself where there is
+ * a slash in it. */
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size);
 

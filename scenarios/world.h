@@ -66,6 +66,7 @@ struct world {
     uint64_t (*peer_dial)(void *self, uint32_t host, const struct vn_addr *remote);
     bool (*peer_send)(void *self, uint32_t host, uint64_t link, struct vn_slice data);
     bool (*peer_close)(void *self, uint32_t host, uint64_t link);
+    bool (*peer_read)(void *self, uint32_t host, uint64_t link, bool on);
     void (*stats)(void *self, struct world_stats *out);
     uint64_t (*trace_hash)(void *self);
     void (*free)(void *self);

@@ -185,6 +185,11 @@ static bool peer_close(void *self, uint32_t host, uint64_t link)
     return sim_peer_close(self, host, link);
 }
 
+static bool peer_read(void *self, uint32_t host, uint64_t link, bool on)
+{
+    return sim_peer_read(self, host, link, on);
+}
+
 static void stats(void *self, struct world_stats *out)
 {
     struct sim_stats s;
@@ -245,6 +250,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .peer_dial = peer_dial,
         .peer_send = peer_send,
         .peer_close = peer_close,
+        .peer_read = peer_read,
         .stats = stats,
         .trace_hash = trace_hash,
         .free = free_world,

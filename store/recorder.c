@@ -104,6 +104,7 @@ struct recorder *recorder_open(const char *path, const struct recorder_run *run,
         return NULL;
     }
     struct writer *w = &r->writer;
+    r->file.scratch = run->scratch;
     w->db = schema_open(path, &r->file, why, why_size);
     bool ok = w->db;
     if (ok) {

@@ -27,6 +27,7 @@ struct recorder_run {
     const char *params; /* canonical JSON */
     const char *world;  /* "sim" */
     const char *build;
+    bool scratch; /* a part (recorder_gather.h): survives its process, but not the machine */
 };
 
 /* Opens or creates the file and starts a run whose verdict is "interrupted" until recorder_finish.

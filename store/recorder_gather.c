@@ -1,10 +1,11 @@
 /* Moves runs from the parts of several processes into one record; see recorder_gather.h.
  *
  * Happy path: the record is opened, the part attached, and all its rows are copied under a new run
- * id in one transaction; then both are closed and the part is removed. Which tables and columns
- * there are is asked of the record itself, so that a new one need not be named here. Failure modes:
- * a disk that is full leaves the record as it was and the part in its folder; a part whose writer
- * was killed is recovered from its log by SQLite as it is attached. */
+ * id in one transaction; then both are closed and the part is removed. Nothing waits for the disk
+ * until all are in: a crash of the machine before loses runs, but no transaction in part. Which
+ * tables and columns there are is asked of the record itself, so that a new one need not be named
+ * here. Failure modes: a disk that is full leaves the record as it was and the part in its folder;
+ * a part whose writer was killed is recovered from its log by SQLite as it is attached. */
 #include "store/recorder_gather.h"
 
 #include "store/recorder_schema.h"
@@ -16,9 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TABLES_MAX 32
-#define NAME_SIZE  64
-#define SQL_MAX    2048u
+#define CHECKPOINT_RUNS 32u
+#define TABLES_MAX      32
+#define NAME_SIZE       64
+#define SQL_MAX         2048u
 
 struct gather {
     struct schema_file file;
@@ -72,11 +74,22 @@ static void remove_folder(const char *folder)
     rmdir(folder);
 }
 
+/* Opening it and closing it as its last user takes the log into the record. */
+static void checkpoint(const struct gather *g)
+{
+    const struct schema_file old = {.created = false};
+    char why[256];
+    sqlite3 *db = schema_open(g->path, &old, why, sizeof why);
+    sqlite3_close(db);
+}
+
 void gather_free(struct gather *g)
 {
     if (!g)
         return;
     remove_folder(g->folder);
+    if (g->runs)
+        checkpoint(g);
     if (g->runs == 0)
         schema_unclaim(g->path, &g->file);
     free(g->folder);
@@ -222,6 +235,10 @@ bool gather_add(struct gather *g, uint64_t number, const char *reason, int64_t *
     bool ok = rc == SQLITE_OK;
     if (!ok)
         schema_error(g->path, db, rc, why, why_size);
+    /* To take the log into the record costs a sync, and a log that is left is read again by the
+     * next run: now and then. */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (g->runs + 1) % CHECKPOINT_RUNS != 0,
+                      NULL);
     sqlite3_close(db);
     if (!ok)
         return false;

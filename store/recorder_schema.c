@@ -261,6 +261,8 @@ sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why
     free(name);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(db, 5000);
+    if (rc == SQLITE_OK && file->scratch)
+        rc = sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = file->created || file->was_empty ? sqlite3_exec(db, ddl, NULL, NULL, NULL)
              : file->is_old                   ? sqlite3_exec(db, ddl_from_1, NULL, NULL, NULL)
@@ -274,11 +276,10 @@ sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why
         rc = (rc & 0xff) == SQLITE_BUSY ? SQLITE_OK : rc;
     }
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db,
-                          "PRAGMA synchronous = NORMAL;"
-                          "PRAGMA wal_autocheckpoint = 4000;"
-                          "PRAGMA cache_size = -16384;",
-                          NULL, NULL, NULL);
+        rc = sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;", NULL,
+                          NULL, NULL);
+    if (rc == SQLITE_OK && !file->scratch)
+        rc = sqlite3_exec(db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         return db;
     schema_error(path, db, rc, why, why_size);

@@ -15,6 +15,7 @@ struct schema_file {
     bool created;   /* it did not exist: this call made it (empty) */
     bool was_empty; /* it existed with no byte in it */
     bool is_old;    /* schema 1, which schema_open brings up to date */
+    bool scratch;   /* need not outlive the machine: nothing waits for the disk */
 };
 
 /* Looks at the file before SQLite does, reading no more than its header, and creates an empty one

@@ -117,16 +117,25 @@ static struct vn_slice ban_record(const struct sim_host *host, const struct vn_s
     return record;
 }
 
-static void record_apply(struct sim *sim, const struct sim_host *host, struct sim_store *store,
-                         struct vn_store_item *item)
+/* An address is loaded as its key, then its value. */
+static struct vn_slice addr_record(const struct sim_host *host, const struct vn_store_item *item)
 {
-    if (item->op == VN_STORE_BAN) {
+    struct vn_slice record = {.len = item->key_len + item->value.len};
+    if (item->value.len == 0)
+        return (struct vn_slice){0};
+    record.buf = host->api->buf_new(record.len);
+    memcpy(record.buf->data, item->key, item->key_len);
+    memcpy(record.buf->data + item->key_len, vn_slice_data(item->value), item->value.len);
+    return record;
+}
+
+static void record_apply(struct sim *sim, const struct sim_host *host, struct sim_store *store,
+                         const struct vn_store_item *item)
+{
+    if (item->op == VN_STORE_BAN)
         record_put(sim, &store->bans, item, ban_record(host, item));
-        return;
-    }
-    struct vn_slice value = keep(host, item->value);
-    item->value = (struct vn_slice){0};
-    record_put(sim, &store->addrs, item, value);
+    else
+        record_put(sim, &store->addrs, item, addr_record(host, item));
 }
 
 uint32_t store_apply(struct sim *sim, const struct sim_host *host, struct sim_store *store,

@@ -7,16 +7,14 @@
 
 #include <assert.h>
 
-/* Sets block->nonce and the 32 bytes at hash; false when no try fits. */
-static bool solve(struct block_view *block, uint8_t hash[32], const uint8_t target[32],
-                  const struct mine_work *work)
+bool mine_solve(struct block_view *block, uint8_t hash[32], const uint8_t target[32],
+                uint64_t tries)
 {
     uint8_t prefix[TEXT_PREFIX_MAX];
     struct sha256 before;
     sha256_init(&before);
     sha256_update(&before, prefix, text_prefix(prefix, block));
-    block->nonce = work->start_nonce;
-    for (uint64_t i = 0; i < work->tries; i++, block->nonce++) {
+    for (uint64_t i = 0; i < tries; i++, block->nonce++) {
         uint8_t digits[TEXT_DECIMAL_MAX];
         struct sha256 whole = before;
         sha256_update(&whole, digits, text_decimal(digits, block->nonce));
@@ -40,6 +38,7 @@ struct vn_buf *mine_child(const struct chain_params *params, const struct parent
         .timestamp = work->timestamp_s < parent->timestamp ? parent->timestamp : work->timestamp_s,
         .poh_seq = parent->poh_seq + 1,
         .difficulty = params->difficulty,
+        .nonce = work->start_nonce,
         .tx_count = work->tx_count,
         .total_difficulty = parent->total_difficulty + params->difficulty,
         .hash = hash,
@@ -49,7 +48,7 @@ struct vn_buf *mine_child(const struct chain_params *params, const struct parent
         .tx_root = tx_root,
         .poh_hash = poh_hash,
     };
-    if (!solve(&block, hash, target, work))
+    if (!mine_solve(&block, hash, target, work->tries))
         return NULL;
     struct vn_buf *buf = vn_buf_new(BLOCK_SIZE_MIN + HASH_SIZE * work->tx_count);
     struct writer writer = {.data = buf->data, .cap = buf->len};

@@ -79,6 +79,10 @@ void on_response_block(struct gossip *g, struct peer *peer, const struct block_v
                        struct vn_slice payload);
 void on_response_block_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                              struct vn_slice payload);
+/* asked.c: an answer of that kind and size came: whether it is listened to. One that nobody asked
+ * for costs its sender tokens. */
+bool asked_for(struct gossip *g, struct peer *peer, enum request_kind kind, uint32_t bytes);
+
 void on_ping(struct gossip *g, struct peer *peer, uint64_t nonce);
 void on_pong(struct gossip *g, struct peer *peer, uint64_t nonce);
 

@@ -66,8 +66,10 @@ void on_new_transaction(struct gossip *g, struct peer *peer, const struct tx_vie
                         struct vn_slice payload, uint32_t used)
 {
     if (mempool_has(g->pool, tx->tx_id)) {
-        if (mempool_seen_from(g->pool, tx->tx_id, peer->slot))
+        if (mempool_seen_from(g->pool, tx->tx_id, peer->slot)) {
             net_score(g->net, peer, SCORE_DUPLICATE_TX);
+            net_charge(g->net, peer, LIMIT_UNASKED, used);
+        }
         return;
     }
     enum rule rule = check(g, tx, payload, used);

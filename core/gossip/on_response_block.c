@@ -44,10 +44,8 @@ void on_response_block(struct gossip *g, struct peer *peer, const struct block_v
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;
     }
-    if (!request_open(request)) {
-        net_charge(g->net, peer, LIMIT_UNASKED, payload.len);
+    if (!asked_for(g, peer, REQUEST_BLOCK, payload.len))
         return;
-    }
     if (block && !peer->asked_tip && !exact) {
         net_violation(g->net, peer, "a block of another height than asked for");
         return;

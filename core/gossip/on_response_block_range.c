@@ -36,10 +36,8 @@ void on_response_block_range(struct gossip *g, struct peer *peer, const struct m
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;
     }
-    if (!request_open(request)) {
-        net_charge(g->net, peer, LIMIT_UNASKED, payload.len);
+    if (!asked_for(g, peer, REQUEST_RANGE, payload.len))
         return;
-    }
     switch (fit) {
     case MISFIT:
         net_violation(g->net, peer, "blocks that do not fit the range asked for");

@@ -61,7 +61,8 @@ void persist_mark(struct gossip *g, uint64_t height)
         g->store_from = height;
     if (!g->loading) /* what is mined meanwhile may give way to what is read */
         hold(g, height);
-    unstored_clear(&g->branch); /* it has won, or is not what we follow */
+    if (g->branch.count > 0 && chain_on_best(g->chain, chain_find(g->chain, g->branch_hash)))
+        unstored_clear(&g->branch); /* it has won */
 }
 
 void persist_branch(struct gossip *g, const struct block_record *block, struct vn_slice body)

@@ -144,14 +144,11 @@ static void load(struct gossip *g, struct peer *peer, uint64_t start, uint64_t e
     action->max_bytes = RANGE_BYTES_MAX;
 }
 
-/* Room for another answer: what waits is below the soft limit, or what the window takes at once;
- * and the largest answer does not lift the outbox above the hard limit. */
 static bool room(const struct gossip *g, const struct peer *peer)
 {
     const struct vn_config *cfg = &g->net->cfg;
-    uint64_t waiting = peer->outbox.lane_bytes[LANE_HISTORY];
-    return (waiting < cfg->outbox_soft || waiting < peer->window) &&
-           outbox_bytes(&peer->outbox) + FRAME_HEADER + FRAME_PAYLOAD_MAX <= cfg->outbox_hard;
+    return outbox_takes_answer(&peer->outbox, FRAME_HEADER + FRAME_PAYLOAD_MAX, peer->window,
+                               cfg->outbox_soft, cfg->outbox_hard);
 }
 
 void serve_run(struct gossip *g, struct peer *peer)

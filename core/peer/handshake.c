@@ -6,6 +6,7 @@
 
 #include "core/crypto/sha256.h"
 #include "core/peer/admit.h"
+#include "core/peer/identity.h"
 
 #include <string.h>
 
@@ -32,22 +33,11 @@ static void learn_identity(struct net *net, struct peer *peer, const struct msg 
     peer->names = names_take(&net->pools->names, hash, id.data, id.len, version.data,
                               version.len);
     learn_listen(peer, &msg->u.handshake.listen);
-    if (!peer->rep) {
-        peer->rep = scores_get(&net->scores, hash);
-        if (peer->rep)
-            peer->rep->users++;
-    }
+    if (!peer->rep)
+        net_identify(net, peer, hash);
 }
 
 /* ---- a second connection (rule 10) ---- */
-
-static struct peer *ready_with_id(const struct net *net, const uint8_t id_hash[32])
-{
-    for (struct peer *p = net->first; p; p = p->next)
-        if (peer_ready(p) && memcmp(p->names->hash, id_hash, 32) == 0)
-            return p;
-    return NULL;
-}
 
 /* When the link was dialled. The other side's dial we cannot see; it came a round trip before the
  * link was up here, and the handshake of the older link, which we dialled, has measured that. */
@@ -92,11 +82,11 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
         return VN_WHY_BANNED;
     if (!wire_version_compatible(ours, msg->u.handshake.version))
         return VN_WHY_VERSION;
-    if (memcmp(peer->names->hash, net->id_hash, 32) == 0) {
+    if (identity_is_own(net, peer->names->hash)) {
         note_self(net, peer);
         return VN_WHY_DUPLICATE;
     }
-    struct peer *older = ready_with_id(net, peer->names->hash);
+    struct peer *older = identity_holder(net, peer->names->hash);
     if (older && !newer_stays(net, peer, older))
         return VN_WHY_DUPLICATE;
     if (peer->inbound && net->ready_in >= net->cfg.max_inbound) {

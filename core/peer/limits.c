@@ -95,6 +95,24 @@ uint64_t limits_ready_ns(const struct limits *limits, const struct vn_config *cf
     return limit_bucket_ready_ns(&limits->of[kind], limit, limit.burst / SPARE_SHARE, now_ns);
 }
 
+static const enum limit_kind waited_for[] = {LIMIT_BLOCK, LIMIT_TX, LIMIT_SERVE};
+
+#define WAITED_FOR (sizeof waited_for / sizeof *waited_for)
+
+bool limits_owing(const struct limits *limits, uint64_t now_ns)
+{
+    for (size_t i = 0; i < WAITED_FOR; i++)
+        if (limits->of[waited_for[i]].full_ns > now_ns)
+            return true;
+    return false;
+}
+
+void limits_inherit(struct limits *limits, const struct limits *from)
+{
+    for (size_t i = 0; i < WAITED_FOR; i++)
+        limits->of[waited_for[i]] = from->of[waited_for[i]];
+}
+
 const char *limits_offence(enum limit_kind kind)
 {
     switch (kind) {

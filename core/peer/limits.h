@@ -11,7 +11,8 @@
  *   TX        a byte of NewTransaction     not read
  *   SERVE     a byte of an answer          answered later; then, with many waiting, not read
  *   UNASKED   a byte of an answer, or a    a violation
- *             Pong, that nobody asked for
+ *             Pong, that nobody asked for,
+ *             or of a repeated transaction
  *
  * Bytes count with LIMIT_MESSAGE more for each message, since small ones cost most by their number.
  * An identity on probation has a quarter of each bucket.
@@ -73,6 +74,11 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
  * it does not stop again at once; 0: now. */
 uint64_t limits_ready_ns(const struct limits *limits, const struct vn_config *cfg,
                          enum limit_kind kind, bool probation, uint64_t now_ns);
+
+/* Is a bucket not full that a link may only wait for? Such debts outlive the link, so that a new
+ * one washes nothing off; what would be an offence does not, since others may share the address. */
+bool limits_owing(const struct limits *limits, uint64_t now_ns);
+void limits_inherit(struct limits *limits, const struct limits *from);
 
 /* "too many Pings": the offence of a kind, for people. */
 const char *limits_offence(enum limit_kind kind);

@@ -167,9 +167,7 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
     if (!score_by_id(net->cfg.ban_by, remote)) {
         uint8_t key[32];
         score_key_ip(key, remote);
-        peer->rep = scores_get(&net->scores, key);
-        if (peer->rep)
-            peer->rep->users++;
+        net_identify(net, peer, key);
     }
     peer->prev = net->last;
     if (net->last)
@@ -285,9 +283,7 @@ static void link_ended(struct net *net, struct peer *peer, enum vn_why why)
         --*(peer->inbound ? &net->ready_in : &net->ready_out);
     const struct addr_entry *entry = address_ended(net, peer, why, was_ready);
     net_set_state(net, peer, state_after(net, peer, entry), why);
-    if (peer->rep)
-        peer->rep->users--;
-    peer->rep = NULL; /* the shell outlives its hold on the entry */
+    net_unidentify(net, peer);
     slot_release(net, peer);
     timers_disarm(&net->timers, &peer->timer);
     net->dial_wanted = true;

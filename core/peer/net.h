@@ -180,6 +180,10 @@ bool net_charge(struct net *net, struct peer *peer, enum limit_kind kind, uint64
 /* When the link has tokens of this kind again; 0: it has some now. */
 uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit_kind kind);
 
+/* From now on the link is judged by this identity; undone when it ends. */
+void net_identify(struct net *net, struct peer *peer, const uint8_t key[32]);
+void net_unidentify(struct net *net, struct peer *peer);
+
 /* What an identity's score is now (see score.h); that of none is 0. */
 int32_t net_score_of(const struct net *net, const struct reputation *rep);
 static inline bool net_on_probation(const struct net *net, const struct peer *peer)

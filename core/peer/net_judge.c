@@ -1,6 +1,8 @@
 /* See net.h. This file: what time and behaviour do to a link: timers, scores, bans. */
 #include "core/peer/net.h"
 
+#include "core/peer/timeout.h"
+
 #include <string.h>
 
 #define NS_PER_S         UINT64_C(1000000000)
@@ -26,6 +28,33 @@ void net_score(struct net *net, struct peer *peer, enum score_event event)
                                           .text = score_name(event)});
     if (crossed)
         net_ban(net, peer->rep, net->cfg.ban_ns);
+}
+
+void net_identify(struct net *net, struct peer *peer, const uint8_t key[32])
+{
+    peer->rep = scores_get(&net->scores, key);
+    if (!peer->rep)
+        return;
+    peer->rep->users++;
+    if (peer->rep->limits)
+        limits_inherit(&peer->limits, peer->rep->limits);
+}
+
+void net_unidentify(struct net *net, struct peer *peer)
+{
+    struct reputation *rep = peer->rep;
+    peer->rep = NULL; /* the shell outlives its hold on the entry */
+    if (!rep)
+        return;
+    rep->users--;
+    if (!limits_owing(&peer->limits, net->now_ns)) {
+        mem_free(rep->limits);
+        rep->limits = NULL;
+        return;
+    }
+    if (!rep->limits)
+        rep->limits = mem_new(1, sizeof *rep->limits);
+    *rep->limits = peer->limits;
 }
 
 int32_t net_score_of(const struct net *net, const struct reputation *rep)
@@ -163,29 +192,19 @@ bool net_banned(struct net *net, struct reputation *rep)
 
 /* ---- timers ---- */
 
-static bool peer_blocked(const struct peer *peer)
-{
-    return peer->window == 0 && !outbox_empty(&peer->outbox);
-}
-
 static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
 {
     const struct vn_config *cfg = &net->cfg;
     if (!peer->up)
         return add_sat(peer->began_ns, cfg->connect_timeout_ns);
     if (!peer_ready(peer))
-        return add_sat(peer->up_ns, cfg->handshake_timeout_ns);
-    uint64_t at = tokens_at_ns(net, peer);
-    if (!peer->read_stopped) {
-        at = earlier(at, add_sat(peer->last_seen_ns, cfg->idle_timeout_ns));
-        if (peer->ping_ns == 0)
-            at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
-    }
+        return timeout_handshake_ns(cfg, peer);
+    uint64_t at = earlier(tokens_at_ns(net, peer), timeout_idle_ns(cfg, peer));
+    if (!peer->read_stopped && peer->ping_ns == 0)
+        at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++)
         at = earlier(at, peer->requests[kind].deadline_ns);
-    if (peer_blocked(peer))
-        at = earlier(at, add_sat(peer->progress_ns, cfg->stall_timeout_ns));
-    return at;
+    return earlier(at, timeout_stall_ns(cfg, peer));
 }
 
 void net_peer_rearm(struct net *net, struct peer *peer)
@@ -252,13 +271,11 @@ uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
         if (add_sat(peer->began_ns, cfg->connect_timeout_ns) <= net->now_ns)
             net_close(net, peer, VN_WHY_UNREACHABLE);
     } else if (!peer_ready(peer)) {
-        if (add_sat(peer->up_ns, cfg->handshake_timeout_ns) <= net->now_ns)
+        if (timeout_handshake_ns(cfg, peer) <= net->now_ns)
             timed_out(net, peer, VN_WHY_TIMEOUT);
-    } else if (peer_blocked(peer) &&
-               add_sat(peer->progress_ns, cfg->stall_timeout_ns) <= net->now_ns) {
+    } else if (timeout_stall_ns(cfg, peer) <= net->now_ns) {
         timed_out(net, peer, VN_WHY_STALLED);
-    } else if (!peer->read_stopped &&
-               add_sat(peer->last_seen_ns, cfg->idle_timeout_ns) <= net->now_ns) {
+    } else if (timeout_idle_ns(cfg, peer) <= net->now_ns) {
         timed_out(net, peer, VN_WHY_TIMEOUT);
     } else {
         if (!peer->read_stopped && peer->ping_ns == 0 &&

@@ -32,23 +32,11 @@ static void schedule_send(struct net *net, struct peer *peer)
     peer->send_entry->peer = peer;
 }
 
-/* Sheds transactions above the soft limit, not counting what the window takes at once; false if
- * without any the outbox is above the hard limit. */
-static bool make_room(struct net *net, struct peer *peer)
-{
-    struct mem_pool *pool = &net->pools->outbox_entries;
-    uint64_t soft = net->cfg.outbox_soft + peer->window;
-    if (outbox_bytes(&peer->outbox) > soft)
-        outbox_shed_transactions(&peer->outbox, pool, soft);
-    if (outbox_bytes(&peer->outbox) > net->cfg.outbox_hard)
-        outbox_drop_transactions(&peer->outbox, pool);
-    return outbox_bytes(&peer->outbox) <= net->cfg.outbox_hard;
-}
-
 /* A frame was added to the outbox. */
 static void queued(struct net *net, struct peer *peer)
 {
-    if (!make_room(net, peer))
+    if (!outbox_make_room(&peer->outbox, &net->pools->outbox_entries,
+                          net->cfg.outbox_soft + peer->window, net->cfg.outbox_hard))
         net_close_silent(net, peer, VN_WHY_STALLED);
     else if (peer->window == 0)
         net_peer_rearm(net, peer); /* from now on it may stall */

@@ -127,6 +127,22 @@ void outbox_drop_transactions(struct outbox *box, struct mem_pool *pool)
     lane_clear(box, pool, LANE_TX);
 }
 
+bool outbox_make_room(struct outbox *box, struct mem_pool *pool, uint64_t soft, uint64_t hard)
+{
+    if (outbox_bytes(box) > soft)
+        outbox_shed_transactions(box, pool, soft);
+    if (outbox_bytes(box) > hard)
+        outbox_drop_transactions(box, pool);
+    return outbox_bytes(box) <= hard;
+}
+
+bool outbox_takes_answer(const struct outbox *box, uint32_t largest, uint32_t window, uint64_t soft,
+                         uint64_t hard)
+{
+    uint64_t waiting = box->lane_bytes[LANE_HISTORY];
+    return (waiting < soft || waiting < window) && outbox_bytes(box) + largest <= hard;
+}
+
 void outbox_keep_control(struct outbox *box, struct mem_pool *pool)
 {
     lane_clear(box, pool, LANE_BLOCK);

@@ -45,6 +45,15 @@ uint32_t outbox_shed_transactions(struct outbox *box, struct mem_pool *pool, uin
 /* Drops all waiting transactions. */
 void outbox_drop_transactions(struct outbox *box, struct mem_pool *pool);
 
+/* After a push: sheds transactions above the soft limit; false if without any the outbox is above
+ * the hard limit. The caller adds to `soft` what the window takes at once. */
+bool outbox_make_room(struct outbox *box, struct mem_pool *pool, uint64_t soft, uint64_t hard);
+
+/* Room for another answer of up to `largest` bytes: what waits of them is below the soft limit, or
+ * what the window takes at once; and that one does not lift the outbox above the hard limit. */
+bool outbox_takes_answer(const struct outbox *box, uint32_t largest, uint32_t window, uint64_t soft,
+                         uint64_t hard);
+
 /* Drops all frames but the begun one and those of LANE_CONTROL. */
 void outbox_keep_control(struct outbox *box, struct mem_pool *pool);
 

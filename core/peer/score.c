@@ -126,6 +126,7 @@ static void scores_drop(struct scores *scores, struct reputation *rep)
     else
         scores->last = rep->prev;
     scores->count--;
+    mem_free(rep->limits);
     mem_free(rep);
 }
 

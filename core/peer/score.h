@@ -59,6 +59,7 @@ struct reputation {
     uint64_t banned_until_ns;       /* 0: not banned */
     uint64_t scored_ns;             /* when `score` was worked out; the end of a ban */
     struct bucket accepts;          /* of links accepted from an IP address */
+    struct limits *limits;          /* of its last link, if that ended with debts; or NULL */
     int32_t score;
     uint32_t users; /* live links */
 };

@@ -16,7 +16,8 @@ struct reader {
 
 static inline struct reader reader_over(const uint8_t *data, size_t len)
 {
-    return (struct reader){.at = data, .end = data + len, .ok = true};
+    /* Nothing may be a null pointer, to which C adds not even 0. */
+    return (struct reader){.at = data, .end = len ? data + len : data, .ok = true};
 }
 
 static inline size_t reader_left(const struct reader *r)

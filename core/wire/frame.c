@@ -81,7 +81,7 @@ static uint32_t frame_size(const uint8_t *data, uint32_t len)
     if (!data || len < FRAME_HEADER)
         return 0;
     const uint32_t payload = get_be32(data);
-    return payload > FRAME_PAYLOAD_MAX ? UINT32_MAX : FRAME_HEADER + payload;
+    return frame_length_allowed(payload) ? FRAME_HEADER + payload : UINT32_MAX;
 }
 
 /* Is an unfinished frame of `size` bytes (0: unknown) better kept as a window than copied? The

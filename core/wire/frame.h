@@ -31,6 +31,9 @@ struct framer {
     uint32_t reserved;
 };
 
+/* Whether a frame may announce a payload of that many bytes. */
+bool frame_length_allowed(uint32_t payload);
+
 void framer_deinit(struct framer *f);
 
 /* Gives the next bytes. Call framer_next until it says FRAME_NONE before the next push and before

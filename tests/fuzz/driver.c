@@ -33,8 +33,13 @@ bool driver_room(const struct driver *d)
 
 void driver_step(struct driver *d, struct vn_event *event)
 {
+    driver_step_at(d, event, d->now_ns);
+}
+
+void driver_step_at(struct driver *d, struct vn_event *event, uint64_t now_ns)
+{
     event->size = sizeof *event;
-    event->now_ns = d->now_ns;
+    event->now_ns = now_ns;
     for (uint32_t i = 0; i < DRIVER_NODES; i++)
         vn_node_step(d->nodes[i], event);
 }
@@ -269,7 +274,67 @@ void driver_stored(struct driver *d, enum vn_status status)
     driver_step(d, &event);
 }
 
-void driver_loaded(struct driver *d, enum vn_status status, uint32_t most)
+/* The blocks that an honest disk answers with, into slices; returns how many. */
+static uint32_t read_disk(const struct driver *d, const struct driver_load *load, uint32_t most,
+                          struct vn_slice *slices)
+{
+    uint32_t count = 0;
+    uint64_t sum = 0;
+    for (uint64_t h = load->from; load->op == VN_LOAD_BLOCKS && h <= load->to && h < DRIVER_BLOCKS;
+         h++) {
+        sum += d->disk[h].len;
+        if (!d->disk[h].buf || count == most || (sum > load->max_bytes && count > 0))
+            break;
+        slices[count++] = d->disk[h];
+    }
+    return count;
+}
+
+/* Turns the answer into what the lie makes of it. Returns a buffer to be dropped after the event,
+ * or NULL. */
+static struct vn_buf *spoil(struct vn_slice *slices, uint32_t *count, enum driver_lie lie,
+                            uint16_t at, struct vn_slice foreign)
+{
+    struct vn_buf *copy = NULL;
+    const uint32_t i = *count ? at % *count : 0;
+    if (*count == 0 && lie == LIE_FOREIGN)
+        slices[(*count)++] = foreign;
+    if (*count == 0)
+        return NULL;
+    switch (lie) {
+    case LIE_NONE:
+    case LIES:
+        break;
+    case LIE_ORDER:
+        for (uint32_t a = 0, b = *count - 1; a < b; a++, b--) {
+            const struct vn_slice swap = slices[a];
+            slices[a] = slices[b];
+            slices[b] = swap;
+        }
+        break;
+    case LIE_TWICE:
+        for (uint32_t k = 1; k < *count; k++)
+            slices[k] = slices[0];
+        break;
+    case LIE_FOREIGN:
+        slices[i] = foreign;
+        break;
+    case LIE_TORN:
+        slices[i].len = at % (slices[i].len + 1);
+        break;
+    case LIE_BYTE:
+        copy = vn_buf_new(slices[i].len);
+        memcpy(copy->data, vn_slice_data(slices[i]), slices[i].len);
+        if (copy->len > 0)
+            copy->data[at / 8 % copy->len] ^= (uint8_t)(1 << at % 8);
+        slices[i] = (struct vn_slice){copy, 0, copy->len};
+        break;
+    }
+    return copy;
+}
+
+void driver_loaded(struct driver *d, enum vn_status status, uint32_t most, enum driver_lie lie,
+                   uint16_t at, struct vn_slice foreign)
 {
     struct vn_event event = {.kind = VN_EV_LOADED};
     struct vn_slice slices[DRIVER_BLOCKS];
@@ -277,20 +342,15 @@ void driver_loaded(struct driver *d, enum vn_status status, uint32_t most)
         return;
     const struct driver_load load = d->loads[0];
     memmove(d->loads, d->loads + 1, --d->load_count * sizeof *d->loads);
-    uint32_t count = 0;
-    uint64_t sum = 0;
-    for (uint64_t h = load.from; load.op == VN_LOAD_BLOCKS && h <= load.to && h < DRIVER_BLOCKS;
-         h++) {
-        sum += d->disk[h].len;
-        if (!d->disk[h].buf || count == most || (sum > load.max_bytes && count > 0))
-            break;
-        slices[count++] = d->disk[h];
-    }
+    uint32_t count = read_disk(d, &load, most, slices);
+    struct vn_buf *copy = spoil(slices, &count, lie, at, foreign);
     event.u.loaded.token = load.token;
     event.u.loaded.status = status;
     event.u.loaded.count = count;
     event.u.loaded.slices = slices;
     driver_step(d, &event);
+    if (copy)
+        vn_buf_unref(copy);
 }
 
 void driver_command(struct driver *d, const struct vn_command *command)

@@ -63,6 +63,8 @@ bool driver_room(const struct driver *d);
 
 /* Gives the event to all nodes at now_ns. */
 void driver_step(struct driver *d, struct vn_event *event);
+/* The same at another time: of a driver whose clock went back. */
+void driver_step_at(struct driver *d, struct vn_event *event, uint64_t now_ns);
 /* Performs what the nodes want, and compares them. */
 void driver_drain(struct driver *d);
 
@@ -73,8 +75,22 @@ void driver_down(struct driver *d, struct driver_link *link, enum vn_why why);
 void driver_bytes(struct driver *d, const struct driver_link *link, struct vn_slice data);
 void driver_refund(struct driver *d, struct driver_link *link, uint64_t bytes);
 void driver_stored(struct driver *d, enum vn_status status);
-/* Answers the oldest LOAD with at most `most` blocks of the disk. */
-void driver_loaded(struct driver *d, enum vn_status status, uint32_t most);
+/* What a disk can do to an answer. */
+enum driver_lie {
+    LIE_NONE,
+    LIE_ORDER,   /* backwards */
+    LIE_TWICE,   /* the first in place of all */
+    LIE_FOREIGN, /* one is something else */
+    LIE_TORN,    /* one ends too early */
+    LIE_BYTE,    /* one byte of one differs */
+    LIES
+};
+
+/* Answers the oldest LOAD with at most `most` blocks of the disk; `at` chooses which slice and byte
+ * the lie is about, `foreign` is borrowed. For addresses and bans only LIE_FOREIGN answers
+ * anything. */
+void driver_loaded(struct driver *d, enum vn_status status, uint32_t most, enum driver_lie lie,
+                   uint16_t at, struct vn_slice foreign);
 void driver_command(struct driver *d, const struct vn_command *command);
 
 #endif

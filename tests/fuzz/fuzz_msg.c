@@ -87,6 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLAIM(memcmp(bytes, data, msg.used) == 0, "encoding does not give the bytes decoded");
     CLAIM(msg_decode(&again, bytes, msg.used) && again.used == msg.used && again.kind == msg.kind,
           "what was encoded does not decode");
+    memset(bytes, 0xee, msg.used);
+    CLAIM(msg_decode(&again, data, msg.used), "a message without what follows it does not decode");
+    msg_encode(&again, bytes);
+    CLAIM(memcmp(bytes, data, msg.used) == 0, "what was decoded again is another message");
     const size_t step = 1 + msg.used / 256;
     for (size_t n = 0; n < msg.used; n += step)
         CLAIM(!msg_decode(&again, bytes, n), "a proper prefix decodes");

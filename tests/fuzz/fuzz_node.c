@@ -208,8 +208,39 @@ static void set_clock(struct driver *d, struct input *in)
 {
     struct vn_event event = {.kind = VN_EV_CLOCK};
     const uint16_t shift = input_u16(in);
-    event.u.clock.wall_ns = shift == UINT16_MAX ? UINT64_MAX : (FORGE_WALL_S + shift) * SECOND;
+    event.u.clock.wall_ns = shift == UINT16_MAX ? UINT64_MAX
+                            : shift & 0x8000    ? (FORGE_WALL_S - (shift & 0x7fff)) * SECOND
+                                                : (FORGE_WALL_S + shift) * SECOND;
+    if (shift == 0x8000)
+        event.u.clock.wall_ns = 0;
     driver_step(d, &event);
+}
+
+static enum vn_status some_status(struct input *in)
+{
+    return input_below(in, 8) == 0 ? VN_ERR_IO : VN_OK;
+}
+
+/* The answer of a disk that may be slow, short, torn or another's. */
+static void loaded(struct driver *d, struct forge *forge, struct input *in)
+{
+    const enum vn_status status = some_status(in);
+    const uint32_t most = 1 + input_below(in, 100);
+    const enum driver_lie lie = (enum driver_lie)(input_u8(in) % (2 * LIES));
+    struct vn_slice foreign = {forge->blocks[input_below(in, forge->count)], 0, 0};
+    const uint16_t at = input_u16(in);
+    foreign.len = foreign.buf->len;
+    struct vn_buf *raw = NULL;
+    if (lie == LIE_FOREIGN && at & 1) {
+        size_t len = input_u8(in);
+        const uint8_t *bytes = input_bytes(in, &len);
+        raw = vn_buf_new((uint32_t)len);
+        memcpy(raw->data, bytes, len);
+        foreign = (struct vn_slice){raw, 0, raw->len};
+    }
+    driver_loaded(d, status, most, lie < LIES ? lie : LIE_NONE, at, foreign);
+    if (raw)
+        vn_buf_unref(raw);
 }
 
 /* Events that make no sense are ignored. */
@@ -219,6 +250,11 @@ static void nonsense(struct driver *d, struct input *in)
     if (event.kind == VN_EV_COMMAND || event.kind == VN_EV_CLOCK || event.kind == VN_EV_START)
         return;
     const uint64_t hash = vn_node_hash(d->nodes[0]);
+    if (event.kind == VN_EV_TIMER) { /* and a clock that goes back counts as standing */
+        const uint64_t back = input_u8(in) * SECOND;
+        driver_step_at(d, &event, d->now_ns > back ? d->now_ns - back : 0);
+        return;
+    }
     event.u.link_down.link = UINT64_C(1) << 40 | input_u8(in);
     if (event.kind == VN_EV_LINK_UP)
         event.u.link_up.link |= 1; /* a dial that was never made */
@@ -247,11 +283,6 @@ static void on_link(struct driver *d, struct forge *forge, struct input *in, enu
     } else {
         driver_refund(d, link, (uint64_t)input_u8(in) * 64);
     }
-}
-
-static enum vn_status some_status(struct input *in)
-{
-    return input_below(in, 8) == 0 ? VN_ERR_IO : VN_OK;
 }
 
 static void run_op(struct driver *d, struct forge *forge, struct input *in)
@@ -284,7 +315,7 @@ static void run_op(struct driver *d, struct forge *forge, struct input *in)
         driver_stored(d, some_status(in));
         break;
     case OP_LOADED:
-        driver_loaded(d, some_status(in), 1 + input_below(in, 100));
+        loaded(d, forge, in);
         break;
     case OP_COMMAND:
         command(d, in);
@@ -347,8 +378,11 @@ static void look(const struct driver *d)
     CLAIM(info.mempool <= 10 && info.orphans <= 5,
           "a bound of the pool or the orphans is exceeded");
     uint32_t ready = 0;
-    for (uint32_t i = 0; vn_node_peer(d->nodes[0], i, &peer); i++)
+    for (uint32_t i = 0; vn_node_peer(d->nodes[0], i, &peer); i++) {
         ready += peer.state == VN_PEER_READY;
+        CLAIM(peer.outbox_bytes <= (24u << 20) + FRAME_PAYLOAD_MAX + FRAME_HEADER,
+              "an outbox holds more than its hard limit and one frame");
+    }
     CLAIM(ready == info.inbound + info.outbound, "ready links are miscounted");
 }
 
@@ -365,7 +399,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prepare_world(&d, &forge, world % 5);
     start(&d);
     for (uint32_t i = 0; i < 3 && world & 0x20; i++) { /* blocks, addresses, bans */
-        driver_loaded(&d, VN_OK, 100);
+        driver_loaded(&d, VN_OK, 100, LIE_NONE, 0, (struct vn_slice){0});
         driver_drain(&d);
     }
     greet(&d, world >> 6);

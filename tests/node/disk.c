@@ -18,6 +18,8 @@ void disk_deinit(struct disk *disk)
         row_clear(&disk->blocks[i]);
     for (uint32_t i = 0; i < disk->addr_count; i++)
         row_clear(&disk->addrs[i]);
+    for (uint32_t i = 0; i < disk->ban_count; i++)
+        row_clear(&disk->bans[i]);
     mem_free(disk->blocks);
     mem_free(disk->addrs);
     mem_free(disk->bans);

@@ -103,7 +103,9 @@ static void test_a_reorganisation_deeper_than_memory_replaces_all_that_was_store
         rig_down(&rig, first, VN_WHY_RESET);
         struct rig_link *link = rig_ready(&rig, rig_addr(8, 5000), "heavier");
         rig_frame(&rig, link, forge_response(line[300]));
-        serve(&rig, link, line, 300);
+        for (uint32_t i = 0; serve_one(&rig, link, line, 300, 20); i++)
+            if (i == 15) /* our own branch goes on while the other is fetched */
+                mine(&rig, 1);
         assert_true(at_tip(&rig, line[300]));
         expect_stored(&rig, line, 300);
         rig_restart(&rig, &cfg);

@@ -105,6 +105,34 @@ static void test_too_many_transactions_stop_the_reading_until_there_are_tokens(v
     rig_deinit(&rig);
 }
 
+static void test_a_new_link_of_the_same_identity_inherits_the_debts_and_others_do_not(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.tx_rate = 100;
+    cfg.tx_burst = 1600;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "generous");
+    uint32_t given = 0;
+    while (link->reading && given < 100)
+        give_tx(&rig, link, given++);
+    rig_down(&rig, link, VN_WHY_REMOTE_CLOSED);
+    struct rig_link *other = rig_ready_idle(&rig, rig_addr(8, 5000), "other");
+    link = rig_ready_idle(&rig, rig_addr(7, 5001), "back again");
+    give_tx(&rig, other, given++);
+    give_tx(&rig, link, given++);
+    assert_true(other->reading);
+    assert_false(link->reading);
+    rig_down(&rig, link, VN_WHY_REMOTE_CLOSED);
+    rig_run(&rig, 20 * S);
+    link = rig_ready_idle(&rig, rig_addr(7, 5002), "later");
+    give_tx(&rig, link, given++);
+    assert_true(link->reading);
+    rig_deinit(&rig);
+}
+
 static void test_the_default_limits_do_not_see_a_thousand_transactions_or_blocks(void **state)
 {
     (void)state;
@@ -271,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_a_ping_flood_is_answered_in_order_for_a_while_and_then_ends_the_link),
         cmocka_unit_test(test_pings_at_the_rate_are_answered_for_ever),
         cmocka_unit_test(test_too_many_transactions_stop_the_reading_until_there_are_tokens),
+        cmocka_unit_test(test_a_new_link_of_the_same_identity_inherits_the_debts_and_others_do_not),
         cmocka_unit_test(test_the_default_limits_do_not_see_a_thousand_transactions_or_blocks),
         cmocka_unit_test(test_blocks_that_lead_nowhere_stop_the_reading),
         cmocka_unit_test(test_requests_above_the_rate_are_answered_later_in_order),

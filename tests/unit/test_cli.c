@@ -49,6 +49,35 @@ static void refuses(const char *words, const char *const *args)
     assert_false(child_exists(&c, "run.db"));
 }
 
+static void test_cli_runs_without_the_decisions_that_are_named(void **state)
+{
+    (void)state;
+    child_write(&c, "kill.lua",
+                "scenario { name = 'kill', duration = 9 }\n"
+                "function run(net, p)\n"
+                "  local g = net:spawn(3)\n"
+                "  for i = 1, 3 do g[i]:kill() end\n"
+                "  check(g:all(function(node) return node:alive() end), 'all live')\n"
+                "end\n");
+    const char *const without[] = {"run", "kill.lua", "--quiet", "--without", "1..3", NULL};
+    child_run(&c, NULL, without);
+    assert_int_equal(c.status, 0);
+    const char *const partly[] = {"run", "kill.lua", "--quiet", "--without", "1,3", NULL};
+    child_run(&c, NULL, partly);
+    assert_int_equal(c.status, 1);
+    assert_non_null(strstr(c.out, "vibesim run kill.lua --seed 1 --without 1,3"));
+}
+
+static void test_cli_passes_over_descriptions_for_editors_among_several_files(void **state)
+{
+    (void)state;
+    child_write(&c, "words.d.lua", "---@meta\n");
+    const char *const args[] = {"run", "tiny.lua", "words.d.lua", "--quiet", "--record=none", NULL};
+    child_run(&c, NULL, args);
+    assert_int_equal(c.status, 0);
+    assert_non_null(strstr(c.out, "PASS  tiny"));
+}
+
 #define REFUSES(words, ...) refuses(words, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_cli_refuses_bad_options_with_one_line(void **state)
@@ -116,6 +145,10 @@ static void test_cli_refuses_bad_values_with_one_line(void **state)
     REFUSES("--until: '0' is not a time", "run", "tiny.lua", "--until", "0");
     REFUSES("--until: 'nan' is not a time", "run", "tiny.lua", "--until", "nan");
     REFUSES("--until: '1.2.3' is not a time", "run", "tiny.lua", "--until", "1.2.3");
+    REFUSES("--without: '0' is not a list of decisions", "run", "tiny.lua", "--without", "0");
+    REFUSES("--without: '3..1' is not a list", "run", "tiny.lua", "--without", "3..1");
+    REFUSES("--without: '4294967296' is not a list", "run", "tiny.lua", "--without", "4294967296");
+    REFUSES("--without: is given twice", "run", "tiny.lua", "--without", "1", "--without=2");
     REFUSES("--until: '1e99' is not a time", "run", "tiny.lua", "--until", "1e99");
     REFUSES("--record: 'all' is no level: use none, summary, messages or events", "run", "tiny.lua",
             "--record", "all");
@@ -263,6 +296,8 @@ int main(void)
         CASE(test_cli_refuses_records_that_are_not_its_own),
         CASE(test_cli_list_refuses_what_it_cannot_list),
         CASE(test_cli_helps_on_stdout),
+        CASE(test_cli_passes_over_descriptions_for_editors_among_several_files),
+        CASE(test_cli_runs_without_the_decisions_that_are_named),
         CASE(test_cli_runs_a_scenario_and_records_it),
         CASE(test_cli_record_none_leaves_no_file),
         CASE(test_cli_hash_does_not_depend_on_what_is_recorded),

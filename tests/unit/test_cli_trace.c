@@ -107,6 +107,9 @@ static void test_trace_keeps_to_the_kinds_that_are_asked_for(void **state)
     has(c.err, "node-0002: kill\n");
     has(c.err, "t=0.000000s spawn 3 nodes");
     assert_null(strstr(c.err, "Handshake"));
+    RUN("--quiet", "--trace", "link=1-3,kinds=msg-in"); /* whose links they are is known anyhow */
+    every_line_has(c.err, "node-0001: receives ", "node-0003: receives ");
+    has(c.err, "node-0003: receives NewBlock from node-0001, ");
 }
 
 static void test_trace_goes_to_a_file_or_to_json(void **state)

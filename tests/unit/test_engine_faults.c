@@ -114,6 +114,23 @@ static void test_a_bad_disk_loses_what_it_says(void **state)
                 "\"latency\":{\"uniform\":[0.1");
 }
 
+static void test_a_restarted_node_knows_the_addresses_that_it_stored(void **state)
+{
+    (void)state;
+    static const char body[] = "local g = net:spawn(2, { seeds = 0 })\n"
+                               "g[2]:connect(g[1])\n"
+                               "sleep(5)\n"
+                               "g[2]:kill() g[1]:kill()\n"
+                               "g[1]:restart { lose_disk = %s }\n"
+                               "sleep(1)\n"
+                               "check(g[1]:info().known == %d, 'known', g[1]:info().known)";
+    char text[400];
+    snprintf(text, sizeof text, body, "false", 1);
+    passes(text);
+    snprintf(text, sizeof text, body, "true", 0);
+    passes(text);
+}
+
 /* Each log line tells that the fault was there; left out, it is not, nor what would end it. */
 static void test_each_fault_can_be_left_out(void **state)
 {
@@ -235,6 +252,7 @@ int main(void)
         T(test_clocks_can_be_set_let_drift_and_jump),
         T(test_nodes_can_be_spawned_with_wrong_clocks),
         T(test_a_bad_disk_loses_what_it_says),
+        T(test_a_restarted_node_knows_the_addresses_that_it_stored),
         T(test_each_fault_can_be_left_out),
         T(test_a_run_without_a_decision_is_refused_nothing),
         T(test_faults_that_contradict_the_state_are_refused),

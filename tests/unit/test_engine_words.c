@@ -92,7 +92,6 @@ static void test_what_this_version_cannot_do_is_refused(void **state)
     static const char *const bodies[] = {
         "net:topology 'geo-bitcoin-2019'",
         "net:spawn(1, { region = 'eu' })",
-        "net:peer { behaviour = 'x' }",
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         refused(bodies[i], "not supported by this version");

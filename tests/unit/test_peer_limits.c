@@ -172,13 +172,13 @@ static void test_a_link_that_waited_may_take_a_sixteenth_before_it_waits_again(v
     cfg.tx_rate = 1000;
     cfg.tx_burst = 16000;
     struct limits limits = {0};
-    while (limits_take(&limits, &cfg, LIMIT_TX, 0, false, 0) == LIMIT_PASS)
-        ;
+    for (uint32_t i = 0; i <= 16000 / LIMIT_MESSAGE; i++)
+        limits_take(&limits, &cfg, LIMIT_TX, 0, false, 0);
     uint64_t ready_ns = limits_ready_ns(&limits, &cfg, LIMIT_TX, false, 0);
     assert_true(ready_ns >= S && ready_ns <= S + S / 2);
     assert_int_equal(limits_ready_ns(&limits, &cfg, LIMIT_TX, false, ready_ns), 0);
     uint32_t more = 0;
-    while (limits_take(&limits, &cfg, LIMIT_TX, 0, false, ready_ns) == LIMIT_PASS)
+    while (more < 100 && limits_take(&limits, &cfg, LIMIT_TX, 0, false, ready_ns) == LIMIT_PASS)
         more++;
     assert_int_equal(more, 1000 / LIMIT_MESSAGE);
 }
@@ -189,8 +189,8 @@ static void test_the_kinds_of_a_link_are_counted_apart_in_little_space(void **st
     struct vn_config cfg;
     vn_config_init(&cfg);
     struct limits limits = {0};
-    while (limits_take(&limits, &cfg, LIMIT_PING, 0, false, S) == LIMIT_PASS)
-        ;
+    for (uint32_t i = 0; i <= cfg.ping_burst; i++)
+        limits_take(&limits, &cfg, LIMIT_PING, 0, false, S);
     assert_int_equal(limits_take(&limits, &cfg, LIMIT_TX, 0, false, S), LIMIT_PASS);
     assert_int_equal(limits_take(&limits, &cfg, LIMIT_SERVE, 0, false, S), LIMIT_PASS);
     assert_true(sizeof limits <= 40);

@@ -40,6 +40,21 @@ static void test_progress_line_tells_time_rate_and_what_is_left(void **state)
     assert_non_null(strstr(line, "(100%)"));
 }
 
+static void test_progress_of_many_runs_tells_how_many_are_left(void **state)
+{
+    (void)state;
+    char line[256];
+    struct progress_runs runs = {.done = 1500, .all = 2000, .failed = 2};
+    progress_runs_line(line, sizeof line, &runs, 30000);
+    assert_string_equal(line, "1,500 of 2,000 runs, 2 failed, 10 s left");
+    runs = (struct progress_runs){.all = 3};
+    progress_runs_line(line, sizeof line, &runs, 1000); /* nothing is divided by */
+    assert_string_equal(line, "0 of 3 runs");
+    runs.done = 3;
+    progress_runs_line(line, sizeof line, &runs, 1000);
+    assert_string_equal(line, "3 of 3 runs");
+}
+
 /* What stands in a stream's file by now. */
 static const char *text_of(FILE *f)
 {
@@ -159,6 +174,7 @@ static void test_term_words_fit_a_shell_and_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_progress_of_many_runs_tells_how_many_are_left),
         cmocka_unit_test(test_progress_line_tells_time_rate_and_what_is_left),
         cmocka_unit_test(test_progress_elsewhere_is_plain_lines_now_and_then),
         cmocka_unit_test(test_progress_on_a_terminal_is_one_line_that_is_taken_away),

@@ -96,6 +96,25 @@ static void test_gather_keeps_the_run_of_a_process_that_died(void **state)
     assert_string_not_equal(query(path, "SELECT count(*) FROM event"), "0");
 }
 
+/* More than are taken between two checkpoints, and a reader in between. */
+static void test_gather_takes_many_runs_and_can_be_read_meanwhile(void **state)
+{
+    (void)state;
+    const char *path = in_folder("run.db");
+    struct gather *g = must_gather(path);
+    for (int64_t i = 1; i <= 70; i++) {
+        must_finish(begin_part(g, (uint64_t)i, 3));
+        assert_int_equal(must_add(g, (uint64_t)i, NULL), i);
+        char count[8];
+        snprintf(count, sizeof count, "%d", (int)i);
+        assert_string_equal(query(path, "SELECT count(*) FROM run"), count);
+    }
+    gather_free(g);
+    assert_int_equal(files_in_folder(), 1); /* no log is left */
+    assert_string_equal(query(path, "SELECT count(*), max(id) FROM run"), "70|70");
+    assert_string_equal(query(path, "SELECT count(*) FROM event"), "210");
+}
+
 static void test_gather_that_got_nothing_leaves_nothing(void **state)
 {
     (void)state;
@@ -175,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_gather_puts_runs_in_the_callers_order_with_all_their_rows),
         CASE(test_gather_keeps_the_run_of_a_process_that_died),
+        CASE(test_gather_takes_many_runs_and_can_be_read_meanwhile),
         CASE(test_gather_that_got_nothing_leaves_nothing),
         CASE(test_gather_refuses_files_that_are_not_its_own),
         CASE(test_gather_brings_an_old_record_up_to_date),
