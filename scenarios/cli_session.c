@@ -47,10 +47,11 @@ static void stop(int why)
 /* ---- what the engine tells --------------------------------------------------------------------
  */
 
-static void on_node(void *ctx, uint32_t host, const char *role, const char *version)
+static void on_node(void *ctx, uint32_t host, const char *role, const char *region,
+                    const char *version)
 {
     struct session *s = ctx;
-    record_node(&s->record, host, role, version);
+    record_node(&s->record, host, role, region, version);
     if (s->trace)
         trace_node(s->trace, role);
 }

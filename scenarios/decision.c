@@ -80,8 +80,10 @@ void decision_text(struct decision *d, const char *key, const char *value)
 
 void decision_dist(struct decision *d, const char *key, const struct sim_dist *dist)
 {
-    static const char *const names[] = {"constant", "uniform",     "normal",   "lognormal",
-                                        "pareto",   "exponential", "empirical"};
+    static const char *const names[] = {
+        [SIM_CONSTANT] = "constant",       [SIM_UNIFORM] = "uniform",    [SIM_NORMAL] = "normal",
+        [SIM_LOGNORMAL] = "lognormal",     [SIM_PARETO] = "pareto",      [SIM_LOMAX] = "lomax",
+        [SIM_EXPONENTIAL] = "exponential", [SIM_EMPIRICAL] = "empirical"};
     const double ab[] = {dist->a, dist->b};
     bool one = dist->kind == SIM_CONSTANT || dist->kind == SIM_EXPONENTIAL;
     const double *values = dist->kind == SIM_EMPIRICAL ? dist->values : ab;

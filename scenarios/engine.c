@@ -137,6 +137,7 @@ static int top_level(lua_State *L)
     lua_group_open(L);
     lua_node_open(L);
     lua_peer_open(L);
+    lua_blocks_open(L);
     lua_forge_open(L);
     lua_pushcfunction(L, scenario);
     lua_setglobal(L, "scenario");

@@ -42,8 +42,10 @@ bool engine_params(const struct engine *engine, const struct engine_param *param
 
 struct engine_observer {
     void *ctx;
-    /* A node or a scripted peer exists. role: "node", "miner" or "peer". */
-    void (*on_node)(void *ctx, uint32_t host, const char *role, const char *version);
+    /* A node or a scripted peer exists. role: "node", "miner" or "peer". region: NULL without a
+     * topology. */
+    void (*on_node)(void *ctx, uint32_t host, const char *role, const char *region,
+                    const char *version);
     void (*on_trace)(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,
                      uint32_t peer_host /* of trace->addr, or UINT32_MAX */);
     uint64_t trace_mask; /* what the observer wants to hear; the engine adds its own needs */

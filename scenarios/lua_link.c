@@ -2,6 +2,7 @@
  * partition, blackhole, flap, reset_links, half_open, forget_links. All but net:links are faults: a
  * decision each (decision.h). */
 #include "scenarios/decision.h"
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -97,9 +98,11 @@ int lua_net_links(lua_State *L)
     struct sim_link_params links = run->links;
     if (lua_gettop(L) <= 2) {
         luaL_checkany(L, 2);
+        lua_topology_check_links(L, run);
         read_links(L, 2, "net:links", &links, NULL, &given);
         links_set(L, run->world.links_default(run->world.self, &links));
         run->links = links;
+        lua_topology_links_changed(L, run);
         return 0;
     }
     lua_settop(L, 4);

@@ -1,5 +1,6 @@
 /* The network: its groups, and what is asked of all nodes. What is done to links is in lua_link.c.
  */
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -169,22 +170,27 @@ void lua_net_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"blackhole", lua_net_blackhole},
+        {"blocks", lua_blocks_list},
         {"degrade", lua_net_degrade},
         {"each", net_each},
         {"flap", lua_net_flap},
         {"forget_links", lua_net_forget_links},
         {"group", net_group},
         {"half_open", lua_net_half_open},
+        {"in_region", lua_topology_in_region},
         {"links", lua_net_links},
         {"nodes", net_nodes},
         {"one_tip", net_one_tip},
         {"partition", lua_net_partition},
         {"peer", lua_net_peer},
+        {"regions", lua_topology_regions},
         {"reset_links", lua_net_reset_links},
         {"spawn", lua_net_spawn},
         {"split", net_split},
         {"stats", net_stats},
         {"tips", net_tips},
+        {"topology", lua_topology_set},
+        {"watch_blocks", lua_blocks_watch},
         {NULL, NULL},
     };
     lua_class(L, NET, methods);

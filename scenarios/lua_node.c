@@ -1,4 +1,5 @@
 /* Nodes as scenarios see them: what one may look at, and what one may do to them. */
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
@@ -400,6 +401,7 @@ void lua_node_open(lua_State *L)
         {"paused", lua_node_paused},
         {"peers", node_peers},
         {"ready", node_ready},
+        {"region", lua_topology_region},
         {"restart", lua_node_restart},
         {"resume", lua_node_resume},
         {"shutdown", node_shutdown},

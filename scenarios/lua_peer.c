@@ -13,6 +13,7 @@
  */
 #include "scenarios/lua_peer.h"
 #include "core/wire/msg.h"
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 
 #include <string.h>
@@ -38,17 +39,25 @@ int lua_net_peer(lua_State *L)
     int link = 0, message = 0, bytes = 0, closed = 0, play = 0;
     struct behaviour behaviour;
     struct sim_host_params host = {0};
+    struct placing placing = {0};
+    const char *region = NULL;
     const struct option options[] = {
         {.name = "on_link", .kind = OPTION_FUNCTION, .out = &link},
         {.name = "on_message", .kind = OPTION_FUNCTION, .out = &message},
         {.name = "on_bytes", .kind = OPTION_FUNCTION, .out = &bytes},
         {.name = "on_close", .kind = OPTION_FUNCTION, .out = &closed},
         {.name = "play", .kind = OPTION_FUNCTION, .out = &play},
-        {.name = "uplink", .kind = OPTION_RATE, .out = &host.up_bps},
-        {.name = "downlink", .kind = OPTION_RATE, .out = &host.down_bps},
+        {.name = "uplink", .kind = OPTION_RATE, .out = &host.up_bps, .given = &placing.up_given},
+        {.name = "downlink",
+         .kind = OPTION_RATE,
+         .out = &host.down_bps,
+         .given = &placing.down_given},
+        {.name = "region", .kind = OPTION_TEXT, .out = &region},
     };
     lua_behaviour_read(L, &behaviour);
     options_read(L, 2, "net:peer", options, sizeof options / sizeof *options);
+    lua_topology_placing(L, "net:peer", region, &placing);
+    lua_topology_place(run, run->host_count, &placing, &host, NULL);
     sandbox_charge(L, 1000);
     struct peer_script *s = run_alloc(sizeof *s);
     s->next = run->peer_scripts;
@@ -61,7 +70,7 @@ int lua_net_peer(lua_State *L)
     s->on_close = reference(L, plays ? closed : 0);
     s->play = reference(L, plays ? play : 0);
     rng_fork(&s->rng, run->seed, "peer", s->host);
-    run_add_host(run, s->host, HOST_PEER, "");
+    run_add_host(run, s->host, HOST_PEER, host.region, "");
     const struct sim_peer_ops ops = peer_link_ops(run);
     uint32_t number = run->world.peer_add(run->world.self, &ops, &host);
     if (number != s->host)
@@ -347,14 +356,23 @@ static int peer_addr(lua_State *L)
 void lua_peer_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"addr", peer_addr},          {"close", peer_close},
-        {"counts", peer_counts},      {"dial", peer_dial},
-        {"frame", peer_frame},        {"id", peer_name},
-        {"ignore", peer_ignore},      {"mine", lua_forge_mine},
-        {"random", lua_forge_random}, {"random_bytes", lua_forge_random_bytes},
-        {"read", peer_read},          {"receive", peer_receive},
-        {"send", peer_send},          {"send_raw", peer_send_raw},
-        {"tx", lua_forge_tx},         {NULL, NULL},
+        {"addr", peer_addr},
+        {"close", peer_close},
+        {"counts", peer_counts},
+        {"dial", peer_dial},
+        {"frame", peer_frame},
+        {"id", peer_name},
+        {"ignore", peer_ignore},
+        {"mine", lua_forge_mine},
+        {"random", lua_forge_random},
+        {"random_bytes", lua_forge_random_bytes},
+        {"read", peer_read},
+        {"receive", peer_receive},
+        {"region", lua_topology_region},
+        {"send", peer_send},
+        {"send_raw", peer_send_raw},
+        {"tx", lua_forge_tx},
+        {NULL, NULL},
     };
     lua_class(L, PEER, methods);
     lua_pushcfunction(L, peer_name);

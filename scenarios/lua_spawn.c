@@ -1,7 +1,7 @@
 /* net:spawn(n, {...}): nodes, their configuration, and the seed peers that make them a network. */
 #include "scenarios/decision.h"
+#include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
-#include "scenarios/run.h"
 
 #include "core/base/exact.h"
 
@@ -62,7 +62,7 @@ static const struct knob {
 #undef NS
 };
 
-enum { KNOBS = sizeof knobs / sizeof *knobs };
+enum { KNOB_MAX_OUTBOUND = 0, KNOBS = sizeof knobs / sizeof *knobs };
 
 static void read_ban_by(lua_State *L, const char *text, struct vn_config *config)
 {
@@ -79,7 +79,8 @@ static void read_ban_by(lua_State *L, const char *text, struct vn_config *config
                       text);
 }
 
-static void read_config(lua_State *L, int index, struct vn_config *config)
+/* Whether max_outbound was among them. */
+static bool read_config(lua_State *L, int index, struct vn_config *config)
 {
     struct option options[KNOBS + 1];
     uint64_t values[KNOBS];
@@ -102,15 +103,18 @@ static void read_config(lua_State *L, int index, struct vn_config *config)
             memcpy(field, &values[i], sizeof values[i]);
     }
     read_ban_by(L, ban_by, config);
+    return given[KNOB_MAX_OUTBOUND];
 }
 
 /* ---- seeds ---- */
 
 struct spawn {
     uint32_t n, seeds, miners, first;
+    bool seeds_given;
     uint64_t block_interval_ns;
     struct vn_config config;
     struct sim_host_params host;
+    struct placing placing;
     bool skewed; /* the clocks of the new nodes are wrong by `skew` */
     struct sim_dist skew;
     const struct group *from; /* where seeds are drawn; NULL: the new nodes themselves */
@@ -129,13 +133,25 @@ static void sample(struct rng *rng, uint32_t n, uint32_t k, uint32_t *out)
     }
 }
 
-static void choose_seeds(struct run *run, const struct spawn *s, uint32_t index,
+static uint32_t pool_of(const struct spawn *s)
+{
+    return s->from ? s->from->n : s->n - 1;
+}
+
+/* A node that a topology lets dial more peers than it would get seeds gets as many seeds. */
+static uint32_t seeds_for(const struct run *run, const struct spawn *s, uint32_t max_outbound)
+{
+    uint32_t wanted = max_outbound < pool_of(s) ? max_outbound : pool_of(s);
+    bool fixed = !run->topology || s->seeds_given || s->placing.outbound_given;
+    return fixed || wanted <= s->seeds ? s->seeds : wanted;
+}
+
+static void choose_seeds(struct run *run, const struct spawn *s, uint32_t index, uint32_t count,
                          struct vn_addr *seeds)
 {
     uint32_t picks[SEEDS_MAX];
-    uint32_t pool = s->from ? s->from->n : s->n - 1;
-    sample(&run->rng_seeds, pool, s->seeds, picks);
-    for (uint32_t i = 0; i < s->seeds; i++) {
+    sample(&run->rng_seeds, pool_of(s), count, picks);
+    for (uint32_t i = 0; i < count; i++) {
         uint32_t host = s->from             ? s->from->hosts[picks[i]]
                         : picks[i] >= index ? s->first + picks[i] + 1
                                             : s->first + picks[i];
@@ -149,9 +165,9 @@ static void read_spawn(lua_State *L, struct spawn *s)
 {
     uint64_t seeds = 0;
     uint64_t miners = 0;
-    bool seeds_given = false;
     bool interval_given = false;
     const char *version = NULL;
+    const char *region = NULL;
     int config = 0;
     s->block_interval_ns = BLOCK_INTERVAL_DEFAULT * NS_PER_S;
     const struct option options[] = {
@@ -159,7 +175,7 @@ static void read_spawn(lua_State *L, struct spawn *s)
          .kind = OPTION_WHOLE,
          .out = &seeds,
          .hi = SEEDS_MAX,
-         .given = &seeds_given},
+         .given = &s->seeds_given},
         {.name = "miners", .kind = OPTION_WHOLE, .out = &miners, .hi = NODES_MAX},
         {.name = "block_interval",
          .kind = OPTION_TIME,
@@ -169,8 +185,15 @@ static void read_spawn(lua_State *L, struct spawn *s)
          .given = &interval_given},
         {.name = "version", .kind = OPTION_TEXT, .out = &version},
         {.name = "config", .kind = OPTION_TABLE, .out = &config},
-        {.name = "uplink", .kind = OPTION_RATE, .out = &s->host.up_bps},
-        {.name = "downlink", .kind = OPTION_RATE, .out = &s->host.down_bps},
+        {.name = "uplink",
+         .kind = OPTION_RATE,
+         .out = &s->host.up_bps,
+         .given = &s->placing.up_given},
+        {.name = "downlink",
+         .kind = OPTION_RATE,
+         .out = &s->host.down_bps,
+         .given = &s->placing.down_given},
+        {.name = "region", .kind = OPTION_TEXT, .out = &region},
         {.name = "skew",
          .kind = OPTION_DIST,
          .out = &s->skew,
@@ -180,8 +203,8 @@ static void read_spawn(lua_State *L, struct spawn *s)
         {.name = "seeds_from", .kind = OPTION_HOSTS, .out = &s->from},
     };
     options_read(L, 3, "net:spawn", options, sizeof options / sizeof *options);
-    uint32_t pool = s->from ? s->from->n : s->n - 1;
-    s->seeds = seeds_given ? (uint32_t)seeds : pool < 8 ? pool : 8;
+    uint32_t pool = pool_of(s);
+    s->seeds = s->seeds_given ? (uint32_t)seeds : pool < 8 ? pool : 8;
     s->miners = (uint32_t)miners;
     if (s->seeds > pool)
         sandbox_error(L,
@@ -199,7 +222,8 @@ static void read_spawn(lua_State *L, struct spawn *s)
     if (version)
         snprintf(s->config.version, sizeof s->config.version, "%s", version);
     if (config)
-        read_config(L, config, &s->config);
+        s->placing.outbound_given = read_config(L, config, &s->config);
+    lua_topology_placing(L, "net:spawn", region, &s->placing);
 }
 
 /* Refuses a network that this machine cannot hold, before anything is made of it. */
@@ -247,17 +271,19 @@ static void spawn_one(lua_State *L, struct run *run, struct spawn *s, uint32_t i
     struct vn_addr seeds[SEEDS_MAX];
     char why[200];
     struct vn_config config = s->config;
-    choose_seeds(run, s, index, seeds);
+    struct sim_host_params params = s->host;
+    uint32_t host = s->first + index;
+    lua_topology_place(run, host, &s->placing, &params, &config.max_outbound);
+    config.seed_count = seeds_for(run, s, config.max_outbound);
+    choose_seeds(run, s, index, config.seed_count, seeds);
     config.seeds = seeds;
-    config.seed_count = s->seeds;
     bool miner = index < s->miners;
     if (miner)
         config.mine_interval_ns = s->block_interval_ns * s->miners;
     snprintf(config.node_id, sizeof config.node_id, "node-%04u", run->nodes + 1);
-    uint32_t host = s->first + index;
     /* Known before it starts: its first traces come from within. */
-    run_add_host(run, host, miner ? HOST_MINER : HOST_NODE, config.version);
-    uint32_t got = run->world.spawn(run->world.self, &config, &s->host, why, sizeof why);
+    run_add_host(run, host, miner ? HOST_MINER : HOST_NODE, params.region, config.version);
+    uint32_t got = run->world.spawn(run->world.self, &config, &params, why, sizeof why);
     if (got == UINT32_MAX)
         sandbox_error(L, "net:spawn: %s", why);
     if (got != host)

@@ -4,6 +4,7 @@
  * duplicate) from the other: an honest peer looks dishonest then. Nothing here calls Lua or back
  * into the world, except to look and to ask it to come back. */
 #include "core/wire/msg.h"
+#include "scenarios/blocks.h"
 #include "scenarios/run.h"
 #include "scenarios/words.h"
 
@@ -140,6 +141,8 @@ static void on_trace(void *ctx, uint32_t host, const struct vn_trace *trace)
     uint32_t peer = trace->addr ? run->world.host_of(run->world.self, trace->addr) : UINT32_MAX;
     if (trace->kind == VN_TR_TIP && trace->a > run->tip_height)
         run->tip_height = trace->a;
+    if (run->blocks && (BIT(trace->kind) & BLOCKS_TRACES))
+        blocks_trace(run->blocks, host, trace);
     check_invariant(run, host, peer, trace);
     story_trace(run, host, trace, peer);
     if (o->on_trace && (o->trace_mask & BIT(trace->kind)))

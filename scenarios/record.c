@@ -44,10 +44,11 @@ void record_deinit(struct record *record)
     record->tip_count = 0;
 }
 
-void record_node(struct record *record, uint32_t host, const char *role, const char *version)
+void record_node(struct record *record, uint32_t host, const char *role, const char *region,
+                 const char *version)
 {
     if (record->recorder)
-        recorder_node(record->recorder, host, role, NULL, version);
+        recorder_node(record->recorder, host, role, region, version);
 }
 
 static struct record_tip *tip_of(struct record *record, uint32_t host)

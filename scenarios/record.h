@@ -31,7 +31,8 @@ void record_init(struct record *record, struct recorder *recorder, enum record_l
 void record_deinit(struct record *record);
 
 /* As struct engine_observer's. */
-void record_node(struct record *record, uint32_t host, const char *role, const char *version);
+void record_node(struct record *record, uint32_t host, const char *role, const char *region,
+                 const char *version);
 void record_trace(struct record *record, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,
                   uint32_t peer_host);
 void record_step(struct record *record, uint64_t t_ns, const char *kind, int64_t host,

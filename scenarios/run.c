@@ -5,6 +5,8 @@
 
 #include "core/base/exact.h"
 #include "core/crypto/sha256.h"
+#include "scenarios/blocks.h"
+#include "scenarios/topology.h"
 #include "scenarios/words.h"
 
 #include <stdarg.h>
@@ -88,7 +90,8 @@ void run_log(struct run *run, const char *text)
         o->on_log(o->ctx, run_now(run), text);
 }
 
-void run_add_host(struct run *run, uint32_t host, enum host_role role, const char *version)
+void run_add_host(struct run *run, uint32_t host, enum host_role role, uint32_t region,
+                  const char *version)
 {
     static const char *const roles[] = {"node", "miner", "peer"};
     if (run->host_count == run->host_capacity) {
@@ -98,12 +101,13 @@ void run_add_host(struct run *run, uint32_t host, enum host_role role, const cha
             abort();
     }
     struct host *h = &run->hosts[run->host_count++];
-    *h = (struct host){.role = role};
+    *h = (struct host){.role = role, .region = region};
     h->number = role == HOST_PEER ? ++run->peers : ++run->nodes;
     snprintf(h->version, sizeof h->version, "%s", version);
     const struct engine_observer *o = &run->options->observer;
     if (o->on_node)
-        o->on_node(o->ctx, host, roles[role], version);
+        o->on_node(o->ctx, host, roles[role],
+                   region > 0 ? run->topology->regions[region - 1].name : NULL, version);
 }
 
 bool run_command(struct run *run, uint32_t host, const struct vn_command *command, const char **why)
@@ -379,6 +383,8 @@ static void run_free(struct run *run)
     sandbox_close(&run->sandbox); /* after the world: it borrows the distributions */
     schedule_free(run);
     checks_free(run);
+    blocks_free(run->blocks);
+    free(run->topology);
     free(run->hosts);
     free(run->script_bans);
 }

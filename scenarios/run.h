@@ -32,6 +32,7 @@ enum host_role { HOST_NODE, HOST_MINER, HOST_PEER };
 struct host {
     enum host_role role;
     uint32_t number; /* of its role, from 1: node-0001, peer-0001 */
+    uint32_t region; /* of the topology, from 1; 0: none */
     char version[32];
     /* As the script asked, what was left out included: by this contradictions are judged. */
     bool down, paused;
@@ -121,6 +122,8 @@ struct script_ban {
 };
 
 struct peer_script; /* lua_peer.h */
+struct topology;    /* topology.h */
+struct block_watch; /* blocks.h */
 
 struct run {
     struct engine *engine;
@@ -141,6 +144,9 @@ struct run {
     uint32_t host_count, host_capacity;
     uint32_t nodes, peers;
     struct sim_link_params links; /* the default, as last set */
+    bool links_shaped;            /* the default was given a latency, jitter or bandwidth */
+    struct topology *topology;    /* NULL: none */
+    struct block_watch *blocks;   /* NULL: not watched */
     uint64_t memory_planned;
 
     struct task *tasks, *current;
@@ -243,8 +249,10 @@ void run_step(struct run *run, const char *kind, int64_t host, const char *fmt, 
 void run_log(struct run *run, const char *text);
 /* The name of a host: "node-0001". */
 void run_host_name(const struct run *run, uint32_t host, char out[24]);
-/* Notes a new host and tells the observer; `role` counts. */
-void run_add_host(struct run *run, uint32_t host, enum host_role role, const char *version);
+/* Notes a new host and tells the observer; `role` counts. region: of the topology, from 1; 0: none.
+ */
+void run_add_host(struct run *run, uint32_t host, enum host_role role, uint32_t region,
+                  const char *version);
 /* Gives a command; *why (of reply.text) is empty on success. False if the node refused or is dead.
  */
 bool run_command(struct run *run, uint32_t host, const struct vn_command *command,
@@ -307,6 +315,7 @@ void lua_link_open(lua_State *L);
 void lua_group_open(lua_State *L);
 void lua_node_open(lua_State *L);
 void lua_peer_open(lua_State *L);
+void lua_blocks_open(lua_State *L);
 void lua_forge_open(lua_State *L);
 
 /* Metatable `name` whose __index finds `methods`, with an error and a suggestion for a wrong one.
@@ -323,6 +332,8 @@ int lua_net_reset_links(lua_State *L);
 int lua_net_half_open(lua_State *L);
 int lua_net_forget_links(lua_State *L);
 int lua_net_peer(lua_State *L);
+int lua_blocks_watch(lua_State *L); /* net:watch_blocks() */
+int lua_blocks_list(lua_State *L);  /* net:blocks([group]) */
 void lua_net_push(lua_State *L);
 /* Raises an error unless argument 1 of net:WHAT is the network. */
 void lua_net_self(lua_State *L, const char *what);

@@ -186,6 +186,31 @@ static bool is_beside(const char *path, size_t folder)
     return beside;
 }
 
+/* The path of a file beside the scenario, whose first *here bytes are the folder; freed by the
+ * caller. */
+static char *path_beside(const struct sources *sources, const char *folder, const char *name,
+                         const char *end, size_t *here)
+{
+    const char *base = sources->first ? sources->first->path : "";
+    const char *slash = strrchr(base, '/');
+    *here = slash ? (size_t)(slash - base) + 1 : 0;
+    size_t need = *here + strlen(folder) + strlen(name) + strlen(end) + 1;
+    char *path = must(malloc(need));
+    snprintf(path, need, "%.*s%s%s%s", (int)*here, base, folder, name, end);
+    return path;
+}
+
+/* The file at path; NULL with a line in why, also if a link leads out of its folder, which is the
+ * path's first `folder` bytes. */
+static const struct source *get_beside(struct sources *sources, const char *path, size_t folder,
+                                       char *why, size_t size)
+{
+    if (is_beside(path, folder))
+        return sources_get(sources, path, why, size);
+    snprintf(why, size, "%s: is a link to a file that is not beside the scenario", path);
+    return NULL;
+}
+
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size)
 {
@@ -195,17 +220,29 @@ const struct source *sources_module(struct sources *sources, const char *name, c
             snprintf(why, size, "there is no module \"%.60s\" in this program", name);
         return embedded;
     }
-    const char *base = sources->first ? sources->first->path : "";
-    const char *slash = strrchr(base, '/');
-    size_t folder = slash ? (size_t)(slash - base) + 1 : 0;
-    size_t need = folder + strlen(name) + sizeof ".lua";
-    char *path = must(malloc(need));
-    snprintf(path, need, "%.*s%s.lua", (int)folder, base, name);
-    const struct source *s = NULL;
-    if (is_beside(path, folder))
-        s = sources_get(sources, path, why, size);
-    else
-        snprintf(why, size, "%s: is a link to a file that is not beside the scenario", path);
+    size_t here;
+    char *path = path_beside(sources, "", name, ".lua", &here);
+    const struct source *s = get_beside(sources, path, here, why, size);
+    free(path);
+    return s;
+}
+
+const struct source *sources_data(struct sources *sources, const char *name, bool *missing,
+                                  char *why, size_t size)
+{
+    size_t here, unused;
+    char *path = path_beside(sources, "data/", name, ".json", &here);
+    char *folder = path_beside(sources, "data", "", "", &unused);
+    const struct source *s = sources->first;
+    struct stat st;
+    while (s && strcmp(s->path, path) != 0)
+        s = s->next;
+    *missing = !s && stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (!s && !*missing && !is_beside(folder, here))
+        snprintf(why, size, "%s: is a link to a folder that is not beside the scenario", folder);
+    else if (!s && !*missing)
+        s = get_beside(sources, path, here + strlen("data/"), why, size);
+    free(folder);
     free(path);
     return s;
 }

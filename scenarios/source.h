@@ -1,5 +1,5 @@
-/* The text of a scenario and of the modules it requires, read once, so that every run of a process
- * sees the same bytes. */
+/* The text of a scenario, of the modules it requires and of its data, read once, so that every run
+ * of a process sees the same bytes. */
 #ifndef SCENARIOS_SOURCE_H
 #define SCENARIOS_SOURCE_H
 
@@ -35,5 +35,10 @@ const struct source *sources_embedded(struct sources *sources, const char *name)
  * a slash in it. */
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size);
+
+/* The file data/NAME.json beside the scenario; names as above. NULL with *missing set if there is
+ * none, or with one line in why. */
+const struct source *sources_data(struct sources *sources, const char *name, bool *missing,
+                                  char *why, size_t size);
 
 #endif

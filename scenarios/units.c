@@ -36,6 +36,7 @@ static const struct dist_spec specs[] = {
     {"normal", SIM_NORMAL, {"mean", "sd", NULL}},
     {"lognormal", SIM_LOGNORMAL, {"median", "sigma", NULL}},
     {"pareto", SIM_PARETO, {"min", "shape", NULL}},
+    {"lomax", SIM_LOMAX, {"scale", "shape", NULL}},
     {"exponential", SIM_EXPONENTIAL, {"mean", NULL, NULL}},
 };
 

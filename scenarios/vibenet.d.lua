@@ -78,6 +78,19 @@ function pareto(min, shape) end
 ---@return vibenet.Dist
 function exponential(mean) end
 
+---A Pareto distribution less its minimum.
+---@param scale number 0 or more
+---@param shape number 0.001..1e6
+---@return vibenet.Dist
+function lomax(scale, shape) end
+
+---The nearest rank: the least value that p % of the list do not exceed; one for each p.
+---@param list number[]
+---@param p number 0..100
+---@param ... number
+---@return number ...
+function percentile(list, p, ...) end
+
 ---Draws one of the values.
 ---@param values number[]
 ---@return vibenet.Dist
@@ -189,8 +202,9 @@ local Net = {}
 ---@field miners? integer how many of the first find blocks [0]
 ---@field block_interval? vibenet.Time mean, among the miners together [10 s]
 ---@field version? string at most 31 bytes [0.1.0]
----@field uplink? vibenet.Rate of the whole host [0]
----@field downlink? vibenet.Rate of the whole host [0]
+---@field uplink? vibenet.Rate of the whole host [0, or the region's]
+---@field downlink? vibenet.Rate of the whole host [0, or the region's]
+---@field region? string of the topology [drawn]
 ---@field skew? vibenet.Distribution seconds that wall clocks are off; drawn sizes are ahead or behind [0]
 ---@field config? vibenet.ConfigOptions
 
@@ -279,8 +293,9 @@ local Net = {}
 ---@field on_bytes? fun(peer: vibenet.Peer, link: vibenet.Link, bytes: string)
 ---@field play? fun(peer: vibenet.Peer) a coroutine of its own that runs from now on
 ---@field on_close? fun(peer: vibenet.Peer, link: vibenet.Link, why: string) "remote-closed", "reset" ...
----@field uplink? vibenet.Rate of the whole host [0]
----@field downlink? vibenet.Rate of the whole host [0]
+---@field uplink? vibenet.Rate of the whole host [0, or the region's]
+---@field downlink? vibenet.Rate of the whole host [0, or the region's]
+---@field region? string of the topology [drawn]
 
 ---A behaviour of the library, "ping-flood", or a table of the same shape, and what it takes.
 ---@class vibenet.BehaviourOptions
@@ -368,6 +383,33 @@ function Net:reset_links(a, b) end
 ---@return boolean
 function Net:one_tip(group) end
 
+---Regions, latencies, rates and outdegrees of a data set; before all hosts.
+---@param name string "geo-bitcoin-2019"
+function Net:topology(name) end
+
+---@return string[] the names of all regions
+function Net:regions() end
+
+---@param name string
+---@return vibenet.Group of the nodes there
+function Net:in_region(name) end
+
+---Notes when each block reaches each node; before all hosts.
+function Net:watch_blocks() end
+
+---@class vibenet.FoundBlock
+---@field hash vibenet.Hash
+---@field height integer
+---@field transactions integer
+---@field miner vibenet.Node
+---@field found number seconds
+---@field arrivals number[] seconds since it was found, ascending, without its miner's
+
+---The blocks found since watch_blocks, in that order.
+---@param group? vibenet.Hosts whose arrivals [all nodes]
+---@return vibenet.FoundBlock[]
+function Net:blocks(group) end
+
 ---How many tips there are, and the greatest height.
 ---@param group? vibenet.Hosts [all nodes]
 ---@return integer, integer
@@ -429,6 +471,9 @@ function Node:addr() end
 
 ---@return string name, "node-0001"
 function Node:id() end
+
+---@return string? the region of the topology
+function Node:region() end
 
 ---@return boolean
 function Node:alive() end
@@ -576,6 +621,9 @@ function Peer:addr() end
 
 ---@return string name, "peer-0001"
 function Peer:id() end
+
+---@return string? the region of the topology
+function Peer:region() end
 
 ---What is sent before the link is up waits for it.
 ---@param x vibenet.Target

@@ -22,6 +22,8 @@ struct world {
     uint64_t (*now_ns)(void *self);
     void (*run_until)(void *self, uint64_t t_ns);
     void (*stop)(void *self);
+    /* Lets the observer hear these traces too, of hosts that are started from now on at least. */
+    void (*trace_more)(void *self, uint64_t mask);
     uint32_t (*spawn)(void *self, const struct vn_config *config,
                       const struct sim_host_params *params, char *why, size_t size);
     void (*kill)(void *self, uint32_t host);
@@ -48,6 +50,8 @@ struct world {
     bool (*links_default)(void *self, const struct sim_link_params *params);
     bool (*links_between)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
                           uint32_t nb, const struct sim_link_params *params);
+    /* Regions 1..SIM_REGIONS_MAX; a host's is in its sim_host_params. */
+    bool (*links_regions)(void *self, uint32_t a, uint32_t b, const struct sim_link_params *params);
     /* b NULL: all others. 0: the times make no sense. */
     uint32_t (*cut)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                     const struct sim_cut_params *params);

@@ -16,6 +16,11 @@ static void stop(void *self)
     sim_stop(self);
 }
 
+static void trace_more(void *self, uint64_t mask)
+{
+    sim_trace_more(self, mask);
+}
+
 static uint32_t spawn(void *self, const struct vn_config *config,
                       const struct sim_host_params *params, char *why, size_t size)
 {
@@ -122,6 +127,11 @@ static bool links_between(void *self, const uint32_t *a, uint32_t na, const uint
     return sim_links_between(self, a, na, b, nb, params);
 }
 
+static bool links_regions(void *self, uint32_t a, uint32_t b, const struct sim_link_params *params)
+{
+    return sim_links_regions(self, a, b, params);
+}
+
 static uint32_t cut(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                     const struct sim_cut_params *params)
 {
@@ -219,6 +229,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .now_ns = now_ns,
         .run_until = run_until,
         .stop = stop,
+        .trace_more = trace_more,
         .spawn = spawn,
         .kill = kill_host,
         .power_off = power_off,
@@ -238,6 +249,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .host_of = host_of,
         .links_default = links_default,
         .links_between = links_between,
+        .links_regions = links_regions,
         .cut = cut,
         .heal = heal,
         .degrade = degrade,

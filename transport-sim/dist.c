@@ -51,6 +51,9 @@ bool sim_dist_check(const struct sim_dist *dist, char *why, size_t size)
     case SIM_PARETO:
         return (within(dist->a, 0, 1e18) && within(dist->b, 1e-3, 1e6)) ||
                refuse(why, size, "pareto(min, shape): needs min >= 0, shape 0.001..1000000");
+    case SIM_LOMAX:
+        return (within(dist->a, 0, 1e18) && within(dist->b, 1e-3, 1e6)) ||
+               refuse(why, size, "lomax(scale, shape): needs scale >= 0, shape 0.001..1000000");
     case SIM_EXPONENTIAL:
         return within(dist->a, 0, 1e18) || refuse(why, size, "exponential(mean): needs mean >= 0");
     case SIM_EMPIRICAL:
@@ -82,6 +85,8 @@ static double quantile(const struct sim_dist *dist, double u)
         return dist->a * exact_exp(dist->b * exact_normal_quantile(u));
     case SIM_PARETO: /* 1 - u is in (0, 1]: no division by zero */
         return dist->a * exact_exp(-exact_log(1.0 - u) / dist->b);
+    case SIM_LOMAX:
+        return dist->a * (exact_exp(-exact_log(1.0 - u) / dist->b) - 1.0);
     case SIM_EXPONENTIAL:
         return -dist->a * exact_log(1.0 - u);
     case SIM_EMPIRICAL:

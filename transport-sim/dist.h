@@ -14,6 +14,7 @@ enum sim_dist_kind {
     SIM_NORMAL,      /* mean a, standard deviation b; negative samples count as 0 */
     SIM_LOGNORMAL,   /* median a, sigma b */
     SIM_PARETO,      /* minimum a, shape b */
+    SIM_LOMAX,       /* a Pareto less its minimum a, shape b; the mean is a / (b - 1) */
     SIM_EXPONENTIAL, /* mean a */
     SIM_EMPIRICAL    /* n sorted values, interpolated linearly */
 };

@@ -140,6 +140,11 @@ void sim_stop(struct sim *sim)
     sim->stopped = true;
 }
 
+void sim_trace_more(struct sim *sim, uint64_t mask)
+{
+    sim->config.observer.trace_mask |= mask;
+}
+
 uint64_t sim_next_ns(struct sim *sim)
 {
     return sim_queue_next_ns(sim->queue);

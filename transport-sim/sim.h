@@ -82,11 +82,13 @@ struct sim_link_params {
     double corrupt;             /* share of deliveries of which a byte is changed, 0..1 [0] */
 };
 
-#define SIM_QUEUE_MIN 1500u /* bytes: a full packet on Ethernet */
+#define SIM_REGIONS_MAX 64u
+#define SIM_QUEUE_MIN   1500u /* bytes: a full packet on Ethernet */
 
 struct sim_host_params {
     uint64_t up_bps, down_bps; /* bits/s of the host's access, 0: unlimited */
     int64_t skew_ns;           /* of its wall clock, as sim_clock's [0] */
+    uint8_t region;            /* 1..SIM_REGIONS_MAX, 0: none; see sim_links_regions */
     const struct vn_api *api;  /* the build of the core that its node runs [NULL: the linked one] */
 };
 
@@ -103,6 +105,9 @@ uint64_t sim_now_ns(const struct sim *sim);
  * last event, if sim_stop was called meanwhile. */
 void sim_run_until(struct sim *sim, uint64_t t_ns);
 void sim_stop(struct sim *sim);
+/* Lets on_trace hear these kinds too, from now on. Nodes that run already tell only what they were
+ * started to tell: what trace_mask and settle_mask asked for then. */
+void sim_trace_more(struct sim *sim, uint64_t mask);
 /* The time of the next event, or UINT64_MAX. */
 uint64_t sim_next_ns(struct sim *sim);
 
@@ -220,6 +225,11 @@ bool sim_links_default(struct sim *sim, const struct sim_link_params *params);
  * Here and below hosts that do not exist (yet) are left out of a set. */
 bool sim_links_between(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b,
                        uint32_t nb, const struct sim_link_params *params);
+/* For links made from now on between a host of region a and one of region b (1..SIM_REGIONS_MAX),
+ * in both directions, hosts to come included; found in constant time. A rule between sets of hosts
+ * wins over it, it wins over the default. */
+bool sim_links_regions(struct sim *sim, uint32_t a, uint32_t b,
+                       const struct sim_link_params *params);
 
 /* Nothing passes from a host of a to one of b (and back, unless one_way) until healed. Cuts overlap
  * freely. Returns an id for sim_cut_heal, > 0. */

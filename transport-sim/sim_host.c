@@ -318,6 +318,8 @@ struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params)
         host->down_bps = params->down_bps;
         if (params->skew_ns != 0)
             faults_of(sim, host)->clock.skew_ns = params->skew_ns;
+        assert(params->region <= SIM_REGIONS_MAX);
+        host->region = params->region;
     }
     u64map_init(&host->dialled, sim->dice[SIM_DICE_LATENCY]);
     sim->host_count++;

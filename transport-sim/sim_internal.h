@@ -181,6 +181,7 @@ struct sim_host {
     struct vn_addr *seeds; /* template->config.seed_count of them */
     char *node_id;
     uint8_t alive;
+    uint8_t region; /* 0: none */
     uint8_t paused;
     uint8_t settle; /* a trace or a command asked for on_settled */
     uint8_t dark;   /* the machine has no power: what comes is not answered */
@@ -263,6 +264,7 @@ struct sim {
     uint16_t params_default;
     struct sim_rule *rules;
     uint32_t rule_count, rule_capacity;
+    uint32_t *region_params; /* by two regions: index of params + 1, 0: none; NULL: no regions */
     struct sim_cut_rule *cuts;
     uint32_t cut_count, cut_capacity;
     uint32_t fault_ids;

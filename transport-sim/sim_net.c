@@ -169,6 +169,27 @@ bool sim_links_between(struct sim *sim, const uint32_t *a, uint32_t na, const ui
     return true;
 }
 
+/* Where the table holds the parameters of two regions, none among them. */
+static uint32_t region_cell(uint32_t a, uint32_t b)
+{
+    return a * (SIM_REGIONS_MAX + 1) + b;
+}
+
+bool sim_links_regions(struct sim *sim, uint32_t a, uint32_t b,
+                       const struct sim_link_params *params)
+{
+    const size_t cells = (SIM_REGIONS_MAX + 1) * (SIM_REGIONS_MAX + 1);
+    uint16_t index;
+    if (a < 1 || a > SIM_REGIONS_MAX || b < 1 || b > SIM_REGIONS_MAX || !net_params_check(params) ||
+        !net_params_intern(sim, params, &index))
+        return false;
+    if (!sim->region_params)
+        sim->region_params = sim_resize(sim, NULL, 0, cells * sizeof *sim->region_params);
+    sim->region_params[region_cell(a, b)] = index + 1u;
+    sim->region_params[region_cell(b, a)] = index + 1u;
+    return true;
+}
+
 uint16_t net_params_for(const struct sim *sim, uint32_t a, uint32_t b)
 {
     for (uint32_t i = sim->rule_count; i-- > 0;) {
@@ -176,6 +197,11 @@ uint16_t net_params_for(const struct sim *sim, uint32_t a, uint32_t b)
         if ((net_set_has(&rule->a, a) && net_set_has(&rule->b, b)) ||
             (net_set_has(&rule->a, b) && net_set_has(&rule->b, a)))
             return rule->params;
+    }
+    if (sim->region_params) {
+        uint32_t cell = region_cell(sim_host_at(sim, a)->region, sim_host_at(sim, b)->region);
+        if (sim->region_params[cell] > 0)
+            return (uint16_t)(sim->region_params[cell] - 1);
     }
     return sim->params_default;
 }
@@ -194,5 +220,6 @@ void net_free(struct sim *sim)
         net_set_free(sim, &sim->rules[i].b);
     }
     mem_free(sim->params);
+    mem_free(sim->region_params);
     mem_free(sim->rules);
 }

@@ -85,8 +85,8 @@ static void tell(const struct engine_observer *o, const struct engine *engine)
     struct vn_trace mined = {.kind = VN_TR_MINED, .a = 1, .hash = (const uint8_t[32]){1, 2}};
     struct vn_trace arrived = {.kind = VN_TR_BLOCK_NEW, .a = 1, .hash = mined.hash, .link = 3};
     struct vn_trace message = {.kind = VN_TR_MSG_IN, .a = 7, .b = 16, .link = 3};
-    o->on_node(o->ctx, 0, "miner", "0.1.0");
-    o->on_node(o->ctx, 1, "node", "0.1.0");
+    o->on_node(o->ctx, 0, "miner", NULL, "0.1.0");
+    o->on_node(o->ctx, 1, "node", "EU", "0.1.0");
     o->on_step(o->ctx, 1000000000, "partition", -1, "1 | 1\033[31m\nnodes");
     o->on_log(o->ctx, 1500000000, "hello");
     if (o->on_trace) {

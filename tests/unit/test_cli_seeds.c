@@ -114,7 +114,7 @@ void engine_run(struct engine *engine, const struct engine_options *options,
         return;
     }
     usleep(2000 * (20 - (useconds_t)options->seed % 20)); /* later seeds are faster */
-    o->on_node(o->ctx, 0, "miner", "0.1.0");
+    o->on_node(o->ctx, 0, "miner", NULL, "0.1.0");
     o->on_check(o->ctx, 3, "one tip", "check", seed != SEED_FAILS,
                 seed == SEED_FAILS ? "2 tips" : NULL);
     o->on_check(o->ctx, 4, "the rare thing", "sometimes", seed == SEED_HITS,

@@ -70,6 +70,18 @@ static void test_normal_has_its_moments(void **state)
     assert_near(m.variance, 4, 0.06);
 }
 
+static void test_lomax_is_a_pareto_less_its_minimum(void **state)
+{
+    (void)state;
+    const struct sim_dist lomax = {.kind = SIM_LOMAX, .a = 2, .b = 4};
+    const struct sim_dist pareto = {.kind = SIM_PARETO, .a = 2, .b = 4};
+    struct moments m = measure(&lomax);
+    assert_near(m.mean, 2.0 / 3, 0.01); /* a / (b - 1) */
+    assert_near(m.least, 0, 0.001);
+    for (double u = 0; u < 1; u += 0.125)
+        assert_near(sim_dist_at(&lomax, u) + 2, sim_dist_at(&pareto, u), 1e-12);
+}
+
 static void test_normal_counts_negative_samples_as_zero(void **state)
 {
     (void)state;
@@ -180,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_constant_is_constant_and_does_not_draw),
         cmocka_unit_test(test_uniform_has_its_moments),
         cmocka_unit_test(test_normal_has_its_moments),
+        cmocka_unit_test(test_lomax_is_a_pareto_less_its_minimum),
         cmocka_unit_test(test_normal_counts_negative_samples_as_zero),
         cmocka_unit_test(test_lognormal_has_its_mean),
         cmocka_unit_test(test_pareto_has_its_mean_and_minimum),

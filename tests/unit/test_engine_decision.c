@@ -50,6 +50,21 @@ static void test_a_decision_that_is_left_out_does_nothing_and_keeps_its_number(v
     assert_null(strstr(told, "step restart"));
 }
 
+static void test_distributions_are_logged_by_their_names(void **state)
+{
+    (void)state;
+    static const char *const given[] = {"uniform(1, 2)", "pareto(1, 2)", "lomax(1, 2)",
+                                        "exponential(3)", "empirical { 4, 5 }"};
+    static const char *const logged[] = {"uniform\":[1,2]", "pareto\":[1,2]", "lomax\":[1,2]",
+                                         "exponential\":[3]", "empirical\":[4,5]"};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        char body[80];
+        snprintf(body, sizeof body, "net:spawn(1, { skew = %s })", given[i]);
+        run_body(body);
+        expect_told(logged[i]);
+    }
+}
+
 static void test_sets_that_are_too_long_for_a_row_are_cut_and_stay_valid(void **state)
 {
     (void)state;
@@ -81,6 +96,7 @@ int main(void)
         cmocka_unit_test_setup(test_decisions_are_logged_before_they_are_carried_out, fixture),
         cmocka_unit_test_setup(test_a_decision_that_is_left_out_does_nothing_and_keeps_its_number,
                                fixture),
+        T(test_distributions_are_logged_by_their_names),
         cmocka_unit_test(test_sets_that_are_too_long_for_a_row_are_cut_and_stay_valid),
         cmocka_unit_test(test_texts_in_a_decision_are_escaped),
     };
