@@ -318,6 +318,7 @@ struct group {
 };
 
 void lua_net_open(lua_State *L);
+void lua_link_open(lua_State *L);
 void lua_group_open(lua_State *L);
 void lua_node_open(lua_State *L);
 void lua_peer_open(lua_State *L);
@@ -329,6 +330,14 @@ void lua_forge_open(lua_State *L);
 void lua_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
 int lua_net_spawn(lua_State *L);
+int lua_net_links(lua_State *L);
+int lua_net_degrade(lua_State *L);
+int lua_net_partition(lua_State *L);
+int lua_net_blackhole(lua_State *L);
+int lua_net_flap(lua_State *L);
+int lua_net_reset_links(lua_State *L);
+int lua_net_half_open(lua_State *L);
+int lua_net_forget_links(lua_State *L);
 int lua_net_peer(lua_State *L);
 int lua_blocks_watch(lua_State *L); /* net:watch_blocks() */
 int lua_blocks_list(lua_State *L);  /* net:blocks([group]) */
