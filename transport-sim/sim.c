@@ -113,7 +113,6 @@ struct sim *sim_new(const struct sim_config *config)
     sim->link_free = SIM_NO_LINK;
     sim->stats.memory = sizeof *sim;
     dice_init(sim);
-    u64map_init(&sim->mangled, sim->dice[SIM_DICE_MANGLE]);
     sim_net_init(sim);
     return sim;
 }

@@ -271,7 +271,8 @@ struct sim {
     uint32_t barriers; /* cuts, hosts without power, links forgotten: 0 lets all pass */
     struct sim_degrade_rule *degrades;
     uint32_t degrade_count, degrade_capacity;
-    struct u64map mangled; /* pairs of hosts that got changed bytes from each other */
+    uint64_t *mangled; /* pairs of hosts that got changed bytes from each other, ascending */
+    uint32_t mangled_count, mangled_capacity;
     struct sim_blocked *blocked;
     uint32_t blocked_count, blocked_capacity;
 

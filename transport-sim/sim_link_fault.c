@@ -11,6 +11,8 @@
  * told, and learns it when what it sends is answered with a reset. */
 #include "transport-sim/sim_internal.h"
 
+#include <string.h>
+
 /* Linux, tcp_retries2 = 15: "yields a hypothetical timeout of 924.6 seconds and is a lower bound"
  * (Documentation/networking/ip-sysctl); RFC 1122, 4.2.3.5 asks for at least 100 s. */
 #define USER_TIMEOUT (924600 * 1000000ull)
@@ -368,18 +370,39 @@ static uint64_t pair_key(uint32_t a, uint32_t b)
     return ((uint64_t)(a < b ? a : b) << 32 | (a < b ? b : a)) + 1;
 }
 
+/* Where the pair is, or would go. */
+static uint32_t mangled_place(const struct sim *sim, uint64_t key)
+{
+    uint32_t low = 0, high = sim->mangled_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (sim->mangled[middle] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void link_fault_note_mangled(struct sim *sim, uint32_t a, uint32_t b)
 {
-    if (sim_mangled(sim, a, b))
+    uint64_t key = pair_key(a, b);
+    uint32_t at = mangled_place(sim, key);
+    if (at < sim->mangled_count && sim->mangled[at] == key)
         return;
-    size_t before = u64map_bytes(&sim->mangled);
-    u64map_put(&sim->mangled, pair_key(a, b), sim);
-    sim->stats.memory += u64map_bytes(&sim->mangled) - before;
+    sim->mangled = sim_room(sim, sim->mangled, sim->mangled_count, &sim->mangled_capacity,
+                            sizeof *sim->mangled);
+    memmove(&sim->mangled[at + 1], &sim->mangled[at],
+            (sim->mangled_count - at) * sizeof *sim->mangled);
+    sim->mangled[at] = key;
+    sim->mangled_count++;
 }
 
 bool sim_mangled(const struct sim *sim, uint32_t a, uint32_t b)
 {
-    return u64map_get(&sim->mangled, pair_key(a, b)) != NULL;
+    uint64_t key = pair_key(a, b);
+    uint32_t at = mangled_place(sim, key);
+    return at < sim->mangled_count && sim->mangled[at] == key;
 }
 
 void link_fault_free(struct sim *sim)
@@ -392,7 +415,7 @@ void link_fault_free(struct sim *sim)
         net_set_free(sim, &sim->degrades[i].a);
         net_set_free(sim, &sim->degrades[i].b);
     }
-    u64map_deinit(&sim->mangled);
+    mem_free(sim->mangled);
     mem_free(sim->cuts);
     mem_free(sim->degrades);
     mem_free(sim->blocked);
