@@ -30,7 +30,7 @@ static enum fit fit_of(const struct request *request, const struct msg *msg)
 void on_response_block_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                              struct vn_slice payload)
 {
-    struct request *request = &peer->own_requests[REQUEST_RANGE];
+    struct request *request = &peer->own_errands->requests[REQUEST_RANGE];
     enum fit fit = request_open(request) ? fit_of(request, msg) : MISFIT;
     if (fit == MISFIT && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */
