@@ -120,7 +120,7 @@ function run(net, p)
   end
   check(told == 0 or newcomer:state(liar) == "banned" or score and score < 0,
     "a lie is found out and costs its teller all that the truth before it earned", score)
-  check(longest <= 60, "no standstill outlasts two waits for an answer", longest)
+  check(longest <= 90, "no standstill outlasts three waits for an answer", longest)
   check((stalled.most or 0) <= 9, "no range is asked of the staller for ever", stalled.most)
 
   -- Nobody who has everything goes on asking.
