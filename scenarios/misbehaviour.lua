@@ -72,6 +72,8 @@ local rows = {
   { "bad-tx-T4", borne = true },
   { "bad-tx-T4", borne = true, with = { ahead = true }, as = "bad-tx-T4-ahead" },
   { "tx-flood", borne = true, with = { rate = 20 }, work = 100, held = MiB, pool = 3000 },
+  { "tx-flood", borne = true, with = { rate = 20 }, as = "tx-flood-limited", work = 10, held = 128 * KiB, pool = 500,
+    config = { tx_rate = 500, tx_burst = 5000 } },
   { "tx-replay", borne = true },
   { "tx-replay", banned = true, as = "tx-replay-limited", config = { unasked_rate = 500, unasked_burst = 10000 } },
   { "withholds", borne = true, still = true },
@@ -92,7 +94,9 @@ local rows = {
   { "connection-flood", told = "TooManyConnections", with = { links = 2, greets = true, keeps = true, stay = 1000 },
     peers = 40, held = 128 * KiB, as = "connection-flood-many-greeting", work = 6 },
   { "connection-flood", told = "TooManyConnections", with = { links = 2, greets = true, keeps = true, stay = 1000 },
-    peers = 16, held = 128 * KiB, guest = 650, as = "connection-flood-full", work = 6 },
+    peers = 16, held = 128 * KiB, guest = 100, as = "connection-flood-full", work = 6 },
+  { "connection-flood", told = "TooManyConnections", with = { links = 1, greets = true, keeps = true, stay = 1000 },
+    peers = 40, held = 128 * KiB, guest = 160, as = "connection-flood-everywhere", work = 6 },
   { "disconnect-churn", borne = true, work = 6 },
 }
 

@@ -69,6 +69,8 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
 {
     struct bucket *bucket = &limits->of[kind];
     struct limit limit = limits_of(cfg, kind, probation);
+    if (kind == LIMIT_TX && limit_bucket_ready_ns(bucket, limit, 0, now_ns) > 0)
+        return LIMIT_DROP;
     limit_bucket_take(bucket, limit, kind == LIMIT_PING ? 1 : add_sat(bytes, LIMIT_MESSAGE),
                       now_ns);
     uint64_t ready_ns = limit_bucket_ready_ns(bucket, limit, 0, now_ns);
@@ -77,8 +79,9 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
     switch (kind) {
     case LIMIT_PING:
         return ready_ns - now_ns <= tokens_ns(limit.burst, limit.rate) ? LIMIT_DROP : LIMIT_OFFENCE;
-    case LIMIT_BLOCK:
     case LIMIT_TX:
+        return LIMIT_PASS;
+    case LIMIT_BLOCK:
     case LIMIT_SERVE:
         return LIMIT_WAIT;
     case LIMIT_UNASKED:

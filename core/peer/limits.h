@@ -8,11 +8,22 @@
  *   kind      a token is                   who owes is
  *   PING      a Ping                       not answered; after as many again, a violation
  *   BLOCK     a byte of NewBlock           not read
- *   TX        a byte of NewTransaction     not read
+ *   TX        a byte of a NewTransaction   not heard: those transactions are dropped
+ *             that we do not know yet
  *   SERVE     a byte of an answer          answered later; then, with many waiting, not read
  *   UNASKED   a byte of an answer, or a    a violation
  *             Pong, that nobody asked for,
  *             or of a repeated transaction
+ *
+ * Transactions never make anything else wait. A link that stopped being read for them would hold
+ * up the blocks behind them, and since a flood that each of several links may carry adds up where
+ * it is relayed, the links that stopped would be honest ones. So what is over the limit is dropped,
+ * takes no tokens, costs no points, and comes again with another link or not at all; a block waits
+ * for a transaction that is on the wire, never for a debt. One that we know costs its sender
+ * nothing here: it is what relaying looks like, each link says it once (more is UNASKED), and of
+ * those we know there are no more than the pool remembers. What a flood costs the whole network is
+ * bounded by the pool, since only what it takes is relayed: mempool_max transactions and
+ * mempool_bytes_max, once, and then as much as blocks take out and age drops.
  *
  * Bytes count with LIMIT_MESSAGE more for each message, since small ones cost most by their number.
  * An identity on probation has a quarter of each bucket.

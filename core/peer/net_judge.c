@@ -110,11 +110,8 @@ uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit
 static uint64_t tokens_at_ns(const struct net *net, const struct peer *peer)
 {
     uint64_t at = VN_NEVER;
-    if (peer->owes) {
-        uint64_t block = net_ready_ns(net, peer, LIMIT_BLOCK);
-        uint64_t tx = net_ready_ns(net, peer, LIMIT_TX);
-        at = block > tx ? block : tx;
-    }
+    if (peer->owes)
+        at = net_ready_ns(net, peer, LIMIT_BLOCK);
     if (peer->served_count > 0 && peer->load_token == 0) {
         uint64_t serve = net_ready_ns(net, peer, LIMIT_SERVE);
         at = serve != 0 ? earlier(at, serve) : at;

@@ -95,8 +95,7 @@ void net_update_reading(struct net *net, struct peer *peer)
     if (peer->closed)
         return;
     if (peer->owes)
-        peer->owes =
-            net_ready_ns(net, peer, LIMIT_BLOCK) > 0 || net_ready_ns(net, peer, LIMIT_TX) > 0;
+        peer->owes = net_ready_ns(net, peer, LIMIT_BLOCK) > 0;
     if (!peer->read_stopped &&
         (peer->owes || control > CONTROL_BYTES_STOP || peer->served_count > SERVED_STOP)) {
         peer->read_stopped = true;

@@ -15,7 +15,7 @@
  *   probation: -50 or less   dialled and asked for blocks last, a quarter of the tokens (limits.h),
  *                            the first to be evicted (admit.h); it ends as the score decays, or by
  *                            good behaviour
- *   preferred: from 50       never evicted
+ *   preferred: from 50       some of them are never evicted (admit.h)
  *
  * Bans are timed by the node's running time, so that a wall clock that jumps neither lengthens nor
  * lifts one; the store has wall times (core/gossip/persist.c). */
