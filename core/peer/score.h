@@ -17,6 +17,12 @@
  *                            good behaviour
  *   preferred: from 50       some of them are never evicted (admit.h)
  *
+ * Points are section 6's to the letter, so a score above 0 outlasts an invalid block: from 1 it
+ * falls to -99, on probation. Points alone would leave such a link open and let it go on. Therefore
+ * an invalid block ends its link with ProtocolViolation whatever its sender's standing: all rules
+ * but B3's upper bound are the same to everybody, so that no honest node passes a broken one on.
+ * Each further one costs another link, and at most ten of them the best of standings.
+ *
  * Bans are timed by the node's running time, so that a wall clock that jumps neither lengthens nor
  * lifts one; the store has wall times (core/gossip/persist.c). */
 #ifndef PEER_SCORE_H
