@@ -54,7 +54,7 @@ static void peer_info(const struct net *net, const struct peer *peer, struct vn_
         .link_class = peer->link_class,
         .score = net_score_of(net, peer->rep),
         .addr = peer->remote,
-        .listen = peer->listen,
+        .listen = peer_listen(peer),
         .rtt_ns = peer->rtt_ns,
         .bytes_in = peer->bytes_in,
         .bytes_out = peer->bytes_out,

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In networks of more hosts eventually and wait are judged every so many ns for each host. */
+#define PACED_HOSTS 128u
+#define PACE_NS     10000u
+
 static const char *const kinds[] = {"always", "eventually", "wait"};
 
 void checks_report(struct run *run, const char *where, const char *kind, const char *name, bool ok,
@@ -71,6 +75,7 @@ static void decide(struct run *run, struct condition *c)
 {
     c->pending = false;
     run->watched--;
+    run->always -= c->kind == COND_ALWAYS;
     if (c->kind != COND_ALWAYS)
         run->pending--;
     luaL_unref(run->L, LUA_REGISTRYINDEX, c->fn);
@@ -100,8 +105,16 @@ static void judge(lua_State *L, struct run *run, struct condition *c, bool final
     lua_pop(L, 1);
 }
 
+bool checks_can_wait(const struct run *run)
+{
+    return run->always == 0 && run_now(run) < run->judge_ns;
+}
+
 void checks_judge(struct run *run)
 {
+    uint64_t pace_ns = run->host_count > PACED_HOSTS ? run->host_count * PACE_NS : 0;
+    run->judge_ns = run_now(run) + pace_ns;
+    run->judge_due = false;
     for (struct condition **at = &run->conditions; *at && !run->stop;) {
         struct condition *c = *at;
         if (c->pending)
@@ -183,6 +196,7 @@ static struct condition *condition_new(lua_State *L, struct run *run, enum condi
     *run->conditions_tail = c;
     run->conditions_tail = &c->next;
     run->watched++;
+    run->always += kind == COND_ALWAYS;
     if (kind != COND_ALWAYS)
         run->pending++;
     return c;

@@ -354,8 +354,8 @@ static bool add_file(struct args_run *args, const char *word)
     return true;
 }
 
-/* Of several files those that only describe words to editors are passed over, so that a shell's *.lua
- * names all scenarios of a folder. */
+/* Of several files those that only describe words to editors are passed over, so that a shell's
+ * *.lua names all scenarios of a folder. */
 static void drop_descriptions(struct args_run *args)
 {
     static const char suffix[] = ".d.lua";

@@ -18,7 +18,7 @@
 void hugepages_ask(void)
 {
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
-    const int mmap_max = 65536; /* glibc's default: for blocks that are large from the start */
+    const int mmap_max = 65536;  /* glibc's default: for blocks that are large from the start */
     if (!mallopt(M_MMAP_MAX, 0)) /* a sanitizer's malloc says no */
         return;
     for (uint64_t bytes = RANGE_MAX; bytes >= RANGE_MIN; bytes /= 2) {

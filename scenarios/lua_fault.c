@@ -41,17 +41,27 @@ int lua_node_kill(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "kill", &host, NULL);
+    bool silently = false;
+    const struct option options[] = {{.name = "silently", .kind = OPTION_FLAG, .out = &silently}};
     struct decision decision;
+    options_read(L, 2, "kill", options, COUNT(options));
     if (run->hosts[host].down)
         sandbox_error(L, "kill: the node is not running");
     run->hosts[host].down = true;
     run->hosts[host].paused = false;
+    if (silently && !run->world.power_off)
+        sandbox_error(L, "kill: the world '%s' cannot do this silently", run->world.name);
     decision_node(&decision, "kill", host);
+    if (silently)
+        decision_flag(&decision, "silently", true);
     if (!decision_take(run, &decision))
         return 0;
-    run->world.kill(run->world.self, host);
+    if (silently)
+        run->world.power_off(run->world.self, host);
+    else
+        run->world.kill(run->world.self, host);
     run->dirty = true;
-    run_step(run, "kill", host, "%s", "");
+    run_step(run, "kill", host, "%s", silently ? "silently" : "");
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* The network: net:links, partitions, groups, and what is asked of all nodes. */
-#include "scenarios/decision.h"
+/* The network: its groups, and what is asked of all nodes. What is done to links is in lua_link.c.
+ */
 #include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
@@ -7,10 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NET         "net"
-#define CUT         "partition"
-#define LATENCY_MAX 3600.0
-#define LOSS_MAX    0.5
+#define NET "net"
 
 void lua_net_push(lua_State *L)
 {
@@ -36,120 +33,7 @@ static struct run *looking(lua_State *L, const char *what)
     return run_looking(L, what);
 }
 
-/* ---- links ---- */
-
-static void read_links(lua_State *L, int index, struct sim_link_params *links)
-{
-    const struct option options[] = {
-        {.name = "latency", .kind = OPTION_DIST, .out = &links->latency, .hi = LATENCY_MAX},
-        {.name = "jitter", .kind = OPTION_DIST, .out = &links->jitter, .hi = LATENCY_MAX},
-        {.name = "loss", .kind = OPTION_NUMBER, .out = &links->loss, .hi = LOSS_MAX},
-        {.name = "bandwidth", .kind = OPTION_RATE, .out = &links->rate_bps},
-    };
-    options_read(L, index, "net:links", options, sizeof options / sizeof *options);
-}
-
-static void links_set(lua_State *L, bool ok)
-{
-    if (!ok)
-        sandbox_error(L, "net:links: the world refuses these links, or there are more than 65,535 "
-                         "different ones");
-}
-
-/* net:links{...} changes the default; net:links(a, b, {...}) starts from the default. Both for
- * links that are made from now on. */
-static int net_links(lua_State *L)
-{
-    struct run *run = acting(L, "links");
-    if (lua_gettop(L) <= 2) {
-        luaL_checkany(L, 2);
-        lua_topology_check_links(L, run);
-        struct sim_link_params links = run->links;
-        read_links(L, 2, &links);
-        links_set(L, run->world.links_default(run->world.self, &links));
-        run->links = links;
-        lua_topology_links_changed(L, run);
-        return 0;
-    }
-    lua_settop(L, 4);
-    struct sim_link_params links = run->links;
-    const struct group *a = lua_group_arg(L, 2, "net:links");
-    const struct group *b = lua_group_arg(L, 3, "net:links");
-    read_links(L, 4, &links);
-    links_set(L, run->world.links_between(run->world.self, a->hosts, a->n, b->hosts, b->n, &links));
-    return 0;
-}
-
-static int net_reset_links(lua_State *L)
-{
-    struct run *run = acting(L, "reset_links");
-    const struct group *a = lua_group_arg(L, 2, "net:reset_links");
-    const struct group *b = lua_group_arg(L, 3, "net:reset_links");
-    uint64_t pairs = (uint64_t)a->n * b->n;
-    lua_Integer n = 0;
-    struct decision decision;
-    decision_begin(&decision, "reset_links");
-    decision_hosts(&decision, "a", a->hosts, a->n);
-    decision_hosts(&decision, "b", b->hosts, b->n);
-    if (!decision_take(run, &decision)) {
-        lua_pushinteger(L, 0);
-        return 1;
-    }
-    sandbox_charge(L, pairs);
-    for (uint32_t i = 0; i < a->n; i++)
-        for (uint32_t j = 0; j < b->n; j++)
-            if (a->hosts[i] != b->hosts[j])
-                n += run->world.reset_links(run->world.self, a->hosts[i], b->hosts[j]);
-    run->dirty = true;
-    run_step(run, "reset_links", -1, "%lld links", (long long)n);
-    lua_pushinteger(L, n);
-    return 1;
-}
-
-/* ---- partitions ---- */
-
-struct cut {
-    uint32_t id; /* 0: the decision was left out */
-    bool healed;
-};
-
-static int net_partition(lua_State *L)
-{
-    struct run *run = acting(L, "partition");
-    bool one_way = false;
-    const struct option options[] = {{.name = "one_way", .kind = OPTION_FLAG, .out = &one_way}};
-    lua_settop(L, 4);
-    const struct group *a = lua_group_arg(L, 2, "net:partition");
-    const struct group *b = lua_group_arg(L, 3, "net:partition");
-    options_read(L, 4, "net:partition", options, 1);
-    struct cut *cut = lua_newuserdatauv(L, sizeof *cut, 0);
-    *cut = (struct cut){0};
-    luaL_setmetatable(L, CUT);
-    struct decision decision;
-    decision_begin(&decision, "partition");
-    decision_hosts(&decision, "a", a->hosts, a->n);
-    decision_hosts(&decision, "b", b->hosts, b->n);
-    decision_flag(&decision, "one_way", one_way);
-    if (!decision_take(run, &decision))
-        return 1;
-    cut->id = run->world.cut(run->world.self, a->hosts, a->n, b->hosts, b->n, one_way);
-    run->dirty = true;
-    run_step(run, "partition", -1, "%u %s %u hosts", a->n, one_way ? "-/->" : "|", b->n);
-    return 1;
-}
-
-static int cut_heal(lua_State *L)
-{
-    struct cut *cut = luaL_checkudata(L, 1, CUT);
-    struct run *run = run_acting(L, "heal");
-    if (cut->healed || cut->id == 0)
-        return 0;
-    cut->healed = true;
-    run->world.heal(run->world.self, cut->id);
-    run->dirty = true;
-    run_step(run, "heal", -1, "partition %u", cut->id);
-    return 0;
-}
+/* ---- groups ---- */
 
 /* net:split(0.5 [, group]) -> a, b: a random share of the nodes, and the others; both in node
  * order. */
@@ -285,17 +169,22 @@ static int net_stats(lua_State *L)
 void lua_net_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
+        {"blackhole", lua_net_blackhole},
         {"blocks", lua_blocks_list},
+        {"degrade", lua_net_degrade},
         {"each", net_each},
+        {"flap", lua_net_flap},
+        {"forget_links", lua_net_forget_links},
         {"group", net_group},
+        {"half_open", lua_net_half_open},
         {"in_region", lua_topology_in_region},
-        {"links", net_links},
+        {"links", lua_net_links},
         {"nodes", net_nodes},
         {"one_tip", net_one_tip},
-        {"partition", net_partition},
+        {"partition", lua_net_partition},
         {"peer", lua_net_peer},
         {"regions", lua_topology_regions},
-        {"reset_links", net_reset_links},
+        {"reset_links", lua_net_reset_links},
         {"spawn", lua_net_spawn},
         {"split", net_split},
         {"stats", net_stats},
@@ -304,8 +193,7 @@ void lua_net_open(lua_State *L)
         {"watch_blocks", lua_blocks_watch},
         {NULL, NULL},
     };
-    static const luaL_Reg cut[] = {{"heal", cut_heal}, {NULL, NULL}};
     lua_class(L, NET, methods);
-    lua_class(L, CUT, cut);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
+    lua_link_open(L);
 }

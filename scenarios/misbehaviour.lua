@@ -19,7 +19,6 @@ scenario {
 --   borne    nothing, for there is nothing in it that an honest peer might not do, too
 -- and besides
 --   within   its links last so many seconds at most
---   score    its standing falls so far
 --   still    nobody mines meanwhile: a tip that moves is its doing
 --   guest    an honest node that comes near the end gets in, where the attack is at least that long
 -- what it costs them, at most
@@ -110,7 +109,7 @@ end
 -- When each height was first seen and when all had it, and the most that any node held: looked at often.
 local function watch(side)
   local g, lag, first, done = side.group, 0, {}, 0
-  side.most = { outbox = 0, orphans = 0, inbound = 0, mempool = 0, held = 0, stay = 0, score = 0 }
+  side.most = { outbox = 0, orphans = 0, inbound = 0, mempool = 0, held = 0, stay = 0 }
   local most = side.most
   every(0.25, function()
     local low, high = math.maxinteger, 0
@@ -132,7 +131,6 @@ local function watch(side)
       for _, peer in ipairs(node:peers()) do
         most.outbox = math.max(most.outbox, peer.outbox)
         if peer.link ~= 0 and peer.inbound and side.peers and peer.node == side.peers[1] then
-          most.score = math.min(most.score, peer.score)
           most.stay = math.max(most.stay, now() - peer.up)
         end
       end
@@ -197,7 +195,6 @@ local function judge_treatment(net, side)
   if row.told then
     check(counts.reasons[row.told] > 0, name .. " is told " .. row.told, counts.reasons[row.told])
   end
-  if row.score then check(side.most.score <= row.score, name .. " loses its standing", side.most.score) end
   if row.within then
     check(side.most.stay > 0 and side.most.stay <= row.within, name .. " is cut off in time", side.most.stay)
   end

@@ -1,7 +1,8 @@
 /* What the world tells, as it happens: passed on to the run's observer, kept for the story of a
  * failure, and held against the invariant that stands in every scenario: no honest node penalises,
- * bans or refuses an honest one. Nothing here calls Lua or back into the world, except to ask it to
- * come back. */
+ * bans or refuses an honest one. Excused is who got bytes that were changed on the way (corrupt,
+ * duplicate) from the other: an honest peer looks dishonest then. Nothing here calls Lua or back
+ * into the world, except to look and to ask it to come back. */
 #include "core/wire/msg.h"
 #include "scenarios/blocks.h"
 #include "scenarios/run.h"
@@ -119,7 +120,8 @@ static void check_invariant(struct run *run, uint32_t host, uint32_t peer,
     if (run->violated || !honest(run, host) || !honest(run, peer) || host == peer)
         return;
     const char *verb = offence(run, host, peer, trace);
-    if (!verb || banned_by_script(run, host, peer))
+    if (!verb || banned_by_script(run, host, peer) ||
+        (run->world.mangled && run->world.mangled(run->world.self, host, peer)))
         return;
     char a[24], b[24];
     run_host_name(run, host, a);
@@ -153,6 +155,11 @@ static void on_settled(void *ctx, uint32_t host)
     struct run *run = ctx;
     if (run->watched == 0 && !run->violated)
         return;
+    if (!run->violated && checks_can_wait(run)) {
+        if (run->judge_due)
+            return;
+        run->judge_due = true;
+    }
     run->dirty = true;
     run->stopped = true;
     run->world.stop(run->world.self);

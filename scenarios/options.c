@@ -64,22 +64,10 @@ void suggest_offer(struct suggest *s, const char *name)
     }
 }
 
-/* Words of the vocabulary that no world can do yet: better told so than taken for a misspelling. */
-static bool is_later(const char *name)
-{
-    static const char *const later[] = {"corrupt", "duplicate", "queue", "reorder"};
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(later[i], name) == 0)
-            return true;
-    return false;
-}
-
 void suggest_text(const struct suggest *s, char *out, size_t size)
 {
     out[0] = 0;
-    if (is_later(s->wanted))
-        snprintf(out, size, "; it is not supported by this version");
-    else if (s->best)
+    if (s->best)
         snprintf(out, size, "; did you mean '%s'?", s->best);
 }
 

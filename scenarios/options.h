@@ -18,7 +18,7 @@ struct suggest {
 
 void suggest_init(struct suggest *s, const char *wanted);
 void suggest_offer(struct suggest *s, const char *name);
-/* "; did you mean 'x'?" or "", or that the word is one of a later version. */
+/* "; did you mean 'x'?" or "". */
 void suggest_text(const struct suggest *s, char *out, size_t size);
 
 enum option_kind {

@@ -167,7 +167,12 @@ static void settle(struct run *run)
             run->stop = true;
             return;
         }
-        checks_judge(run);
+        if (!checks_can_wait(run)) {
+            checks_judge(run);
+        } else if (!run->judge_armed) {
+            run->judge_armed = true;
+            schedule_wake(run, run->judge_ns, WAKE_JUDGE, NULL);
+        }
         lua_peer_deliver(run);
     }
 }

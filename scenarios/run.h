@@ -64,7 +64,7 @@ struct receive_wait {
     bool over;                  /* the message came: nothing to do at that time */
 };
 
-enum wake_kind { WAKE_TASK, WAKE_TIMER, WAKE_CONDITION, WAKE_RECEIVE };
+enum wake_kind { WAKE_TASK, WAKE_TIMER, WAKE_CONDITION, WAKE_RECEIVE, WAKE_JUDGE };
 
 /* Ordered by (t_ns, order): order counts the creations of a run. */
 struct wake {
@@ -161,8 +161,12 @@ struct run {
     struct condition *conditions, **conditions_tail;
     struct condition *decided;
     struct sometime *sometimes, **sometimes_tail;
-    uint32_t pending; /* eventually and wait that are not decided: the run goes on for them */
-    uint32_t watched; /* conditions of any kind to be judged after changes */
+    uint32_t pending;  /* eventually and wait that are not decided: the run goes on for them */
+    uint32_t watched;  /* conditions of any kind to be judged after changes */
+    uint32_t always;   /* of them those that are judged after every change */
+    uint64_t judge_ns; /* the others wait until then, see checks_can_wait */
+    bool judge_due;    /* something changed, and the crank knows that they are to be judged then */
+    bool judge_armed;  /* the wake for it is there */
     bool judging;
     bool dirty;   /* something settled since the last judgement */
     bool stopped; /* the world was asked to come back */
@@ -288,6 +292,9 @@ void checks_free(struct run *run);
 void checks_tell_sometimes(struct run *run);
 /* Judges all conditions once; called on run->L. */
 void checks_judge(struct run *run);
+/* Whether judging can be put off until judge_ns: a large network changes all the time, and looking
+ * at all of it each time would cost the square of its size. `always` cannot wait. */
+bool checks_can_wait(const struct run *run);
 void checks_deadline(struct run *run, struct condition *c);
 /* At the end of the run: what is still pending has failed. */
 void checks_finish(struct run *run);
@@ -311,6 +318,7 @@ struct group {
 };
 
 void lua_net_open(lua_State *L);
+void lua_link_open(lua_State *L);
 void lua_group_open(lua_State *L);
 void lua_node_open(lua_State *L);
 void lua_peer_open(lua_State *L);
@@ -322,6 +330,14 @@ void lua_forge_open(lua_State *L);
 void lua_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
 int lua_net_spawn(lua_State *L);
+int lua_net_links(lua_State *L);
+int lua_net_degrade(lua_State *L);
+int lua_net_partition(lua_State *L);
+int lua_net_blackhole(lua_State *L);
+int lua_net_flap(lua_State *L);
+int lua_net_reset_links(lua_State *L);
+int lua_net_half_open(lua_State *L);
+int lua_net_forget_links(lua_State *L);
 int lua_net_peer(lua_State *L);
 int lua_blocks_watch(lua_State *L); /* net:watch_blocks() */
 int lua_blocks_list(lua_State *L);  /* net:blocks([group]) */

@@ -219,6 +219,10 @@ bool schedule_run_due(struct run *run, uint64_t now_ns)
     case WAKE_RECEIVE:
         receive_over(run, wake.what);
         break;
+    case WAKE_JUDGE:
+        run->judge_armed = false;
+        run->dirty = true;
+        break;
     }
     return true;
 }

@@ -188,6 +188,12 @@ local Net = {}
 ---@field jitter? vibenet.Distribution seconds on top of it [0]
 ---@field loss? number share of segments, 0..0.5 [0]
 ---@field bandwidth? vibenet.Rate of each direction [0]
+---@field queue? integer bytes that may wait before a rate; 0: no bound [0], or 1500 and more
+---@field queue_time? vibenet.Time the same in seconds, to 60; one of the two [0]
+---@field reorder? number share of deliveries that come later, 0..1 [0]
+---@field reorder_by? vibenet.Distribution seconds by which they do [uniform(0, 0.2)]
+---@field duplicate? number share of deliveries of which a piece comes twice, 0..1 [0]
+---@field corrupt? number share of deliveries with one byte changed, 0..1 [0]
 
 ---Options of `net:spawn`.
 ---@class vibenet.SpawnOptions
@@ -253,6 +259,32 @@ local Net = {}
 ---Options of `net:partition`.
 ---@class vibenet.PartitionOptions
 ---@field one_way? boolean only from a to b [false]
+---@field lasting? vibenet.Time it heals by itself then [never]
+
+---Options of `net:blackhole`.
+---@class vibenet.BlackholeOptions
+---@field one_way? boolean only what it sends is lost [false]
+---@field lasting? vibenet.Time it heals by itself then [never]
+
+---Options of `net:flap`.
+---@class vibenet.FlapOptions
+---@field every vibenet.Time seconds from one time down to the next
+---@field down vibenet.Time seconds, less than `every`
+---@field lasting? vibenet.Time it stops by itself then [never]
+
+---Options of `net:degrade`: what is given replaces it.
+---@class vibenet.DegradeOptions
+---@field latency? vibenet.Distribution seconds, one way
+---@field jitter? vibenet.Distribution seconds on top of it
+---@field loss? number share of segments, 0..0.5
+---@field bandwidth? vibenet.Rate of each direction
+---@field queue? integer bytes that may wait before a rate; 0: no bound, or 1500 and more
+---@field queue_time? vibenet.Time the same in seconds, to 60; one of the two
+---@field reorder? number share of deliveries that come later, 0..1
+---@field reorder_by? vibenet.Distribution seconds by which they do
+---@field duplicate? number share of deliveries of which a piece comes twice, 0..1
+---@field corrupt? number share of deliveries with one byte changed, 0..1
+---@field lasting? vibenet.Time links are restored by themselves then [never]
 
 ---Options of `net:peer`.
 ---@class vibenet.PeerOptions
@@ -308,6 +340,38 @@ function Net:split(share, group) end
 ---@return vibenet.Partition
 function Net:partition(a, b, options) end
 
+---Nothing passes between each host of a and anyone else.
+---@param a vibenet.Hosts
+---@param options? vibenet.BlackholeOptions
+---@return vibenet.Partition
+function Net:blackhole(a, options) end
+
+---Links go down and up again, from now on.
+---@param a vibenet.Hosts
+---@param b vibenet.Hosts
+---@param options vibenet.FlapOptions
+---@return vibenet.Flap
+function Net:flap(a, b, options) end
+
+---Changes links that are up, and those made meanwhile.
+---@param a vibenet.Hosts
+---@param b vibenet.Hosts
+---@param options vibenet.DegradeOptions
+---@return vibenet.Degradation
+function Net:degrade(a, b, options) end
+
+---Open links end at b alone; a is not told. Returns how many.
+---@param a vibenet.Hosts
+---@param b vibenet.Hosts
+---@return integer
+function Net:half_open(a, b) end
+
+---A router forgets open links: nothing passes on them, nobody is told. Returns how many.
+---@param a vibenet.Hosts
+---@param b vibenet.Hosts
+---@return integer
+function Net:forget_links(a, b) end
+
 ---Resets open links; returns how many.
 ---@param a vibenet.Hosts
 ---@param b vibenet.Hosts
@@ -358,6 +422,16 @@ function Net:stats() end
 local Partition = {}
 
 function Partition:heal() end
+
+---@class vibenet.Flap
+local Flap = {}
+
+function Flap:stop() end
+
+---@class vibenet.Degradation
+local Degradation = {}
+
+function Degradation:restore() end
 
 -- ---- groups ----
 
@@ -484,8 +558,13 @@ function Node:add_peer(x) end
 ---@return true?, string?
 function Node:shutdown() end
 
+---Options of `kill`.
+---@class vibenet.KillOptions
+---@field silently? boolean as by a power cut: its peers are not told [false]
+
 ---The process goes.
-function Node:kill() end
+---@param options? vibenet.KillOptions
+function Node:kill(options) end
 
 ---Options of `restart`.
 ---@class vibenet.RestartOptions

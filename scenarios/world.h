@@ -27,6 +27,7 @@ struct world {
     uint32_t (*spawn)(void *self, const struct vn_config *config,
                       const struct sim_host_params *params, char *why, size_t size);
     void (*kill)(void *self, uint32_t host);
+    void (*power_off)(void *self, uint32_t host);
     void (*start)(void *self, uint32_t host, bool lose_disk);
     bool (*alive)(void *self, uint32_t host);
     /* As sim_host_pause and its like; false, and nothing changed, where it makes no sense. */
@@ -51,10 +52,19 @@ struct world {
                           uint32_t nb, const struct sim_link_params *params);
     /* Regions 1..SIM_REGIONS_MAX; a host's is in its sim_host_params. */
     bool (*links_regions)(void *self, uint32_t a, uint32_t b, const struct sim_link_params *params);
+    /* b NULL: all others. 0: the times make no sense. */
     uint32_t (*cut)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                    bool one_way);
+                    const struct sim_cut_params *params);
     void (*heal)(void *self, uint32_t cut);
+    /* 0: no such links, or too many different ones. */
+    uint32_t (*degrade)(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                        const struct sim_degrade *degrade);
+    void (*restore)(void *self, uint32_t degrade);
     uint32_t (*reset_links)(void *self, uint32_t a, uint32_t b);
+    uint32_t (*half_open)(void *self, uint32_t a, uint32_t b);
+    uint32_t (*forget_links)(void *self, uint32_t a, uint32_t b);
+    /* Whether one of the two has ever received changed bytes from the other. */
+    bool (*mangled)(void *self, uint32_t a, uint32_t b);
     uint32_t (*peer_add)(void *self, const struct sim_peer_ops *ops,
                          const struct sim_host_params *params);
     uint64_t (*peer_dial)(void *self, uint32_t host, const struct vn_addr *remote);

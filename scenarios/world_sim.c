@@ -32,6 +32,11 @@ static void kill_host(void *self, uint32_t host)
     sim_host_kill(self, host);
 }
 
+static void power_off(void *self, uint32_t host)
+{
+    sim_host_power_off(self, host);
+}
+
 static void start(void *self, uint32_t host, bool lose_disk)
 {
     sim_host_start(self, host, lose_disk);
@@ -128,9 +133,9 @@ static bool links_regions(void *self, uint32_t a, uint32_t b, const struct sim_l
 }
 
 static uint32_t cut(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                    bool one_way)
+                    const struct sim_cut_params *params)
 {
-    return sim_cut(self, a, na, b, nb, one_way);
+    return sim_cut_with(self, a, na, b, nb, params);
 }
 
 static void heal(void *self, uint32_t id)
@@ -138,9 +143,35 @@ static void heal(void *self, uint32_t id)
     sim_cut_heal(self, id);
 }
 
+static uint32_t degrade(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                        const struct sim_degrade *by)
+{
+    return sim_degrade(self, a, na, b, nb, by);
+}
+
+static void restore(void *self, uint32_t id)
+{
+    sim_restore(self, id);
+}
+
 static uint32_t reset_links(void *self, uint32_t a, uint32_t b)
 {
     return sim_reset_links(self, a, b);
+}
+
+static uint32_t half_open(void *self, uint32_t a, uint32_t b)
+{
+    return sim_half_open(self, a, b);
+}
+
+static uint32_t forget_links(void *self, uint32_t a, uint32_t b)
+{
+    return sim_forget_links(self, a, b);
+}
+
+static bool mangled(void *self, uint32_t a, uint32_t b)
+{
+    return sim_mangled(self, a, b);
 }
 
 static uint32_t peer_add(void *self, const struct sim_peer_ops *ops,
@@ -201,6 +232,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .trace_more = trace_more,
         .spawn = spawn,
         .kill = kill_host,
+        .power_off = power_off,
         .start = start,
         .alive = alive,
         .pause = pause_host,
@@ -220,7 +252,12 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .links_regions = links_regions,
         .cut = cut,
         .heal = heal,
+        .degrade = degrade,
+        .restore = restore,
         .reset_links = reset_links,
+        .half_open = half_open,
+        .forget_links = forget_links,
+        .mangled = mangled,
         .peer_add = peer_add,
         .peer_dial = peer_dial,
         .peer_send = peer_send,

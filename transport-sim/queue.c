@@ -26,7 +26,8 @@ enum {
     CHUNK_EVENTS = 31,
     RUN_SMALL = 24, /* events that are sorted at once, by insertion */
     RUN_AHEAD = 12, /* events that the run shows before they are taken, if they are near */
-    LATE_MANY = 64  /* events in the heap that are worth dealing out again */
+    LATE_MANY = 64, /* events in the heap that are worth dealing out again */
+    SPARE_FEW = 512 /* empty chunks that are always kept */
 };
 
 /* What is so near that no event is expected to be put before it: below the latency of any link. */
@@ -61,7 +62,7 @@ struct sim_queue {
     uint32_t levels;         /* bit L: level L has events */
     uint32_t digits[LEVELS]; /* bit d: the bucket is not empty */
     struct chunk *spare;
-    size_t chunks;
+    size_t chunks, spares; /* all, those among them that hold nothing */
     struct bucket buckets[LEVELS][DIGITS];
 };
 
@@ -166,6 +167,7 @@ static struct chunk *chunk_take(struct sim_queue *q)
     struct chunk *chunk = q->spare;
     if (chunk) {
         q->spare = chunk->next;
+        q->spares--;
     } else {
         chunk = mem_new(1, sizeof *chunk);
         q->chunks++;
@@ -174,10 +176,17 @@ static struct chunk *chunk_take(struct sim_queue *q)
     return chunk;
 }
 
+/* As many as are in use may be spare, so that a burst does not keep its memory for ever. */
 static void chunk_give(struct sim_queue *q, struct chunk *chunk)
 {
+    if (q->spares > SPARE_FEW && q->spares * 2 > q->chunks) {
+        mem_free(chunk);
+        q->chunks--;
+        return;
+    }
     chunk->next = q->spare;
     q->spare = chunk;
+    q->spares++;
 }
 
 /* Puts an event later than base_ns into its bucket. */

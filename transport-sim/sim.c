@@ -82,10 +82,15 @@ void sim_config_init(struct sim_config *config)
 
 static void dice_init(struct sim *sim)
 {
-    static const char *const names[SIM_DICE_KINDS] = {
-        [SIM_DICE_LATENCY] = "latency",      [SIM_DICE_JITTER] = "jitter", [SIM_DICE_LOSS] = "loss",
-        [SIM_DICE_CHUNK] = "chunk",          [SIM_DICE_SYN] = "syn",       [SIM_DICE_DISK] = "disk",
-        [SIM_DICE_DISK_FAULT] = "disk-fault"};
+    static const char *const names[SIM_DICE_KINDS] = {[SIM_DICE_LATENCY] = "latency",
+                                                      [SIM_DICE_JITTER] = "jitter",
+                                                      [SIM_DICE_LOSS] = "loss",
+                                                      [SIM_DICE_CHUNK] = "chunk",
+                                                      [SIM_DICE_SYN] = "syn",
+                                                      [SIM_DICE_DISK] = "disk",
+                                                      [SIM_DICE_DISK_FAULT] = "disk-fault",
+                                                      [SIM_DICE_REORDER] = "reorder",
+                                                      [SIM_DICE_MANGLE] = "mangle"};
     for (unsigned i = 0; i < SIM_DICE_KINDS; i++) {
         struct rng rng;
         rng_fork(&rng, sim->config.seed, names[i], 0);
@@ -119,6 +124,7 @@ void sim_free(struct sim *sim)
     links_free(sim);
     hosts_free(sim);
     net_free(sim);
+    link_fault_free(sim);
     sim_queue_free(sim->queue);
     mem_free(sim);
 }
@@ -169,6 +175,15 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case SIM_EV_CLOCK:
         clock_on_event(sim, event);
+        return;
+    case SIM_EV_ROUND:
+        tcp_on_round(sim, event);
+        return;
+    case SIM_EV_STUCK:
+        link_fault_on_stuck(sim, event);
+        return;
+    case SIM_EV_FAULT:
+        link_fault_on_event(sim, event);
         return;
     }
 }

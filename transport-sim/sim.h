@@ -12,11 +12,19 @@
  * added; a stream never reorders.
  *   - bandwidth: each host has an uplink and a downlink rate, each a FIFO queue in front of it; a
  *     link may have a rate of its own.
- *   - loss: per segment of 1460 bytes; a lost segment delays the stream by a retransmission: fast
- *     retransmit (RFC 5681, one round trip) where three segments follow, else the timeout of RFC
- * 6298 with exponential backoff (minimum 200 ms, as Linux).
- *   - cut (partition, blackhole): nothing passes; what was in flight is retransmitted on the same
- *     backoff schedule and arrives after the heal.
+ *   - loss, rate or queue of a link: its stream is paced by a model of TCP (sim_tcp.c): slow start,
+ *     congestion avoidance, fast retransmit and recovery, timeouts. `loss` is the chance of each
+ *     segment of 1460 bytes; what finds more than `queue` before a rate is dropped as well. Links
+ *     with none of these have no congestion window.
+ *   - reorder: this share of the deliveries of a direction is late by a draw of `reorder_by`. What
+ *     follows on the same stream waits for them; what other links carry overtakes.
+ *   - corrupt, duplicate: this share of the deliveries arrives with one byte changed, or with a
+ *     piece of it twice, as a broken middlebox does; TCP's own checksum and numbers hide the rest.
+ *   - cut (partition, blackhole): nothing passes; what was in flight is retransmitted after 200 ms
+ *     or a round trip, doubling, and arrives after the heal. A stream that cannot pass for 924.6 s
+ *     fails at its sender (VN_WHY_RESET).
+ *   - an end that went without telling (no power, half-open) answers what arrives with a reset,
+ *     once its machine runs.
  *   - window: what was SENT and not yet consumed by the receiver is bounded; consumption refunds it
  * one reverse latency later, in steps of half a window; READ_STOP withholds it.
  *   - deliveries are cut at random places into several BYTES.
@@ -65,9 +73,17 @@ struct sim_link_params {
     struct sim_dist jitter;  /* [constant 0] */
     double loss;             /* of segments, 0..0.5 [0] */
     uint64_t rate_bps;       /* of each direction of one link, 0: unlimited [0] */
+    /* What may wait before a narrow place on the way, the link's own rate or its host's uplink:
+     * more is dropped. In bytes, at least 1500, or in time; both 0: unlimited [0]. */
+    uint64_t queue_bytes, queue_ns;
+    double reorder;             /* share of deliveries, 0..1 [0] */
+    struct sim_dist reorder_by; /* how late those are [uniform 0..200 ms] */
+    double duplicate;           /* share of deliveries of which a piece comes twice, 0..1 [0] */
+    double corrupt;             /* share of deliveries of which a byte is changed, 0..1 [0] */
 };
 
 #define SIM_REGIONS_MAX 64u
+#define SIM_QUEUE_MIN   1500u /* bytes: a full packet on Ethernet */
 
 struct sim_host_params {
     uint64_t up_bps, down_bps; /* bits/s of the host's access, 0: unlimited */
@@ -114,6 +130,8 @@ bool sim_host_alive(const struct sim *sim, uint32_t host);
 
 /* Kills the process: its links are reset, its timers vanish, what it had not yet stored is lost. */
 void sim_host_kill(struct sim *sim, uint32_t host);
+/* The same by a power cut: nobody is told, and until the next start what is sent to it is lost. */
+void sim_host_power_off(struct sim *sim, uint32_t host);
 /* Starts it again with its old configuration and its disk, or an empty one. */
 void sim_host_start(struct sim *sim, uint32_t host, bool lose_disk);
 
@@ -214,14 +232,61 @@ bool sim_links_regions(struct sim *sim, uint32_t a, uint32_t b,
                        const struct sim_link_params *params);
 
 /* Nothing passes from a host of a to one of b (and back, unless one_way) until healed. Cuts overlap
- * freely. Returns an id for sim_cut_heal, > 0. A blackhole is a cut between a host and all others.
- */
+ * freely. Returns an id for sim_cut_heal, > 0. */
 uint32_t sim_cut(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                  bool one_way);
 void sim_cut_heal(struct sim *sim, uint32_t cut);
 
+struct sim_cut_params {
+    bool one_way;        /* only from a to b */
+    uint64_t lasting_ns; /* it heals by itself then; 0: it does not */
+    /* A link that flaps: cut for down_ns, from now on every every_ns; 0 < down < every, or both 0.
+     */
+    uint64_t every_ns, down_ns;
+};
+
+/* As sim_cut. b NULL: between each host of a and all other hosts, those to come included (a
+ * blackhole). 0 if the times make no sense. */
+uint32_t sim_cut_with(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b,
+                      uint32_t nb, const struct sim_cut_params *params);
+
+/* What links become for a while: each field that is set in `fields` replaces the link's own. */
+enum sim_degrade_field {
+    SIM_DEGRADE_LATENCY = 1,
+    SIM_DEGRADE_JITTER = 2,
+    SIM_DEGRADE_LOSS = 4,
+    SIM_DEGRADE_RATE = 8,
+    SIM_DEGRADE_QUEUE = 16,
+    SIM_DEGRADE_REORDER = 32,
+    SIM_DEGRADE_DUPLICATE = 64,
+    SIM_DEGRADE_CORRUPT = 128
+};
+
+struct sim_degrade {
+    uint32_t fields;
+    struct sim_link_params to;
+    uint64_t lasting_ns; /* it ends by itself then; 0: it does not */
+};
+
+/* Changes the links between a host of a and one of b, those that are up and those made meanwhile,
+ * until restored; the latest of several wins. A changed latency is the same quantile of the other
+ * distribution. Returns an id for sim_restore, > 0; 0 if the parameters make no sense or there are
+ * too many different ones. */
+uint32_t sim_degrade(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b,
+                     uint32_t nb, const struct sim_degrade *degrade);
+void sim_restore(struct sim *sim, uint32_t degrade);
+
 /* Resets all open links between two hosts; returns how many. */
 uint32_t sim_reset_links(struct sim *sim, uint32_t a, uint32_t b);
+/* All open links between two hosts fail at b, and a is not told: what it sends next
+ * is answered with a reset. Returns how many. */
+uint32_t sim_half_open(struct sim *sim, uint32_t a, uint32_t b);
+/* A router between them forgets all open links of two hosts: nothing passes on them any more, and
+ * neither end is told. Returns how many. */
+uint32_t sim_forget_links(struct sim *sim, uint32_t a, uint32_t b);
+/* Whether a link between the two has ever delivered changed bytes: to such a host an honest one
+ * may look dishonest. */
+bool sim_mangled(const struct sim *sim, uint32_t a, uint32_t b);
 
 /* ---- scripted peers: a host without a node ---- */
 

@@ -321,7 +321,7 @@ struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params)
         assert(params->region <= SIM_REGIONS_MAX);
         host->region = params->region;
     }
-    u64map_init(&host->dialled, sim->dice[SIM_DICE_LATENCY]);
+    u64map_init(&host->dialled, offsetof(struct sim_link, id), sim->dice[SIM_DICE_LATENCY]);
     sim->host_count++;
     return host;
 }
@@ -400,11 +400,8 @@ static void host_node_free(struct sim *sim, struct sim_host *host)
     host->node = NULL;
 }
 
-void sim_host_kill(struct sim *sim, uint32_t number)
+static void host_kill(struct sim *sim, struct sim_host *host, bool quietly)
 {
-    if (!sim_host_alive(sim, number))
-        return;
-    struct sim_host *host = sim_host_at(sim, number);
     host->alive = 0;
     host->settle = 0;
     host->timer_ns = VN_NEVER;
@@ -414,8 +411,24 @@ void sim_host_kill(struct sim *sim, uint32_t number)
     for (uint32_t slot = 0; slot < host->slot_count; slot++) {
         uint32_t ref = host->slots[slot];
         if (!(ref & SIM_SLOT_FREE))
-            link_abort(sim, ref / 2, sim_link_at(sim, ref / 2), ref % 2);
+            link_abort(sim, ref / 2, sim_link_at(sim, ref / 2), ref % 2, quietly);
     }
+}
+
+void sim_host_kill(struct sim *sim, uint32_t number)
+{
+    if (sim_host_alive(sim, number))
+        host_kill(sim, sim_host_at(sim, number), false);
+}
+
+void sim_host_power_off(struct sim *sim, uint32_t number)
+{
+    if (!sim_host_alive(sim, number))
+        return;
+    struct sim_host *host = sim_host_at(sim, number);
+    host->dark = 1;
+    sim->barriers++;
+    host_kill(sim, host, true);
 }
 
 void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
@@ -423,6 +436,11 @@ void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
     if (number >= sim->host_count || sim_host_alive(sim, number))
         return;
     struct sim_host *host = sim_host_at(sim, number);
+    if (host->dark) {
+        host->dark = 0;
+        sim->barriers--;
+        link_fault_resume(sim);
+    }
     if (lose_disk)
         disk_drop(sim, host, true);
     if (host->peer)

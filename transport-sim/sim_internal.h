@@ -37,7 +37,10 @@ enum sim_kind {
     SIM_EV_DOWN,    /* an end learns that its link is gone */
     SIM_EV_TIMER,
     SIM_EV_DISK,
-    SIM_EV_CLOCK
+    SIM_EV_CLOCK,
+    SIM_EV_ROUND, /* a sender's window is open again, or it sends again what was lost */
+    SIM_EV_STUCK, /* a direction may have been blocked for longer than TCP waits */
+    SIM_EV_FAULT  /* a fault is over, or a flapping link is up again; arg is its id */
 };
 
 #define SIM_GEN_BITS 25u
@@ -52,6 +55,8 @@ enum sim_dice {
     SIM_DICE_SYN,
     SIM_DICE_DISK,
     SIM_DICE_DISK_FAULT,
+    SIM_DICE_REORDER,
+    SIM_DICE_MANGLE,
     SIM_DICE_KINDS
 };
 
@@ -91,13 +96,14 @@ enum sim_end {
     SIM_END_DIALLING,
     SIM_END_OPEN,
     SIM_END_CLOSING, /* its SIM_EV_DOWN is pending at this very time */
-    SIM_END_GONE
+    SIM_END_GONE,
+    SIM_END_LOST /* gone, and nobody told the other end */
 };
 
 /* End 0 dialled, end 1 accepted. Direction d leads from end d to end 1 - d. */
 struct sim_link {
     uint64_t id[2];
-    uint64_t rate_free_ns[2]; /* when the link's own rate has passed what was sent */
+    struct sim_tcp *tcp; /* of links that lose, limit or change bytes; else NULL */
     uint32_t host[2];
     uint32_t slot[2]; /* in the host's slots */
     uint32_t serial;  /* of the dials of host[0] */
@@ -107,6 +113,10 @@ struct sim_link {
     uint16_t params;  /* index */
     uint8_t tries;    /* SYNs sent */
     uint8_t live;
+    uint16_t made_with; /* the parameters without what degrades them */
+    uint8_t quiet;      /* ends, by bit, that go without telling the other */
+    uint8_t forgotten;  /* by a router: nothing passes any more */
+    uint32_t reserved;
     struct sim_dir dir[2];
 };
 
@@ -141,11 +151,18 @@ struct sim_template {
     struct vn_config config; /* node_id zeroed; no seeds */
 };
 
+/* A rate and the queue before it. */
+struct sim_pipe {
+    uint64_t free_ns;    /* when all that was handed to it has passed */
+    uint64_t entered_ns; /* when the last of that comes, if that is not yet (sim_tcp.c) */
+};
+
 struct sim_host {
     const struct vn_api *api;
     struct vn_node *node; /* NULL while dead, or for a scripted peer */
     uint64_t timer_ns;    /* of the pending SIM_EV_TIMER that counts, or VN_NEVER */
-    uint64_t up_free_ns, down_free_ns;
+    struct sim_pipe up;
+    uint64_t down_free_ns;
     uint64_t up_bps, down_bps;
     struct u64map dialled; /* the core's odd ids -> links */
     uint32_t *slots;       /* link index * 2 + end; a free one: SIM_SLOT_FREE + the next free + 1 */
@@ -167,6 +184,7 @@ struct sim_host {
     uint8_t region; /* 0: none */
     uint8_t paused;
     uint8_t settle; /* a trace or a command asked for on_settled */
+    uint8_t dark;   /* the machine has no power: what comes is not answered */
 };
 
 /* ---- the network between hosts ---- */
@@ -187,10 +205,20 @@ struct sim_rule {
     uint16_t params;
 };
 
+/* Between a and b, or between a and everyone else. */
 struct sim_cut_rule {
     struct sim_set a, b;
+    uint64_t since_ns, end_ns;  /* end VN_NEVER: until it is healed */
+    uint64_t every_ns, down_ns; /* every 0: cut all the time */
     uint32_t id;
-    bool one_way;
+    bool one_way, all;
+};
+
+struct sim_degrade_rule {
+    struct sim_set a, b;
+    uint64_t end_ns;
+    uint32_t id;
+    struct sim_degrade change;
 };
 
 struct sim_blocked {
@@ -238,7 +266,13 @@ struct sim {
     uint32_t rule_count, rule_capacity;
     uint32_t *region_params; /* by two regions: index of params + 1, 0: none; NULL: no regions */
     struct sim_cut_rule *cuts;
-    uint32_t cut_count, cut_capacity, cut_ids;
+    uint32_t cut_count, cut_capacity;
+    uint32_t fault_ids;
+    uint32_t barriers; /* cuts, hosts without power, links forgotten: 0 lets all pass */
+    struct sim_degrade_rule *degrades;
+    uint32_t degrade_count, degrade_capacity;
+    uint64_t *mangled; /* pairs of hosts that got changed bytes from each other, ascending */
+    uint32_t mangled_count, mangled_capacity;
     struct sim_blocked *blocked;
     uint32_t blocked_count, blocked_capacity;
 
@@ -295,8 +329,16 @@ struct sim_link *link_find(struct sim *sim, const struct sim_host *host, uint64_
 /* id 0: the simulator picks one. Returns the id. */
 uint64_t link_dial(struct sim *sim, struct sim_host *host, uint64_t id, const struct vn_addr *to);
 void link_close(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e);
-/* The process at end e is gone: no more events there. */
-void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e);
+/* The process at end e is gone: no more events there. `quietly`: the other end is not told. */
+void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, bool quietly);
+/* End e is told `why` its link ends, the other end nothing: it learns it from the answer to what
+ * it sends next. */
+void link_lose(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, uint32_t why);
+/* End d sends no more what is stuck in its direction: to it the link failed. Frees the link if
+ * nobody is left. */
+void link_give_up(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+/* The base latency of direction d under the link's parameters. */
+uint64_t link_latency_ns(const struct sim *sim, const struct sim_link *link, unsigned d);
 /* The accepting end opens, or answers with a reset if its host is dead. */
 void link_accept(struct sim *sim, uint32_t index, struct sim_link *link);
 /* Tells open end e that its link is gone. */
@@ -315,7 +357,8 @@ void stream_send(struct sim *sim, uint32_t index, struct sim_link *link, unsigne
                  struct vn_slice *slices, uint32_t count);
 void stream_mark(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
                  enum sim_mark mark);
-void stream_clear(struct sim *sim, struct sim_dir *dir);
+/* Drops all that is in direction d. */
+void stream_clear(struct sim *sim, struct sim_link *link, unsigned d);
 void stream_read(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, bool on);
 /* Makes sure that the direction is looked at, at t_ns or before. */
 void stream_arm(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, uint64_t t_ns);
@@ -339,20 +382,94 @@ static inline struct sim_link *link_of_event(const struct sim *sim, const struct
     return link->live && link->gen == event->kind >> 7 ? link : NULL;
 }
 
+/* ---- what sim_stream.c and sim_tcp.c share ---- */
+
+struct sim_item *stream_item_take(struct sim *sim);
+void stream_item_give(struct sim *sim, struct sim_item *item);
+/* How long `bytes` take at a rate, rounded up. */
+uint64_t stream_transfer_ns(uint64_t bytes, uint64_t bps);
+/* Latency, jitter and reordering of the next delivery in direction d; one call counts as one. */
+uint64_t stream_delay_ns(struct sim *sim, struct sim_link *link, unsigned d);
+
+static inline uint64_t sim_later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline uint64_t sim_bounded(uint64_t t_ns)
+{
+    return t_ns < SIM_LAST_NS ? t_ns : SIM_LAST_NS;
+}
+
+/* ---- sim_tcp.c: the model of TCP ---- */
+
+/* Whether links of such parameters need one. */
+bool tcp_wanted(const struct sim_link_params *params);
+/* Gives the link the state of the model if its parameters need one. */
+void tcp_open(struct sim *sim, struct sim_link *link);
+void tcp_free(struct sim *sim, struct sim_link *link);
+/* What was pushed to the end of direction d, with the time VN_NEVER, waits to be sent. */
+void tcp_queue(struct sim_link *link, unsigned d, struct sim_item *first, uint64_t bytes);
+/* Sends what the window lets pass. */
+void tcp_pump(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+void tcp_on_round(struct sim *sim, const struct sim_event *event);
+/* What was stopped in direction d by a cut goes on at t_ns, with a window of one segment. */
+void tcp_resume(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, uint64_t t_ns);
+/* Something waits to be sent, or to be sent again. */
+bool tcp_waits(const struct sim_link *link, unsigned d);
+/* Forgets what was not sent yet. */
+void tcp_drop_unsent(struct sim *sim, struct sim_link *link, unsigned d);
+/* The stream is empty. */
+void tcp_clear(struct sim_link *link, unsigned d);
+/* The number of the next delivery that may be changed. */
+uint64_t tcp_count_delivery(struct sim_link *link, unsigned d);
+
+/* ---- sim_mangle.c: bytes that arrive changed ---- */
+
+/* The data that the receiver gets instead: at most two slices, each a reference of its own;
+ * `data` is taken. Returns how many. */
+uint32_t mangle(struct sim *sim, struct sim_link *link, unsigned d, struct vn_slice data,
+                struct vn_slice out[2]);
+
 /* ---- sim_net.c ---- */
 
 uint16_t net_params_for(const struct sim *sim, uint32_t a, uint32_t b);
-bool net_is_cut_slow(const struct sim *sim, uint32_t src, uint32_t dst);
-/* Remembers that direction d waits, since now. */
-void net_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+/* The index of equal parameters, new or old; false when there are too many different ones. */
+bool net_params_intern(struct sim *sim, const struct sim_link_params *params, uint16_t *index);
+bool net_params_check(const struct sim_link_params *params);
+/* Numbers of hosts that do not exist are left out. */
+struct sim_set net_set_new(struct sim *sim, const uint32_t *hosts, uint32_t n);
+void net_set_free(struct sim *sim, struct sim_set *set);
 void sim_net_init(struct sim *sim);
 void net_free(struct sim *sim);
-/* How long a sender waits for an acknowledgement before it sends again. */
-uint64_t net_rto_ns(const struct sim_link *link);
 
-static inline bool net_is_cut(const struct sim *sim, uint32_t src, uint32_t dst)
+static inline bool net_set_has(const struct sim_set *set, uint32_t host)
 {
-    return sim->cut_count > 0 && net_is_cut_slow(sim, src, dst);
+    uint32_t bit = host - set->first;
+    return bit < set->count && (set->bits[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+/* ---- sim_link_fault.c ---- */
+
+/* How long a sender waits for an acknowledgement before it sends again. */
+uint64_t link_fault_rto_ns(const struct sim_link *link);
+bool link_fault_is_cut_slow(const struct sim *sim, const struct sim_link *link, unsigned d);
+/* Remembers that direction d waits, since now. */
+void link_fault_block(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+/* Something that stopped streams is over: those that may pass go on. */
+void link_fault_resume(struct sim *sim);
+/* The parameters of a new link between a and b: `made_with`, degraded. */
+uint16_t link_fault_params_for(struct sim *sim, uint32_t a, uint32_t b, uint16_t made_with);
+void link_fault_on_stuck(struct sim *sim, const struct sim_event *event);
+void link_fault_on_event(struct sim *sim, const struct sim_event *event);
+/* Bytes between these two were changed. */
+void link_fault_note_mangled(struct sim *sim, uint32_t a, uint32_t b);
+void link_fault_free(struct sim *sim);
+
+/* Nothing passes in direction d now. */
+static inline bool link_fault_is_cut(const struct sim *sim, const struct sim_link *link, unsigned d)
+{
+    return sim->barriers > 0 && link_fault_is_cut_slow(sim, link, d);
 }
 
 /* ---- sim_pause.c ---- */

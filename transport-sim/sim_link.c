@@ -1,8 +1,9 @@
 /* The life of a link: dial, accept, close, reset, and the slab it lives in.
  *
- * An end goes NONE or DIALLING -> OPEN -> CLOSING -> GONE. A node hears of its end by exactly one
- * LINK_DOWN, which link_drop or a SIM_EV_DOWN gives as the end goes; nothing reaches it afterwards,
- * for only an OPEN end is given bytes and refunds. The link is freed when both ends are gone.
+ * An end goes NONE or DIALLING -> OPEN -> CLOSING -> GONE, or LOST where the other end is not told.
+ * A node hears of its end by exactly one LINK_DOWN, which link_drop or a SIM_EV_DOWN gives as the
+ * end goes; nothing reaches it afterwards, for only an OPEN end is given bytes and refunds. The
+ * link is freed when both ends are gone.
  *
  * A dial is one event at a time: SYN at the host dialled, SYN-ACK back at the dialler, which is
  * then up; its OPEN marker, ahead of all data, makes the acceptor's end. A SYN that is lost, cut or
@@ -58,8 +59,11 @@ static uint32_t link_take(struct sim *sim)
 
 static void link_give(struct sim *sim, uint32_t index, struct sim_link *link)
 {
-    stream_clear(sim, &link->dir[0]);
-    stream_clear(sim, &link->dir[1]);
+    stream_clear(sim, link, 0);
+    stream_clear(sim, link, 1);
+    tcp_free(sim, link);
+    sim->barriers -= link->forgotten;
+    link->forgotten = 0;
     link->live = 0;
     link->slot[0] = sim->link_free;
     sim->link_free = index;
@@ -107,7 +111,7 @@ static void id_put(struct sim *sim, struct sim_host *host, uint64_t id, struct s
 {
     size_t before = u64map_bytes(&host->dialled);
     assert(id % 2 == 1 && !u64map_get(&host->dialled, id));
-    u64map_put(&host->dialled, id, link);
+    u64map_put(&host->dialled, link);
     sim->stats.memory += u64map_bytes(&host->dialled) - before;
 }
 
@@ -187,23 +191,38 @@ void link_event(struct sim *sim, uint32_t index, const struct sim_link *link, un
 
 /* ---- the end of an end ---- */
 
-/* Whoever was at end e knows, or is dead. Frees the link when nobody is left to tell. */
-static void end_gone(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e)
-{
-    unsigned other = 1 - e;
-    end_release(sim, link, e);
-    link->state[e] = SIM_END_GONE;
-    stream_clear(sim, &link->dir[other]);
-    if (link->state[other] == SIM_END_GONE ||
-        (link->state[other] == SIM_END_NONE && !link->dir[e].head))
-        link_give(sim, index, link);
-}
-
 /* Someone is, or will be, at end e to hear how its link ends. */
 static bool end_listens(const struct sim_link *link, unsigned e)
 {
     return link->state[e] == SIM_END_OPEN ||
            (link->state[e] == SIM_END_NONE && link->dir[0].head != NULL);
+}
+
+/* Who was at end e went without telling the other, who may still send. */
+static void end_lost(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e)
+{
+    struct sim_dir *dir = &link->dir[1 - e];
+    link->state[e] = SIM_END_LOST;
+    dir->arrived = 0;
+    dir->stopped = 0;
+    if (dir->head && !dir->blocked)
+        stream_arm(sim, index, link, 1 - e, sim_later(dir->head->t_ns, sim->now_ns));
+}
+
+/* Whoever was at end e knows, or is dead. Frees the link when nobody is left to tell. */
+static void end_gone(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e)
+{
+    unsigned other = 1 - e;
+    end_release(sim, link, e);
+    if (link->quiet >> e & 1 && end_listens(link, other)) {
+        end_lost(sim, index, link, e);
+        return;
+    }
+    link->state[e] = SIM_END_GONE;
+    stream_clear(sim, link, other);
+    if (link->state[other] == SIM_END_GONE || link->state[other] == SIM_END_LOST ||
+        (link->state[other] == SIM_END_NONE && !link->dir[e].head))
+        link_give(sim, index, link);
 }
 
 void link_drop(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, uint32_t why)
@@ -241,23 +260,48 @@ void link_close(struct sim *sim, uint32_t index, struct sim_link *link, unsigned
     if (link->state[e] != SIM_END_OPEN && link->state[e] != SIM_END_DIALLING)
         return;
     link->state[e] = SIM_END_CLOSING;
-    stream_clear(sim, &link->dir[1 - e]);
+    stream_clear(sim, link, 1 - e);
     if (end_listens(link, 1 - e))
         stream_mark(sim, index, link, e, SIM_MARK_FIN);
     end_down(sim, index, link, e, VN_WHY_LOCAL_CLOSED, sim->now_ns);
 }
 
-void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e)
+void link_lose(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, uint32_t why)
 {
-    if (link->state[e] == SIM_END_OPEN && end_listens(link, 1 - e))
+    if (link->state[e] != SIM_END_OPEN)
+        return;
+    link->state[e] = SIM_END_CLOSING;
+    link->quiet |= (uint8_t)(1u << e);
+    end_down(sim, index, link, e, why, sim->now_ns);
+}
+
+void link_give_up(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    stream_clear(sim, link, d);
+    if (link->state[d] == SIM_END_OPEN) {
+        link_lose(sim, index, link, d, VN_WHY_RESET);
+    } else if (link->state[1 - d] == SIM_END_NONE && link->state[d] != SIM_END_CLOSING) {
+        link_give(sim, index, link);
+    } else if (link->state[d] == SIM_END_GONE) { /* it was the end of its stream */
+        link->state[d] = SIM_END_LOST;
+    }
+}
+
+void link_abort(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, bool quietly)
+{
+    if (quietly && link->tcp)
+        tcp_drop_unsent(sim, link, e);
+    if (quietly)
+        link->quiet |= (uint8_t)(1u << e);
+    else if (link->state[e] == SIM_END_OPEN && end_listens(link, 1 - e))
         stream_mark(sim, index, link, e, SIM_MARK_RST);
     end_gone(sim, index, link, e);
 }
 
 static void link_reset(struct sim *sim, uint32_t index, struct sim_link *link)
 {
-    stream_clear(sim, &link->dir[0]);
-    stream_clear(sim, &link->dir[1]);
+    stream_clear(sim, link, 0);
+    stream_clear(sim, link, 1);
     for (unsigned e = 0; e < 2; e++) {
         if (link->state[e] == SIM_END_OPEN) {
             link->state[e] = SIM_END_CLOSING;
@@ -312,7 +356,7 @@ static void syn_send(struct sim *sim, uint32_t index, struct sim_link *link)
     end_down(sim, index, link, 0, VN_WHY_UNREACHABLE, t_ns > sim->now_ns ? t_ns : sim->now_ns);
 }
 
-static uint64_t latency_draw(const struct sim *sim, const struct sim_link *link, unsigned d)
+uint64_t link_latency_ns(const struct sim *sim, const struct sim_link *link, unsigned d)
 {
     const struct sim_dist *latency = &sim->params[link->params].p.latency;
     double u = sim_draw_unit(sim, SIM_DICE_LATENCY, link_dice(link, d), 0);
@@ -333,10 +377,14 @@ uint64_t link_dial(struct sim *sim, struct sim_host *host, uint64_t id, const st
     link->id[0] = id > 0 ? id : slot_id(host, link->slot[0], 1);
     if (!host->peer)
         id_put(sim, host, id, link);
-    link->params =
-        target == SIM_NO_HOST ? sim->params_default : net_params_for(sim, host->number, target);
-    link->dir[0].latency_ns = latency_draw(sim, link, 0);
-    link->dir[1].latency_ns = latency_draw(sim, link, 1);
+    link->params = link->made_with = sim->params_default;
+    if (target != SIM_NO_HOST) {
+        link->made_with = net_params_for(sim, host->number, target);
+        link->params = link_fault_params_for(sim, host->number, target, link->made_with);
+        tcp_open(sim, link);
+    }
+    link->dir[0].latency_ns = link_latency_ns(sim, link, 0);
+    link->dir[1].latency_ns = link_latency_ns(sim, link, 1);
     link->dir[0].last_ns = sim->now_ns;
     if (target == SIM_NO_HOST) { /* some router answers */
         uint64_t rtt_ns = link->dir[0].latency_ns + link->dir[1].latency_ns;
@@ -355,7 +403,7 @@ void link_on_syn(struct sim *sim, const struct sim_event *event)
         return;
     struct sim_host *target = sim_host_at(sim, link->host[1]);
     uint64_t answer_ns = sim->now_ns + link->dir[1].latency_ns;
-    if (!target->alive || net_is_cut(sim, link->host[0], link->host[1]))
+    if (!target->alive || link_fault_is_cut(sim, link, 0))
         syn_send(sim, event->arg, link);
     else if (link->why[1] == VN_WHY_REFUSED)
         end_down(sim, event->arg, link, 0, VN_WHY_REFUSED, answer_ns);
@@ -370,7 +418,7 @@ void link_on_syn_ack(struct sim *sim, const struct sim_event *event)
     struct sim_link *link = link_of_event(sim, event);
     if (!link || link->state[0] != SIM_END_DIALLING)
         return;
-    if (net_is_cut(sim, link->host[1], link->host[0])) {
+    if (link_fault_is_cut(sim, link, 1)) {
         syn_send(sim, event->arg, link);
         return;
     }
@@ -396,9 +444,9 @@ void link_accept(struct sim *sim, uint32_t index, struct sim_link *link)
         return;
     }
     link->state[1] = SIM_END_GONE;
-    stream_clear(sim, &link->dir[0]);
+    stream_clear(sim, link, 0);
     if (link->state[0] == SIM_END_OPEN)
         stream_mark(sim, index, link, 1, SIM_MARK_RST);
-    else if (link->state[0] == SIM_END_GONE)
+    else if (link->state[0] == SIM_END_GONE || link->state[0] == SIM_END_LOST)
         link_give(sim, index, link);
 }

@@ -47,6 +47,9 @@ static void again(struct sim *sim, struct sim_host *host, struct sim_event *even
     case SIM_EV_TIMER:
     case SIM_EV_DISK:
     case SIM_EV_CLOCK:
+    case SIM_EV_ROUND:
+    case SIM_EV_STUCK:
+    case SIM_EV_FAULT:
         break;
     }
     assert(!"an event that is held");

@@ -17,11 +17,6 @@
 #include "transport-sim/sim_internal.h"
 
 #include "core/base/bytes.h"
-#include "core/base/exact.h"
-
-#define SEGMENT         1460u /* bytes of a full TCP segment on Ethernet */
-#define FAST_RETRANSMIT 3u    /* duplicate acknowledgements (RFC 5681, 3.2) */
-#define LOSS_DRAWS      4096u /* at most, for one delivery */
 
 /* ---- items ---- */
 
@@ -42,7 +37,7 @@ static void items_grow(struct sim *sim)
     }
 }
 
-static inline struct sim_item *item_take(struct sim *sim)
+struct sim_item *stream_item_take(struct sim *sim)
 {
     if (!sim->item_free)
         items_grow(sim);
@@ -51,7 +46,7 @@ static inline struct sim_item *item_take(struct sim *sim)
     return item;
 }
 
-static inline void item_give(struct sim *sim, struct sim_item *item)
+void stream_item_give(struct sim *sim, struct sim_item *item)
 {
     item->next = sim->item_free;
     sim->item_free = item;
@@ -77,20 +72,22 @@ static struct sim_item *dir_pop(struct sim_dir *dir)
     return item;
 }
 
-void stream_clear(struct sim *sim, struct sim_dir *dir)
+void stream_clear(struct sim *sim, struct sim_link *link, unsigned d)
 {
+    struct sim_dir *dir = &link->dir[d];
     while (dir->head) {
         struct sim_item *item = dir_pop(dir);
         vn_buf_unref(item->buf);
-        item_give(sim, item);
+        stream_item_give(sim, item);
     }
     dir->arrived = 0;
+    if (link->tcp)
+        tcp_clear(link, d);
 }
 
 /* ---- times ---- */
 
-/* How long `bytes` take at a rate, rounded up. */
-static uint64_t transfer_ns(uint64_t bytes, uint64_t bps)
+uint64_t stream_transfer_ns(uint64_t bytes, uint64_t bps)
 {
     const uint64_t bit_ns = 8 * SIM_SECOND;
     if (bytes < (uint64_t)1 << 31)
@@ -99,86 +96,42 @@ static uint64_t transfer_ns(uint64_t bytes, uint64_t bps)
     return ns < SIM_LAST_NS ? (uint64_t)ns : SIM_LAST_NS;
 }
 
-static inline uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static inline uint64_t bounded(uint64_t t_ns)
-{
-    return t_ns < SIM_LAST_NS ? t_ns : SIM_LAST_NS;
-}
-
 /* A queue in front of a pipe that is free from *free_ns on. The first bit comes span_ns before the
  * last one, at last_ns: bits pass on as they come, so two pipes in a row do not add up. Returns
  * when the last bit has passed. */
 static uint64_t pipe_pass(uint64_t *free_ns, uint64_t last_ns, uint64_t span_ns, uint64_t takes_ns)
 {
     uint64_t first_ns = last_ns > span_ns ? last_ns - span_ns : 0;
-    *free_ns = bounded(later(last_ns, later(first_ns, *free_ns) + takes_ns));
+    *free_ns = sim_bounded(sim_later(last_ns, sim_later(first_ns, *free_ns) + takes_ns));
     return *free_ns;
 }
 
-/* What the loss of segments adds to a delivery: the longest recovery among its segments. The kept
- * segments before a lost one are geometrically distributed: one draw finds the next loss. A
- * retransmission may be lost again, each time at twice the timeout. */
-static uint64_t loss_ns(const struct sim *sim, const struct sim_link *link, unsigned d,
-                        uint64_t bytes)
+uint64_t stream_delay_ns(struct sim *sim, struct sim_link *link, unsigned d)
 {
-    const struct sim_params *params = &sim->params[link->params];
+    struct sim_dir *dir = &link->dir[d];
+    const struct sim_link_params *p = &sim->params[link->params].p;
     const uint64_t of = link_dice(link, d);
-    const uint64_t rtt = link->dir[0].latency_ns + link->dir[1].latency_ns;
-    uint64_t segments = bytes > 0 ? (bytes + SEGMENT - 1) / SEGMENT : 1;
-    uint64_t draw = (uint64_t)link->dir[d].sends * LOSS_DRAWS;
-    uint64_t end = draw + LOSS_DRAWS;
-    uint64_t worst = 0;
-    for (uint64_t at = 0; draw < end; at++) {
-        double u = sim_draw_unit(sim, SIM_DICE_LOSS, of, draw++);
-        double kept = exact_log(1.0 - u) / params->log_keep;
-        if (!(kept < (double)(segments - at)))
-            break;
-        at += (uint64_t)kept;
-        uint64_t rto = net_rto_ns(link);
-        uint64_t wait = rtt;
-        if (segments - 1 - at < FAST_RETRANSMIT) {
-            wait = rto;
-            rto *= 2;
-        }
-        while (draw < end && sim_draw_unit(sim, SIM_DICE_LOSS, of, draw++) < params->p.loss) {
-            wait += rto;
-            rto = rto < SIM_RTO_MAX / 2 ? rto * 2 : SIM_RTO_MAX;
-        }
-        worst = later(worst, wait);
-        if (at + 1 >= segments)
-            break;
-    }
-    return worst;
+    const uint64_t nth = dir->sends++;
+    uint64_t t = dir->latency_ns;
+    if (p->jitter.kind != SIM_CONSTANT)
+        t += sim_dist_at_ns(&p->jitter, sim_draw_unit(sim, SIM_DICE_JITTER, of, nth));
+    else if (p->jitter.a > 0)
+        t += sim_dist_at_ns(&p->jitter, 0);
+    if (p->reorder > 0 && sim_draw_unit(sim, SIM_DICE_REORDER, of, 2 * nth) < p->reorder)
+        t += sim_dist_at_ns(&p->reorder_by, sim_draw_unit(sim, SIM_DICE_REORDER, of, 2 * nth + 1));
+    return t;
 }
 
 /* When `bytes` that are sent now arrive at the other side. */
 static uint64_t arrival_ns(struct sim *sim, struct sim_link *link, unsigned d, uint64_t bytes)
 {
     struct sim_dir *dir = &link->dir[d];
-    const struct sim_params *params = &sim->params[link->params];
     struct sim_host *host = sim_host_at(sim, link->host[d]);
     uint64_t t = sim->now_ns;
-    uint64_t span = 0;
-    if (host->up_bps > 0 && bytes > 0) {
-        span = transfer_ns(bytes, host->up_bps);
-        t = pipe_pass(&host->up_free_ns, t, 0, span);
-    }
-    if (params->p.rate_bps > 0 && bytes > 0)
-        t = pipe_pass(&link->rate_free_ns[d], t, span, transfer_ns(bytes, params->p.rate_bps));
-    t += dir->latency_ns;
-    if (params->p.jitter.kind != SIM_CONSTANT)
-        t += sim_dist_at_ns(&params->p.jitter,
-                            sim_draw_unit(sim, SIM_DICE_JITTER, link_dice(link, d), dir->sends));
-    else if (params->p.jitter.a > 0)
-        t += sim_dist_at_ns(&params->p.jitter, 0);
-    if (params->p.loss > 0)
-        t += loss_ns(sim, link, d, bytes);
-    dir->sends++;
-    dir->last_ns = bounded(later(t, dir->last_ns));
+    if (host->up_bps > 0 && bytes > 0)
+        t = pipe_pass(&host->up.free_ns, t, 0, stream_transfer_ns(bytes, host->up_bps));
+    t += stream_delay_ns(sim, link, d);
+    dir->last_ns = sim_bounded(sim_later(t, dir->last_ns));
     return dir->last_ns;
 }
 
@@ -193,16 +146,17 @@ void stream_arm(struct sim *sim, uint32_t index, struct sim_link *link, unsigned
     link_event(sim, index, link, d, SIM_EV_STREAM, 0, t_ns);
 }
 
-static void dir_push(struct sim *sim, struct sim_dir *dir, uint64_t t_ns, struct vn_buf *buf,
-                     uint32_t off, uint32_t len)
+static struct sim_item *dir_push(struct sim *sim, struct sim_dir *dir, uint64_t t_ns,
+                                 struct vn_buf *buf, uint32_t off, uint32_t len)
 {
-    struct sim_item *item = item_take(sim);
+    struct sim_item *item = stream_item_take(sim);
     *item = (struct sim_item){.t_ns = t_ns, .buf = buf, .off = off, .len = len};
     if (dir->tail)
         dir->tail->next = item;
     else
         dir->head = item;
     dir->tail = item;
+    return item;
 }
 
 void stream_send(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
@@ -213,23 +167,40 @@ void stream_send(struct sim *sim, uint32_t index, struct sim_link *link, unsigne
     for (uint32_t i = 0; i < count; i++)
         bytes += slices[i].len;
     dir->used = bytes < UINT32_MAX - dir->used ? dir->used + (uint32_t)bytes : UINT32_MAX;
-    bool lost = link->state[1 - d] == SIM_END_GONE || link->state[1 - d] == SIM_END_CLOSING;
+    bool lost = link->state[1 - d] == SIM_END_GONE ||
+                (link->state[1 - d] == SIM_END_CLOSING && !(link->quiet >> (1 - d) & 1));
     bool idle = !dir->head;
-    uint64_t t_ns = bytes > 0 ? arrival_ns(sim, link, d, bytes) : 0;
+    bool paced = link->tcp != NULL;
+    uint64_t t_ns = paced ? VN_NEVER : bytes > 0 ? arrival_ns(sim, link, d, bytes) : 0;
+    struct sim_item *first = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (lost || slices[i].len == 0)
+        if (lost || slices[i].len == 0) {
             vn_slice_unref(slices[i]);
-        else
+            continue;
+        }
+        struct sim_item *item =
             dir_push(sim, dir, t_ns, slices[i].buf, slices[i].off, slices[i].len);
+        first = first ? first : item;
     }
-    if (idle && dir->head && !dir->blocked)
+    if (first && paced) {
+        tcp_queue(link, d, first, bytes);
+        tcp_pump(sim, index, link, d);
+    } else if (idle && first && !dir->blocked) {
         stream_arm(sim, index, link, d, t_ns);
+    }
 }
 
 void stream_mark(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
                  enum sim_mark mark)
 {
     struct sim_dir *dir = &link->dir[d];
+    if (link->tcp && mark == SIM_MARK_FIN) {
+        tcp_queue(link, d, dir_push(sim, dir, VN_NEVER, NULL, 0, mark), 0);
+        tcp_pump(sim, index, link, d);
+        return;
+    }
+    if (link->tcp && mark == SIM_MARK_RST)
+        tcp_drop_unsent(sim, link, d);
     bool idle = !dir->head;
     uint64_t t_ns = arrival_ns(sim, link, d, 0);
     dir_push(sim, dir, t_ns, NULL, 0, mark);
@@ -245,9 +216,9 @@ void stream_on_sent(struct sim *sim, const struct sim_event *event)
         return;
     unsigned d = event->kind >> 4 & 1;
     uint32_t halves = event->kind >> 5 & 3;
-    if (net_is_cut(sim, link->host[1 - d], link->host[d])) {
+    if (link_fault_is_cut(sim, link, 1 - d)) {
         link->dir[1 - d].halves = (uint8_t)(link->dir[1 - d].halves + halves);
-        net_block(sim, event->arg, link, 1 - d);
+        link_fault_block(sim, event->arg, link, 1 - d);
         return;
     }
     if (link->state[d] != SIM_END_OPEN)
@@ -282,21 +253,17 @@ static void dir_refund(struct sim *sim, uint32_t index, struct sim_link *link, u
         return;
     assert(halves <= 3);
     link_event(sim, index, link, d, SIM_EV_SENT, halves,
-               bounded(sim->now_ns + link->dir[1 - d].latency_ns));
+               sim_bounded(sim->now_ns + link->dir[1 - d].latency_ns));
 }
 
-/* Hands data to the receiving end, cut at random places; stops where a script ends the link. */
-static void dir_eat(struct sim *sim, struct sim_link *link, unsigned d, struct sim_item *item)
+/* Hands data to the receiving end, cut at random places; false where a script ends the link. */
+static bool dir_hand(struct sim *sim, struct sim_link *link, unsigned d, struct vn_slice rest)
 {
     struct sim_dir *dir = &link->dir[d];
     struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
     const uint64_t id = link->id[1 - d];
     const uint64_t of = link_dice(link, d);
     const uint32_t gen = link->gen;
-    struct vn_slice rest = {item->buf, item->off, item->len};
-    struct vn_buf *buf = item->buf;
-    item_give(sim, item);
-    dir->eaten += rest.len;
     sim->stats.bytes += rest.len;
     while (sim->chunk_threshold > 0 && rest.len > 1) {
         uint64_t r = sim_draw(sim, SIM_DICE_CHUNK, of, dir->chunks++);
@@ -307,21 +274,37 @@ static void dir_eat(struct sim *sim, struct sim_link *link, unsigned d, struct s
         rest.off += piece.len;
         rest.len -= piece.len;
         host_bytes(sim, host, id, piece);
-        if (!link->live || link->gen != gen || link->state[1 - d] != SIM_END_OPEN) {
-            rest.len = 0;
-            break;
-        }
+        if (!link->live || link->gen != gen || link->state[1 - d] != SIM_END_OPEN)
+            return false;
     }
-    if (rest.len > 0)
-        host_bytes(sim, host, id, rest);
-    vn_buf_unref(buf);
+    host_bytes(sim, host, id, rest);
+    return link->live && link->gen == gen && link->state[1 - d] == SIM_END_OPEN;
+}
+
+static void dir_eat(struct sim *sim, struct sim_link *link, unsigned d, struct sim_item *item)
+{
+    struct vn_slice data = {item->buf, item->off, item->len};
+    stream_item_give(sim, item);
+    link->dir[d].eaten += data.len;
+    if (!link->tcp) {
+        dir_hand(sim, link, d, data);
+        vn_slice_unref(data);
+        return;
+    }
+    struct vn_slice got[2];
+    uint32_t count = mangle(sim, link, d, data, got);
+    bool open = true;
+    for (uint32_t i = 0; i < count; i++) {
+        open = open && dir_hand(sim, link, d, got[i]);
+        vn_slice_unref(got[i]);
+    }
 }
 
 static void dir_mark(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
                      struct sim_item *item)
 {
     enum sim_mark mark = (enum sim_mark)item->len;
-    item_give(sim, item);
+    stream_item_give(sim, item);
     switch (mark) {
     case SIM_MARK_OPEN:
         link_accept(sim, index, link);
@@ -355,7 +338,7 @@ static void dir_deliver(struct sim *sim, uint32_t index, struct sim_link *link, 
     if (same) {
         dir_refund(sim, index, link, d);
         if (dir->head && !dir->blocked && !dir->stopped)
-            stream_arm(sim, index, link, d, later(dir->head->t_ns, sim->now_ns));
+            stream_arm(sim, index, link, d, sim_later(dir->head->t_ns, sim->now_ns));
     }
     host_settle(sim, host);
 }
@@ -378,9 +361,9 @@ static bool dir_arrive(struct sim *sim, uint32_t index, struct sim_link *link, u
     uint64_t up_bps = sim_host_at(sim, link->host[d])->up_bps;
     uint64_t rate_bps = sim->params[link->params].p.rate_bps;
     uint64_t slowest = up_bps == 0 || (rate_bps > 0 && rate_bps < up_bps) ? rate_bps : up_bps;
-    uint64_t span = slowest > 0 ? transfer_ns(bytes, slowest) : 0;
-    uint64_t t_ns =
-        pipe_pass(&host->down_free_ns, sim->now_ns, span, transfer_ns(bytes, host->down_bps));
+    uint64_t span = slowest > 0 ? stream_transfer_ns(bytes, slowest) : 0;
+    uint64_t t_ns = pipe_pass(&host->down_free_ns, sim->now_ns, span,
+                              stream_transfer_ns(bytes, host->down_bps));
     struct sim_item *item = dir->head;
     for (uint32_t i = 0; i < dir->arrived; i++, item = item->next)
         item->t_ns = t_ns;
@@ -396,11 +379,11 @@ static void dir_withhold(struct sim *sim, uint32_t index, struct sim_link *link,
         return;
     if (dir->tail->t_ns > sim->now_ns) {
         stream_arm(sim, index, link, d, dir->tail->t_ns);
-    } else if (net_is_cut(sim, link->host[d], link->host[1 - d])) {
-        net_block(sim, index, link, d);
+    } else if (link_fault_is_cut(sim, link, d)) {
+        link_fault_block(sim, index, link, d);
     } else {
         struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
-        stream_clear(sim, dir);
+        stream_clear(sim, link, d);
         link_drop(sim, index, link, 1 - d, VN_WHY_RESET);
         host_settle(sim, host);
     }
@@ -425,8 +408,14 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
             stream_arm(sim, event->arg, link, d, dir->head->t_ns);
             return;
         }
-        if (net_is_cut(sim, link->host[d], link->host[1 - d])) {
-            net_block(sim, event->arg, link, d);
+        if (link_fault_is_cut(sim, link, d)) {
+            link_fault_block(sim, event->arg, link, d);
+            return;
+        }
+        if (link->state[1 - d] == SIM_END_LOST) {
+            link->state[1 - d] = SIM_END_GONE;
+            stream_clear(sim, link, d);
+            stream_mark(sim, event->arg, link, 1 - d, SIM_MARK_RST);
             return;
         }
         if (!dir_arrive(sim, event->arg, link, d))
@@ -446,7 +435,7 @@ void stream_read(struct sim *sim, uint32_t index, struct sim_link *link, unsigne
     struct sim_dir *dir = &link->dir[d];
     dir->stopped = !on;
     if (on && dir->head && (dir->arrived > 0 || !dir->blocked))
-        stream_arm(sim, index, link, d, later(dir->head->t_ns, sim->now_ns));
+        stream_arm(sim, index, link, d, sim_later(dir->head->t_ns, sim->now_ns));
 }
 
 void stream_resume(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d,
@@ -458,5 +447,9 @@ void stream_resume(struct sim *sim, uint32_t index, struct sim_link *link, unsig
         link_event(sim, index, link, 1 - d, SIM_EV_SENT, dir->halves, t_ns);
     dir->halves = 0;
     if (dir->head)
-        stream_arm(sim, index, link, d, later(t_ns, dir->head->t_ns));
+        stream_arm(sim, index, link, d, sim_later(t_ns, dir->head->t_ns));
+    if (link->tcp) { /* the answers to what the other end sends were stopped as well */
+        tcp_resume(sim, index, link, d, t_ns);
+        tcp_resume(sim, index, link, 1 - d, t_ns);
+    }
 }

@@ -1,13 +1,14 @@
 /* Hash maps that hold pointers, by open addressing with linear probing and backward-shift deletion.
  *
- * Two kinds: idmap, whose keys are 32-byte identifiers that live inside the values at a fixed
- * offset; and u64map, from nonzero integers to pointers. Both are seeded, grow at 3/4 load, own
+ * Two kinds: idmap, whose keys are 32-byte identifiers, and u64map, whose keys are integers; keys
+ * live inside the values at a fixed offset. Both are seeded, grow at 3/4 load, own
  * nothing that they point to, and allocate nothing while empty. Their slot order is never
  * observable: there is no iteration, so that no hash order can reach behaviour. Keep a list beside
  * a map to iterate. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct idmap {
     uint32_t count;
     uint32_t mask; /* capacity - 1, or 0 while empty */
     uint32_t key_offset;
+    bool numbers; /* the keys are those of a u64map */
     uint64_t seed;
 };
 
@@ -34,25 +36,19 @@ void *idmap_remove(struct idmap *map, const uint8_t id[32]);
 /* Bytes allocated. */
 size_t idmap_bytes(const struct idmap *map);
 
-struct u64map_slot {
-    uint64_t key;
-    void *value;
-};
-
 struct u64map {
-    struct u64map_slot *slots;
-    uint32_t count;
-    uint32_t mask;
-    uint64_t seed;
+    struct idmap map;
 };
 
-void u64map_init(struct u64map *map, uint64_t seed);
+void u64map_init(struct u64map *map, size_t key_offset, uint64_t seed);
 void u64map_deinit(struct u64map *map);
 void *u64map_get(const struct u64map *map, uint64_t key);
-/* key != 0 and not present. */
-void u64map_put(struct u64map *map, uint64_t key, void *value);
+/* The key must not be present. */
+void u64map_put(struct u64map *map, void *value);
 /* Asks for the memory that u64map_get of the key will look at. */
 void u64map_prefetch(const struct u64map *map, uint64_t key);
+/* As idmap_guess. */
+const void *u64map_guess(const struct u64map *map, uint64_t key);
 /* Asks for the map's own memory; for the first `bytes` bytes of every value. */
 void u64map_prefetch_all(const struct u64map *map);
 void u64map_prefetch_values(const struct u64map *map, size_t bytes);

@@ -53,6 +53,8 @@ struct mempool {
     struct owner *owners; /* of the slots below owner_count; of others: since epoch 0, no bytes */
     uint32_t owner_count;
     struct entry *found; /* last, or NULL */
+    uint64_t
+        found_word; /* the first bytes of its id, so that another is known without a look at it */
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -191,8 +193,11 @@ static void owners_grow(struct mempool *pool, uint32_t slot)
 /* A message looks the same transaction up more than once. */
 static struct entry *entry_find(struct mempool *pool, const uint8_t id[32])
 {
-    if (!pool->found || !hash_eq(pool->found->id, id))
+    const uint64_t word = get_le64(id);
+    if (!pool->found || pool->found_word != word || !hash_eq(pool->found->id, id)) {
         pool->found = idmap_get(&pool->by_id, id);
+        pool->found_word = word;
+    }
     return pool->found;
 }
 
@@ -208,6 +213,7 @@ static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struc
     entry->epoch = pool->epoch;
     idmap_put(&pool->by_id, entry);
     pool->found = entry;
+    pool->found_word = get_le64(id);
     if (timestamp < pool->oldest)
         pool->oldest = timestamp;
     return entry;

@@ -80,7 +80,7 @@ static void disconnect(struct gossip *g, uint64_t token, const struct vn_addr *a
 {
     bool found = false;
     for (struct peer *p = g->net->first; p; p = p->next) {
-        bool match = addr->port ? addr_equal(&p->remote, addr) || addr_equal(&p->listen, addr)
+        bool match = addr->port ? addr_equal(&p->remote, addr) || peer_listens_at(p, addr)
                                 : addr_same_ip(&p->remote, addr);
         if (!match || p->closed)
             continue;
@@ -95,7 +95,7 @@ static void disconnect(struct gossip *g, uint64_t token, const struct vn_addr *a
 static struct reputation *identity_of(struct net *net, const struct vn_addr *addr)
 {
     for (struct peer *p = net->first; p; p = p->next)
-        if (p->rep && (addr_equal(&p->remote, addr) || addr_equal(&p->listen, addr)))
+        if (p->rep && (addr_equal(&p->remote, addr) || peer_listens_at(p, addr)))
             return p->rep;
     uint8_t key[32];
     if (!net_addr_key(net, addr, key))

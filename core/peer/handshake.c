@@ -15,9 +15,7 @@
 /* A node says where it listens; only its port is believed, since the IP address is known better. */
 static void learn_listen(struct peer *peer, const struct vn_addr *listen)
 {
-    peer->listen = peer->remote;
-    if (peer->inbound)
-        peer->listen.port = listen->port;
+    peer->listen_port = peer->inbound ? listen->port : peer->remote.port;
 }
 
 static void learn_identity(struct net *net, struct peer *peer, const struct msg *msg)
@@ -116,7 +114,8 @@ static uint32_t slot_take(struct net *net)
 
 static void remember_address(struct net *net, struct peer *peer)
 {
-    struct addr_entry *entry = net_addr_add(net, &peer->listen, false);
+    const struct vn_addr listen = peer_listen(peer);
+    struct addr_entry *entry = net_addr_add(net, &listen, false);
     if (!entry || entry->self)
         return;
     entry->last_seen_ns = net->now_ns;

@@ -24,6 +24,7 @@ void net_pools_init(struct net_pools *pools)
     mem_pool_init(&pools->outbox_entries, sizeof(struct outbox_entry));
     mem_pool_init(&pools->action_entries, sizeof(struct action_entry));
     mem_pool_init(&pools->peers, sizeof(struct peer));
+    mem_pool_init(&pools->reputations, sizeof(struct reputation));
     names_book_init(&pools->names);
 }
 
@@ -32,6 +33,7 @@ void net_pools_deinit(struct net_pools *pools)
     mem_pool_deinit(&pools->outbox_entries);
     mem_pool_deinit(&pools->action_entries);
     mem_pool_deinit(&pools->peers);
+    mem_pool_deinit(&pools->reputations);
     names_book_deinit(&pools->names);
 }
 
@@ -53,8 +55,9 @@ void net_init(struct net *net, const struct vn_config *cfg, struct net_pools *po
     struct rng salt;
     rng_fork(&salt, cfg->seed, "salt", 0);
     timers_init(&net->timers);
-    u64map_init(&net->by_link, rng_u64(&salt));
-    scores_init(&net->scores, cfg->known_peers * SCORES_PER_KNOWN_PEER, rng_u64(&salt));
+    u64map_init(&net->by_link, offsetof(struct peer, link), rng_u64(&salt));
+    scores_init(&net->scores, &pools->reputations, cfg->known_peers * SCORES_PER_KNOWN_PEER,
+                rng_u64(&salt));
     rng_fork(&net->dial_rng, cfg->seed, "dial", 0);
     rng_fork(&net->backoff_rng, cfg->seed, "backoff", 0);
     rng_fork(&net->ping_rng, cfg->seed, "ping", 0);
@@ -126,7 +129,7 @@ struct peer *net_find(const struct net *net, uint64_t link)
 
 void net_prefetch_links(const struct net *net)
 {
-    if (net->by_link.count <= LINKS_AT_ONCE)
+    if (net->by_link.map.count <= LINKS_AT_ONCE)
         u64map_prefetch_values(&net->by_link, PEER_HOT);
 }
 
@@ -175,7 +178,7 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
     else
         net->first = peer;
     net->last = peer;
-    u64map_put(&net->by_link, link, peer);
+    u64map_put(&net->by_link, peer);
     ++*link_counter(net, peer);
     return peer;
 }
@@ -232,7 +235,7 @@ static uint64_t live_link_with(const struct net *net, const struct peer *but,
                                const struct vn_addr *addr)
 {
     for (const struct peer *p = net->first; p; p = p->next)
-        if (p != but && peer_ready(p) && !p->closed && addr_equal(&p->listen, addr))
+        if (p != but && peer_ready(p) && !p->closed && peer_listens_at(p, addr))
             return p->link;
     return 0;
 }
@@ -241,8 +244,9 @@ static uint64_t live_link_with(const struct net *net, const struct peer *but,
 static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum vn_why why,
                                         bool was_ready)
 {
+    const struct vn_addr listen = peer_listen(peer);
     struct addr_entry *entry =
-        addrs_find(&net->addrs, peer->inbound ? &peer->listen : &peer->remote);
+        addrs_find(&net->addrs, peer->inbound ? &listen : &peer->remote);
     if (!entry || entry->link != peer->link)
         return NULL;
     entry->link = live_link_with(net, peer, &entry->addr);

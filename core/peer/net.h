@@ -44,6 +44,7 @@ struct net_pools {
     struct mem_pool outbox_entries;
     struct mem_pool action_entries;
     struct mem_pool peers;
+    struct mem_pool reputations;
     struct names_book names;
 };
 

@@ -1,6 +1,8 @@
 /* See peer.h. */
 #include "core/peer/peer.h"
 
+#include "core/peer/addrs.h"
+
 #include <string.h>
 
 /* From (row) to (column). */
@@ -27,6 +29,12 @@ static const bool legal[VN_PEER_STATES][VN_PEER_STATES] = {
 bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to)
 {
     return legal[from][to];
+}
+
+bool peer_listens_at(const struct peer *peer, const struct vn_addr *addr)
+{
+    const struct vn_addr listen = peer_listen(peer);
+    return addr_equal(&listen, addr);
 }
 
 const char *peer_node_id(const struct peer *peer)

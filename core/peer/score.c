@@ -46,9 +46,9 @@ const char *score_name(enum score_event event)
     return table[event].name;
 }
 
-void scores_init(struct scores *scores, uint32_t max, uint64_t seed)
+void scores_init(struct scores *scores, struct mem_pool *pool, uint32_t max, uint64_t seed)
 {
-    *scores = (struct scores){.max = max};
+    *scores = (struct scores){.max = max, .pool = pool};
     idmap_init(&scores->by_key, offsetof(struct reputation, key), seed);
 }
 
@@ -127,7 +127,7 @@ static void scores_drop(struct scores *scores, struct reputation *rep)
         scores->last = rep->prev;
     scores->count--;
     mem_free(rep->limits);
-    mem_free(rep);
+    mem_pool_give(scores->pool, rep);
 }
 
 void scores_deinit(struct scores *scores)
@@ -186,7 +186,7 @@ struct reputation *scores_get(struct scores *scores, const uint8_t key[32])
             return NULL;
         scores_drop(scores, victim);
     }
-    rep = mem_new(1, sizeof *rep);
+    rep = mem_pool_take(scores->pool);
     memcpy(rep->key, key, 32);
     rep->prev = scores->last;
     if (scores->last)

@@ -29,6 +29,7 @@
 #define PEER_SCORE_H
 
 #include "core/base/map.h"
+#include "core/base/mem.h"
 #include "core/peer/limits.h"
 
 enum score_event {
@@ -72,12 +73,14 @@ struct reputation {
 
 struct scores {
     struct idmap by_key;
+    struct mem_pool *pool; /* of reputations, shared by the nodes of a process */
     struct reputation *first, *last;
     uint32_t count, max;
     uint32_t bans; /* entries whose banned_until_ns is set */
 };
 
-void scores_init(struct scores *scores, uint32_t max, uint64_t seed);
+/* pool: objects of sizeof(struct reputation), outlives the scores. */
+void scores_init(struct scores *scores, struct mem_pool *pool, uint32_t max, uint64_t seed);
 void scores_deinit(struct scores *scores);
 
 /* The key of an address, or of a node id (SHA-256 of its bytes). */

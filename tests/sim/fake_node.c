@@ -107,7 +107,8 @@ static void pump(struct vn_node *node, struct fake_link *link)
             link->tx_hash = fake_stream_hash(link->tx_hash, vn_slice_data(s), s.len);
             link->tx_bytes += s.len;
             link->sent = grown(link->sent, link->sent_count, sizeof *link->sent);
-            link->sent[link->sent_count++] = (struct fake_sent){link->tx_bytes, link->tx_hash};
+            link->sent[link->sent_count++] =
+                (struct fake_sent){link->tx_bytes, link->tx_hash, vn_slice_ref(s)};
         }
     }
 }
@@ -421,6 +422,8 @@ static void node_free(struct vn_node *node)
         action_release(&action);
     for (uint32_t i = 0; i < node->link_count; i++) {
         outbox_drop(&node->links[i]);
+        for (uint32_t k = 0; k < node->links[i].sent_count; k++)
+            vn_slice_unref(node->links[i].sent[k].data);
         mem_free(node->links[i].sent);
     }
     mem_free(node->items);

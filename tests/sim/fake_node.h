@@ -26,9 +26,10 @@
 
 enum fake_state { FAKE_DIALLING, FAKE_UP, FAKE_CLOSING, FAKE_DOWN };
 
-/* The hash of the first `bytes` bytes that were sent. */
+/* The hash of the first `bytes` bytes that were sent, of which `data` was the end. */
 struct fake_sent {
     uint64_t bytes, hash;
+    struct vn_slice data;
 };
 
 struct fake_out {
@@ -65,8 +66,8 @@ struct vn_node {
     struct fake_action *head, *tail;
     struct vn_store_item *items; /* of the latest STORE that was drained */
     uint64_t stored, stored_ok, loads, loaded_blocks, loaded_bytes;
-    uint8_t branch;                /* in the two highest bits of the blocks stored */
-    uint8_t loaded[FAKE_LOADED];   /* the first bytes of the blocks loaded last */
+    uint8_t branch;                    /* in the two highest bits of the blocks stored */
+    uint8_t loaded[FAKE_LOADED];       /* the first bytes of the blocks loaded last */
     uint32_t stored_last, loaded_last; /* status of the latest answers */
     uint64_t clocks;
     uint64_t frames;

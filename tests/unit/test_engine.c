@@ -198,6 +198,26 @@ static void test_wait_returns_when_it_holds_and_stops_the_run_if_it_does_not(voi
     assert_null(strstr(told, "after"));
 }
 
+/* 200 hosts: every 2 ms. */
+static void test_waits_in_large_networks_are_judged_at_a_pace_and_always_is_not(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "local n = 0\n"
+        "%s"
+        "net:links { latency = uniform(10 * ms, 200 * ms) }\n"
+        "net:spawn(200, { miners = 20, block_interval = 1 })\n"
+        "wait('a second is over', 10, function() n = n + 1 return now() >= 1 end)\n"
+        "log(n > %s and 'often' or 'seldom') log(now() < 1.1 and 'in time' or now())\n";
+    char body[600];
+    snprintf(body, sizeof body, text, "", "501");
+    passes(body);
+    expect_told("log seldom\nlog in time\n");
+    snprintf(body, sizeof body, text, "always('true', function() return true end)\n", "501");
+    passes(body);
+    expect_told("log often\nlog in time\n");
+}
+
 static void test_sometimes_metric_and_log_are_told(void **state)
 {
     (void)state;
@@ -379,6 +399,7 @@ int main(void)
         T(test_a_pending_eventually_fails_at_the_duration),
         T(test_a_run_ends_at_its_duration_while_run_still_waits),
         T(test_wait_returns_when_it_holds_and_stops_the_run_if_it_does_not),
+        T(test_waits_in_large_networks_are_judged_at_a_pace_and_always_is_not),
         T(test_sometimes_metric_and_log_are_told),
         T(test_a_failure_tells_the_last_events_in_words),
         T(test_pairs_are_sorted_and_random_comes_from_the_seed),

@@ -115,6 +115,14 @@ static void fake_free(void *self)
     (void)self;
 }
 
+static bool changed_bytes; /* between the first two nodes */
+
+static bool fake_mangled(void *self, uint32_t a, uint32_t b)
+{
+    (void)self;
+    return changed_bytes && a + b == 1;
+}
+
 static void fake_make(struct world *world, const struct sim_config *config)
 {
     fake.observer = config->observer;
@@ -129,6 +137,7 @@ static void fake_make(struct world *world, const struct sim_config *config)
                             .info = fake_info,
                             .addr = fake_addr,
                             .host_of = fake_host_of,
+                            .mangled = fake_mangled,
                             .stats = fake_stats,
                             .trace_hash = fake_hash,
                             .free = fake_free};
@@ -228,6 +237,17 @@ static void test_a_ban_that_the_scenario_asked_for_is_its_own(void **state)
     assert_int_equal(result.outcome, ENGINE_FAIL);
 }
 
+static void test_who_got_changed_bytes_is_excused_towards_that_node_alone(void **state)
+{
+    (void)state;
+    changed_bytes = true;
+    tolerates(score(-100, 1), 0, 1, "");
+    tolerates((struct vn_trace){.kind = VN_TR_BAN}, 1, 0, "");
+    tolerates(disconnect(REASON_PROTOCOL_VIOLATION, 1), 0, 1, "");
+    violates(score(-50, 1), 0, 2, "node-0001 penalises node-0003");
+    changed_bytes = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +255,7 @@ int main(void)
         T(test_bad_weather_and_ordinary_ends_are_no_punishment),
         T(test_scripted_peers_may_be_punished),
         T(test_a_ban_that_the_scenario_asked_for_is_its_own),
+        T(test_who_got_changed_bytes_is_excused_towards_that_node_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,19 +86,6 @@ static void test_unknown_names_get_a_suggestion(void **state)
 }
 
 /* Words of the vocabulary that no world can do yet are told from misspelt ones. */
-static void test_what_this_version_cannot_do_is_refused(void **state)
-{
-    (void)state;
-    static const char *const bodies[] = {
-        "net:links { queue = 1 }",
-        "net:links { reorder = 0.1 }",
-        "net:links { duplicate = 0.1 }",
-        "net:links { corrupt = 0.1 }",
-    };
-    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
-        refused(bodies[i], "not supported by this version");
-}
-
 static void test_values_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -270,7 +257,6 @@ int main(void)
         T(test_the_network_is_not_there_at_the_top_level),
         T(test_unknown_options_get_a_suggestion),
         T(test_unknown_names_get_a_suggestion),
-        T(test_what_this_version_cannot_do_is_refused),
         T(test_values_out_of_range_are_refused),
         T(test_a_value_of_the_wrong_kind_is_named),
         T(test_a_network_too_large_for_the_machine_is_refused_at_once),

@@ -12,6 +12,14 @@
 #define S UINT64_C(1000000000)
 
 /* The table of section 6, copied from there; evidence is what weather cannot do. */
+static struct mem_pool *pool(void)
+{
+    static struct mem_pool pool;
+    if (pool.object_size == 0)
+        mem_pool_init(&pool, sizeof(struct reputation));
+    return &pool;
+}
+
 static const struct {
     enum score_event event;
     int32_t points;
@@ -195,7 +203,7 @@ static void test_score_starts_at_probation_when_a_ban_ends_and_not_before(void *
 {
     (void)state;
     struct scores scores;
-    scores_init(&scores, 4, 1);
+    scores_init(&scores, pool(), 4, 1);
     uint8_t key[32] = {1};
     struct reputation *rep = scores_get(&scores, key);
     rep->score = -130;
@@ -266,7 +274,7 @@ static struct reputation *find(const struct scores *scores, uint8_t who)
 /* Identities 1..TABLE, in that order. */
 static void fill(struct scores *scores)
 {
-    scores_init(scores, TABLE, 1);
+    scores_init(scores, pool(), TABLE, 1);
     for (uint8_t who = 1; who <= TABLE; who++)
         assert_non_null(get(scores, who));
 }
