@@ -40,7 +40,7 @@ local rows = {
   { "never-reads", borne = true, within = 40, work = 50, held = 2 * MiB },
   { "never-reads", borne = true, within = 60, with = { rate = 0.01 }, as = "never-reads-relayed", data = 20000, work = 30, held = MiB,
     outbox = 300 * KiB, config = { outbox_soft = 20000 } },
-  { "request-flood", borne = true, with = { rate = 20 }, work = 200 },
+  { "request-flood", borne = true, with = { rate = 20 }, work = 30, held = 512 * KiB },
   { "request-flood", borne = true, with = { rate = 20 }, as = "request-flood-limited", work = 10,
     config = { serve_rate = 2000, serve_burst = 20000 } },
   { "ping-flood", borne = true, with = { rate = 200 }, work = 50 },

@@ -7,6 +7,7 @@
  * the answer shorter. */
 #include "core/gossip/gossip.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* The requests that may have been on their way when reading stopped: a full default window of them.
@@ -23,7 +24,8 @@ static void served_make_room(struct peer *peer)
     if (peer->served_head + peer->served_count < peer->served_cap)
         return;
     if (peer->served_head <= peer->served_cap / 2) {
-        peer->served_cap = peer->served_cap ? peer->served_cap * 2 : 2;
+        assert(peer->served_cap <= UINT16_MAX / 2);
+        peer->served_cap = peer->served_cap ? (uint16_t)(peer->served_cap * 2) : 2;
         peer->served = mem_resize(peer->served, peer->served_cap, sizeof *peer->served);
         return;
     }
@@ -106,7 +108,8 @@ static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *b
         frame = range ? range_frame(bodies, count) : block_frame(bodies[0]);
     served_pop(peer);
     net_worked(g->net, frame.len);
-    net_charge(g->net, peer, LIMIT_SERVE, frame.len);
+    uint64_t bytes = limits_answer_bytes(&peer->given, count, chain_height(g->chain), frame.len);
+    net_charge(g->net, peer, LIMIT_SERVE, bytes);
     net_send(g->net, peer, frame, range ? MSG_RESPONSE_BLOCK_RANGE : MSG_RESPONSE_BLOCK,
              LANE_HISTORY);
 }

@@ -7,6 +7,7 @@
 #define NS_PER_S        UINT64_C(1000000000)
 #define SPARE_SHARE     16u /* of a full bucket: what must be there again before a link goes on */
 #define PROBATION_SHARE 4u
+#define GIVEN_FREE      200u
 
 static uint64_t tokens_ns(uint64_t tokens, uint32_t rate)
 {
@@ -89,6 +90,17 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
         break;
     }
     return LIMIT_OFFENCE;
+}
+
+uint64_t limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height, uint64_t bytes)
+{
+    uint64_t fair = add_sat(add_sat(height, height), GIVEN_FREE);
+    uint64_t sum = add_sat(*given, blocks > 0 ? blocks : 1);
+    *given = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    if (sum <= fair || bytes >= LIMIT_AGAIN_MAX)
+        return bytes;
+    uint64_t times = (bytes + LIMIT_MESSAGE) * LIMIT_AGAIN;
+    return times < LIMIT_AGAIN_MAX ? times : LIMIT_AGAIN_MAX;
 }
 
 uint64_t limits_ready_ns(const struct limits *limits, const struct vn_config *cfg,

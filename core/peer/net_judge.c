@@ -36,8 +36,10 @@ void net_identify(struct net *net, struct peer *peer, const uint8_t key[32])
     if (!peer->rep)
         return;
     peer->rep->users++;
-    if (peer->rep->limits)
-        limits_inherit(&peer->limits, peer->rep->limits);
+    if (!peer->rep->limits)
+        return;
+    limits_inherit(&peer->limits, peer->rep->limits);
+    peer->given = peer->rep->given;
 }
 
 void net_unidentify(struct net *net, struct peer *peer)
@@ -55,6 +57,7 @@ void net_unidentify(struct net *net, struct peer *peer)
     if (!rep->limits)
         rep->limits = mem_new(1, sizeof *rep->limits);
     *rep->limits = peer->limits;
+    rep->given = peer->given;
 }
 
 int32_t net_score_of(const struct net *net, const struct reputation *rep)

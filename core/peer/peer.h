@@ -79,7 +79,8 @@ struct peer {
         struct request *own_requests;   /* the same to change, between peer_requests_begin, _end */
     };
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
-    uint32_t served_head, served_cap;
+    uint16_t served_head, served_cap;
+    uint32_t given;      /* blocks in our answers: see limits.h */
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
     uint64_t began_ns;   /* when we dialled, or accepted */
     uint64_t up_ns, ready_ns;

@@ -68,6 +68,7 @@ struct reputation {
     struct bucket accepts;          /* of links accepted from an IP address */
     struct limits *limits;          /* of its last link, if that ended with debts; or NULL */
     int32_t score;
+    uint32_t given; /* with the limits: blocks in our answers */
     uint32_t users; /* live links */
 };
 

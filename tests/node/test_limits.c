@@ -279,6 +279,51 @@ static void test_a_request_that_the_disk_must_answer_costs_more(void **state)
     assert_in_range(answered[1], 7, 8);
 }
 
+/* Asks so often for 20 blocks, first from `first` and then `step` higher: how many answers came at
+ * once. */
+static uint32_t ranges_answered(struct rig *rig, struct rig_link *link, uint64_t first,
+                                uint64_t step, uint32_t count)
+{
+    uint32_t answered = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t start = first + i * step;
+        struct msg ask = {.kind = MSG_REQUEST_BLOCK_RANGE};
+        ask.u.request_range.start = start;
+        ask.u.request_range.end = start + 19;
+        rig_msg(rig, link, &ask);
+        while (rig_find(link, MSG_RESPONSE_BLOCK_RANGE))
+            answered++;
+    }
+    return answered;
+}
+
+static void
+test_who_asks_for_the_same_again_and_again_waits_and_who_catches_up_does_not(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.serve_rate = 100000;
+    cfg.serve_burst = 2000000;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    rig_command(&rig, (struct vn_command){.kind = VN_CMD_MINE, .number = 1000});
+    struct rig_link *newcomer = rig_ready_idle(&rig, rig_addr(7, 5000), "newcomer");
+    assert_int_equal(ranges_answered(&rig, newcomer, 1, 20, 50), 50);
+    assert_int_equal(ranges_answered(&rig, newcomer, 1, 20, 50), 50); /* what got lost */
+    struct rig_link *again = rig_ready_idle(&rig, rig_addr(8, 5000), "again");
+    assert_int_equal(ranges_answered(&rig, again, 1, 0, 110), 110); /* 2,200 blocks */
+    uint32_t answered = ranges_answered(&rig, again, 1, 0, 110);
+    assert_in_range(answered, 2, 4); /* more than half a million each */
+    rig_run(&rig, 60 * S);
+    while (rig_find(again, MSG_RESPONSE_BLOCK_RANGE))
+        answered++;
+    assert_in_range(answered, 2 + 8, 4 + 12); /* later, in order */
+    assert_false(again->closed);
+    assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
+    rig_deinit(&rig);
+}
+
 /* ---- what nobody asked for ---- */
 
 static void test_answers_that_nobody_asked_for_are_ignored_until_they_are_a_flood(void **state)
@@ -352,6 +397,8 @@ int main(void)
         cmocka_unit_test(test_blocks_that_lead_nowhere_stop_the_reading),
         cmocka_unit_test(test_requests_above_the_rate_are_answered_later_in_order),
         cmocka_unit_test(test_a_request_that_the_disk_must_answer_costs_more),
+        cmocka_unit_test(
+            test_who_asks_for_the_same_again_and_again_waits_and_who_catches_up_does_not),
         cmocka_unit_test(test_answers_that_nobody_asked_for_are_ignored_until_they_are_a_flood),
         cmocka_unit_test(test_late_answers_to_requests_that_were_given_up_are_no_flood),
     };

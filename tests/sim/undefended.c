@@ -56,6 +56,17 @@ enum limit_verdict __wrap_limits_take(struct limits *limits, const struct vn_con
     return __real_limits_take(limits, cfg, kind, bytes, probation, now_ns);
 }
 
+uint64_t __real_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height,
+                                    uint64_t bytes);
+uint64_t __wrap_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height,
+                                    uint64_t bytes);
+uint64_t __wrap_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height,
+                                    uint64_t bytes)
+{
+    return without("asked-again") ? bytes
+                                  : __real_limits_answer_bytes(given, blocks, height, bytes);
+}
+
 bool __real_orphans_make_room(struct orphans *orphans, const struct chain_limits *limits,
                               uint32_t len, struct chain_cache *cache);
 bool __wrap_orphans_make_room(struct orphans *orphans, const struct chain_limits *limits,

@@ -186,6 +186,21 @@ static void test_a_link_that_waited_may_take_a_sixteenth_before_it_waits_again(v
     assert_int_equal(more, 1000 / LIMIT_MESSAGE);
 }
 
+static void test_an_answer_counts_more_once_a_chain_was_given_twice(void **state)
+{
+    (void)state;
+    uint32_t given = 0;
+    for (uint32_t i = 0; i < 22; i++) /* 2 x 1000, and 200 */
+        assert_int_equal(limits_answer_bytes(&given, 100, 1000, 5000), 5000);
+    uint64_t more = (5000 + LIMIT_MESSAGE) * LIMIT_AGAIN;
+    assert_int_equal(limits_answer_bytes(&given, 0, 1000, 5000), more); /* none is as one */
+    assert_int_equal(limits_answer_bytes(&given, 100, 1000, 10 * MIB), LIMIT_AGAIN_MAX);
+    assert_int_equal(limits_answer_bytes(&given, 100, 2000, 5000), 5000); /* the chain grew */
+    given = UINT32_MAX - 1;
+    assert_int_equal(limits_answer_bytes(&given, UINT64_MAX, UINT64_MAX, 5000), 5000);
+    assert_int_equal(given, UINT32_MAX);
+}
+
 static void test_the_kinds_of_a_link_are_counted_apart_in_little_space(void **state)
 {
     (void)state;
@@ -213,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_answers_that_nobody_asked_for_are_an_offence_when_there_are_too_many),
         cmocka_unit_test(test_probation_has_a_quarter_of_each_bucket),
         cmocka_unit_test(test_a_link_that_waited_may_take_a_sixteenth_before_it_waits_again),
+        cmocka_unit_test(test_an_answer_counts_more_once_a_chain_was_given_twice),
         cmocka_unit_test(test_the_kinds_of_a_link_are_counted_apart_in_little_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
