@@ -3,16 +3,12 @@
  * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in
  * memory, the link's outbox has room and the link has tokens (core/peer/limits.h), else by one LOAD
  * ahead, or later. Failure modes: a peer that asks faster, or without reading, fills its FIFO, is
- * not read any more (net_update_reading), and ends the link at SERVED_MAX; a disk that fails makes
- * the answer shorter. */
+ * not read any more (net_update_reading), and ends the link (peer_asks_too_much); a disk that fails
+ * makes the answer shorter. */
 #include "core/gossip/gossip.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* The requests that may have been on their way when reading stopped: a full default window of them.
- */
-#define SERVED_MAX 16384u
 
 #define RANGE_HEADER    12u /* message kind, count */
 #define RANGE_BYTES_MAX (FRAME_PAYLOAD_MAX - RANGE_HEADER)
@@ -42,7 +38,7 @@ static struct served *served_first(struct peer *peer)
 void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uint64_t start,
                 uint64_t end)
 {
-    if (peer->served_count == SERVED_MAX) {
+    if (peer_asks_too_much(peer)) {
         net_violation(g->net, peer, "requests without reading the answers");
         return;
     }

@@ -324,6 +324,28 @@ test_who_asks_for_the_same_again_and_again_waits_and_who_catches_up_does_not(voi
     rig_deinit(&rig);
 }
 
+static void test_requests_of_who_is_not_read_and_goes_on_end_the_link(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.serve_rate = 1;
+    cfg.serve_burst = 1;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "asks");
+    uint32_t asked = 0;
+    for (; link->reading && asked < 1000; asked++)
+        rig_request(&rig, link, 0);
+    assert_in_range(asked, 64, 70);
+    for (; !link->closed && asked < 20000;
+         asked++) /* no driver that is told to stop lets that in */
+        rig_request(&rig, link, 0);
+    assert_in_range(asked, 16384, 16390);
+    assert_int_equal(link->close_why, VN_WHY_PROTOCOL);
+    rig_deinit(&rig);
+}
+
 /* ---- what nobody asked for ---- */
 
 static void test_answers_that_nobody_asked_for_are_ignored_until_they_are_a_flood(void **state)
@@ -399,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_a_request_that_the_disk_must_answer_costs_more),
         cmocka_unit_test(
             test_who_asks_for_the_same_again_and_again_waits_and_who_catches_up_does_not),
+        cmocka_unit_test(test_requests_of_who_is_not_read_and_goes_on_end_the_link),
         cmocka_unit_test(test_answers_that_nobody_asked_for_are_ignored_until_they_are_a_flood),
         cmocka_unit_test(test_late_answers_to_requests_that_were_given_up_are_no_flood),
     };
