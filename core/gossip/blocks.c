@@ -85,8 +85,10 @@ static void refused(struct gossip *g, struct peer *peer, const struct block_view
                                          .hash = block->hash,
                                          .a = block->height,
                                          .text = rule_name(rule)});
-    if (peer && rule != RULE_B3_TIMESTAMP_AHEAD)
-        net_score(g->net, peer, SCORE_INVALID_BLOCK);
+    if (!peer || rule == RULE_B3_TIMESTAMP_AHEAD)
+        return; /* that clock may be ours; all other rules hold or not whoever looks */
+    net_score(g->net, peer, SCORE_INVALID_BLOCK);
+    net_close(g->net, peer, VN_WHY_PROTOCOL); /* see score.h; a ban has closed it already */
 }
 
 /* Would this block be a new orphan? */

@@ -26,8 +26,8 @@ struct gossip {
     struct net *net;
     struct chain *chain;
     struct mempool *pool;
-    struct seen heard; /* which link sent us which recent block */
-    struct seen told;  /* which link we sent which recent block */
+    struct seen heard;  /* which link sent us which recent block */
+    struct seen told;   /* which link we sent which recent block */
     uint8_t (*own)[32]; /* ids of transactions submitted here; see own.h */
     uint32_t own_count, own_capacity;
     struct sync sync;
@@ -82,6 +82,11 @@ void on_response_block_range(struct gossip *g, struct peer *peer, const struct m
 /* asked.c: an answer of that kind and size came: whether it is listened to. One that nobody asked
  * for costs its sender tokens. */
 bool asked_for(struct gossip *g, struct peer *peer, enum request_kind kind, uint32_t bytes);
+
+/* Do the blocks of a ResponseBlockRange ascend one by one from the start that was asked for, no
+ * more than asked for (unless an earlier request was given up), each the parent of the next? */
+enum asked_fit { ASKED_FITS, ASKED_MISFIT, ASKED_UNLINKED };
+enum asked_fit asked_fit_range(const struct request *request, const struct msg *msg);
 
 void on_ping(struct gossip *g, struct peer *peer, uint64_t nonce);
 void on_pong(struct gossip *g, struct peer *peer, uint64_t nonce);

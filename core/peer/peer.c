@@ -7,24 +7,45 @@
 
 /* From (row) to (column). */
 static const bool legal[VN_PEER_STATES][VN_PEER_STATES] = {
-    [VN_PEER_DISCONNECTED] = {[VN_PEER_CONNECTING] = true,  /* we dial */
-                              [VN_PEER_CONNECTED] = true,   /* it dialled us */
+    [VN_PEER_DISCONNECTED] = {[VN_PEER_CONNECTING] = true, /* we dial */
+                              [VN_PEER_CONNECTED] = true,  /* it dialled us */
                               [VN_PEER_BANNED] = true},
-    [VN_PEER_CONNECTING] = {[VN_PEER_CONNECTED] = true,     /* link up */
-                            [VN_PEER_DISCONNECTED] = true,  /* the dial failed */
-                            [VN_PEER_FAILED] = true,        /* ... once too often */
+    [VN_PEER_CONNECTING] = {[VN_PEER_CONNECTED] = true,    /* link up */
+                            [VN_PEER_DISCONNECTED] = true, /* the dial failed */
+                            [VN_PEER_FAILED] = true,       /* ... once too often */
                             [VN_PEER_BANNED] = true},
-    [VN_PEER_CONNECTED] = {[VN_PEER_READY] = true,          /* handshake complete */
-                           [VN_PEER_DISCONNECTED] = true,   /* refused, timed out or closed */
+    [VN_PEER_CONNECTED] = {[VN_PEER_READY] = true,        /* handshake complete */
+                           [VN_PEER_DISCONNECTED] = true, /* refused, timed out or closed */
                            [VN_PEER_FAILED] = true,
                            [VN_PEER_BANNED] = true},
-    [VN_PEER_READY] = {[VN_PEER_DISCONNECTED] = true,       /* closed */
+    [VN_PEER_READY] = {[VN_PEER_DISCONNECTED] = true, /* closed */
                        [VN_PEER_BANNED] = true},
-    [VN_PEER_FAILED] = {[VN_PEER_CONNECTING] = true,        /* tried again */
-                        [VN_PEER_CONNECTED] = true,         /* it dialled us */
+    [VN_PEER_FAILED] = {[VN_PEER_CONNECTING] = true, /* tried again */
+                        [VN_PEER_CONNECTED] = true,  /* it dialled us */
                         [VN_PEER_BANNED] = true},
-    [VN_PEER_BANNED] = {[VN_PEER_DISCONNECTED] = true},     /* the ban is over, or lifted */
+    [VN_PEER_BANNED] = {[VN_PEER_DISCONNECTED] = true}, /* the ban is over, or lifted */
 };
+
+/* Bytes of Pongs and requests that are not served. */
+#define CONTROL_BYTES_STOP  65536u
+#define CONTROL_BYTES_START 32768u
+#define SERVED_STOP         64u
+#define SERVED_START        32u
+
+/* A full default window of requests. */
+#define SERVED_MAX 16384u
+
+bool peer_overfed(const struct peer *peer)
+{
+    uint32_t control = peer->outbox.lane_bytes[LANE_CONTROL];
+    return control > (peer->read_stopped ? CONTROL_BYTES_START : CONTROL_BYTES_STOP) ||
+           peer->served_count > (peer->read_stopped ? SERVED_START : SERVED_STOP);
+}
+
+bool peer_asks_too_much(const struct peer *peer)
+{
+    return peer->served_count >= SERVED_MAX;
+}
 
 bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to)
 {

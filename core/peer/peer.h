@@ -79,7 +79,8 @@ struct peer {
         struct request *own_requests;   /* the same to change, between peer_requests_begin, _end */
     };
     struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
-    uint32_t served_head, served_cap;
+    uint16_t served_head, served_cap;
+    uint32_t given;      /* blocks in our answers: see limits.h */
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
     uint64_t began_ns;   /* when we dialled, or accepted */
     uint64_t up_ns, ready_ns;
@@ -119,6 +120,14 @@ bool peer_listens_at(const struct peer *peer, const struct vn_addr *addr);
 
 /* May a peer go from one state to another? The whole life is this table. */
 bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to);
+
+/* Do we hold so many answers for it, said or to be given, that it is not read until there are
+ * fewer? Where reading has stopped the marks are lower. An honest one, with one request of a kind
+ * outstanding, never gets there. */
+bool peer_overfed(const struct peer *peer);
+
+/* Does it ask for more than may have been on its way when reading stopped? */
+bool peer_asks_too_much(const struct peer *peer);
 
 /* Node id and version for people; "" while unknown. */
 const char *peer_node_id(const struct peer *peer);
