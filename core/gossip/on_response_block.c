@@ -37,9 +37,9 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
 void on_response_block(struct gossip *g, struct peer *peer, const struct block_view *block,
                        struct vn_slice payload)
 {
-    struct request *request = &peer->own_requests[REQUEST_BLOCK];
-    bool exact = request_open(request) && !peer->asked_tip && block &&
-                 block->height == request->start;
+    struct request *request = &peer->own_errands->requests[REQUEST_BLOCK];
+    bool exact =
+        request_open(request) && !peer->asked_tip && block && block->height == request->start;
     if (!exact && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;

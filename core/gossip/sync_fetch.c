@@ -129,7 +129,7 @@ void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                    struct vn_slice payload)
 {
     struct sync *sync = &g->sync;
-    const struct request *request = &peer->requests[REQUEST_RANGE];
+    const struct request *request = &peer->errands->requests[REQUEST_RANGE];
     if (peer->answer_ns > g->net->cfg.response_timeout_ns / 2)
         sync->span = sync->span > 1 ? sync->span / 2 : 1;
     else if (request->abandoned == 0 && peer->answer_ns < g->net->cfg.response_timeout_ns / 4)
@@ -271,7 +271,7 @@ static void cover(struct sync *sync)
 
 static bool may_ask(const struct gossip *g, const struct peer *peer, const struct chunk *chunk)
 {
-    const struct request *request = &peer->requests[REQUEST_RANGE];
+    const struct request *request = &peer->errands->requests[REQUEST_RANGE];
     if (!peer_ready(peer) || request_open(request))
         return false;
     if (peer->link == g->sync.leader)
@@ -284,8 +284,8 @@ static bool may_ask(const struct gossip *g, const struct peer *peer, const struc
 static bool asked_before(const struct net *net, const struct peer *a, const struct peer *b)
 {
     bool shamed_a = net_on_probation(net, a), shamed_b = net_on_probation(net, b);
-    uint32_t late_a = a->requests[REQUEST_RANGE].timeouts;
-    uint32_t late_b = b->requests[REQUEST_RANGE].timeouts;
+    uint32_t late_a = a->errands->requests[REQUEST_RANGE].timeouts;
+    uint32_t late_b = b->errands->requests[REQUEST_RANGE].timeouts;
     if (shamed_a != shamed_b)
         return shamed_b;
     return late_a != late_b ? late_a < late_b : a->answer_ns < b->answer_ns;
