@@ -110,13 +110,15 @@ static uint64_t hash_command(uint64_t hash, struct record *r, const struct vn_ev
 
 uint64_t node_hash_event(uint64_t hash, const struct vn_event *event)
 {
-    struct record r = {.len = 0};
+    struct record r;
+    r.len = 0;
     put(&r, event->kind);
     put(&r, event->now_ns);
     switch ((enum vn_event_kind)event->kind) {
     case VN_EV_BYTES:
         put(&r, event->u.bytes.link);
-        return chain_slices(hash, &r, &event->u.bytes.data, 1);
+        put_slice(&r, event->u.bytes.data);
+        break;
     case VN_EV_LINK_UP:
         put(&r, event->u.link_up.link);
         put(&r, event->u.link_up.window);
@@ -172,12 +174,17 @@ static uint64_t hash_store(uint64_t hash, struct record *r, const struct vn_acti
 
 uint64_t node_hash_action(uint64_t hash, const struct vn_action *action)
 {
-    struct record r = {.len = 0};
+    struct record r;
+    r.len = 0;
     put(&r, ACTION_MARK | action->kind);
     put(&r, action->link);
     switch ((enum vn_action_kind)action->kind) {
     case VN_ACT_SEND:
         put(&r, action->u.send.count);
+        if (action->u.send.count == 1) { /* as most */
+            put_slice(&r, action->u.send.slices[0]);
+            break;
+        }
         return chain_slices(hash, &r, action->u.send.slices, action->u.send.count);
     case VN_ACT_DIAL:
         put_addr(&r, &action->u.dial.remote);

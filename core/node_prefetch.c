@@ -46,9 +46,6 @@ void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice
             mempool_prefetch(node->gossip.pool, id, false);
         return;
     case VN_SOON_DATA:
-        peer = u64map_guess(&net->by_link, link);
-        if (peer && peer->rep)
-            lines(&peer->rep->scored_ns, peer->rep + 1);
         if (id)
             mempool_prefetch(node->gossip.pool, id, true);
         return;

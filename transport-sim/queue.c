@@ -24,10 +24,11 @@ enum {
     DIGITS = 1 << DIGIT_BITS,
     LEVELS = (64 + DIGIT_BITS - 1) / DIGIT_BITS,
     CHUNK_EVENTS = 31,
-    RUN_SMALL = 24, /* events that are sorted at once, by insertion */
-    RUN_AHEAD = 12, /* events that the run shows before they are taken, if they are near */
-    LATE_MANY = 64, /* events in the heap that are worth dealing out again */
-    SPARE_FEW = 512 /* empty chunks that are always kept */
+    RUN_SMALL = 24,  /* events that are sorted at once, by insertion */
+    RUN_AHEAD = 12,  /* events that the run shows before they are taken, if they are near */
+    RUN_TAKEN = 128, /* events that were taken whose place is worth having again */
+    LATE_MANY = 64,  /* events in the heap that are worth dealing out again */
+    SPARE_FEW = 512  /* empty chunks that are always kept */
 };
 
 /* What is so near that no event is expected to be put before it: below the latency of any link. */
@@ -272,10 +273,12 @@ static inline size_t run_left(const struct sim_queue *q)
     return q->run.count - q->run_taken;
 }
 
-/* Forgets what was taken. */
+/* Forgets what was taken, if that is much or all: buckets of a few events are opened often. */
 static void run_shift(struct sim_queue *q)
 {
     size_t left = run_left(q);
+    if (left > 0 && q->run_taken < RUN_TAKEN)
+        return;
     for (size_t i = 0; i < left; i++)
         q->run.at[i] = q->run.at[q->run_taken + i];
     q->run.count = left;
@@ -370,9 +373,10 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
     return true;
 }
 
-const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t n)
+const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t *count)
 {
-    return n < run_left(q) ? &q->run.at[q->run_taken + n] : NULL;
+    *count = run_left(q);
+    return q->run.at + q->run_taken;
 }
 
 size_t sim_queue_count(const struct sim_queue *q)

@@ -30,8 +30,9 @@ void sim_queue_put(struct sim_queue *q, const struct sim_event *event);
 /* Takes the least event whose time is at most limit_ns; false if there is none. */
 bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *out);
 
-/* An event that will probably be taken after n others, or NULL: a hint, to fetch memory early. */
-const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t n);
+/* The *count events that will probably be taken next, in their order: a hint, to fetch memory
+ * early. Good until the next call. */
+const struct sim_event *sim_queue_ahead(const struct sim_queue *q, size_t *count);
 
 /* The time of the least event, or UINT64_MAX. */
 uint64_t sim_queue_next_ns(struct sim_queue *q);

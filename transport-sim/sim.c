@@ -196,24 +196,17 @@ static bool can_prefetch(const struct vn_api *api)
 /* A large network does not fit into the caches: what the next events touch is asked for while this
  * one is handled, link and host first, then what hangs on them, step by step as the event comes
  * near. Nothing here changes anything. */
-static void look_ahead(const struct sim *sim, unsigned n, enum vn_soon soon)
+static void ask_for(const struct sim *sim, const struct sim_event *event, enum vn_soon soon)
 {
-    const struct sim_event *event = sim_queue_ahead(sim->queue, n);
-    if (!event || (event->kind & 15) != SIM_EV_STREAM)
+    if ((event->kind & 15) != SIM_EV_STREAM)
         return;
-    const struct sim_link *link = sim_link_at(sim, event->arg);
     const struct sim_host *host = sim_host_at(sim, event->dst);
-    unsigned d = event->kind >> 4 & 1;
-    if (n == AHEAD_LINK) {
-        __builtin_prefetch(link);
-        __builtin_prefetch(&link->dir[d]);
-        __builtin_prefetch(host);
-        return;
-    }
-    const struct sim_item *item = link->dir[d].head;
-    struct vn_slice data = {0};
     if (!host->node || !can_prefetch(host->api))
         return;
+    const struct sim_link *link = sim_link_at(sim, event->arg);
+    const unsigned d = event->kind >> 4 & 1;
+    const struct sim_item *item = link->dir[d].head;
+    struct vn_slice data = {0};
     if (soon == VN_SOON_NODE)
         __builtin_prefetch(item);
     else if (item)
@@ -225,6 +218,26 @@ static void look_ahead(const struct sim *sim, unsigned n, enum vn_soon soon)
     host->api->node_prefetch(host->node, link->id[1 - d], data, soon);
 }
 
+static void look_ahead(const struct sim *sim)
+{
+    size_t count;
+    const struct sim_event *next = sim_queue_ahead(sim->queue, &count);
+    if (count > AHEAD_LINK && (next[AHEAD_LINK].kind & 15) == SIM_EV_STREAM) {
+        const struct sim_link *link = sim_link_at(sim, next[AHEAD_LINK].arg);
+        __builtin_prefetch(link);
+        __builtin_prefetch(&link->dir[next[AHEAD_LINK].kind >> 4 & 1]);
+        __builtin_prefetch(sim_host_at(sim, next[AHEAD_LINK].dst));
+    }
+    if (count > AHEAD_NODE)
+        ask_for(sim, &next[AHEAD_NODE], VN_SOON_NODE);
+    if (count > AHEAD_PEERS)
+        ask_for(sim, &next[AHEAD_PEERS], VN_SOON_LINK);
+    if (count > AHEAD_PEER)
+        ask_for(sim, &next[AHEAD_PEER], VN_SOON_PEER);
+    if (count > AHEAD_DATA)
+        ask_for(sim, &next[AHEAD_DATA], VN_SOON_DATA);
+}
+
 void sim_run_until(struct sim *sim, uint64_t t_ns)
 {
     struct sim_event event;
@@ -233,11 +246,7 @@ void sim_run_until(struct sim *sim, uint64_t t_ns)
     sim->stopped = false;
     while (!sim->stopped && sim_queue_take(sim->queue, t_ns, &event)) {
         sim->now_ns = event.t_ns;
-        look_ahead(sim, AHEAD_LINK, VN_SOON_NODE);
-        look_ahead(sim, AHEAD_NODE, VN_SOON_NODE);
-        look_ahead(sim, AHEAD_PEERS, VN_SOON_LINK);
-        look_ahead(sim, AHEAD_PEER, VN_SOON_PEER);
-        look_ahead(sim, AHEAD_DATA, VN_SOON_DATA);
+        look_ahead(sim);
         dispatch(sim, &event);
     }
     if (!sim->stopped && t_ns > sim->now_ns)

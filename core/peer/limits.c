@@ -9,10 +9,21 @@
 #define PROBATION_SHARE 4u
 #define GIVEN_FREE      200u
 
+/* In which so many tokens come back, rounded up. This is asked for with every message, and a
+ * division takes as long as all the rest of it: usual rates are powers of two. */
 static uint64_t tokens_ns(uint64_t tokens, uint32_t rate)
 {
     tokens = tokens < UINT32_MAX ? tokens : UINT32_MAX;
-    return (tokens * NS_PER_S + rate - 1) / rate;
+    const uint64_t up = tokens * NS_PER_S + rate - 1;
+    return (rate & (rate - 1)) == 0 ? up >> __builtin_ctz(rate) : up / rate;
+}
+
+/* Is ns at most tokens_ns(tokens, rate)? Without the division: ns <= ceil(t / r) if and only if
+ * (ns - 1) * r < t. */
+static bool within_tokens(uint64_t ns, uint64_t tokens, uint32_t rate)
+{
+    tokens = tokens < UINT32_MAX ? tokens : UINT32_MAX;
+    return ns == 0 || (u128)(ns - 1) * rate < (u128)tokens * NS_PER_S;
 }
 
 void limit_bucket_take(struct bucket *bucket, struct limit limit, uint64_t cost, uint64_t now_ns)
@@ -29,10 +40,9 @@ uint64_t limit_bucket_ready_ns(const struct bucket *bucket, struct limit limit, 
     if (limit.rate == 0)
         return 0;
     uint64_t may_lack = limit.burst > spare ? limit.burst - spare : 0;
-    uint64_t ahead_ns = tokens_ns(may_lack, limit.rate);
-    if (bucket->full_ns <= add_sat(now_ns, ahead_ns))
+    if (bucket->full_ns <= now_ns || within_tokens(bucket->full_ns - now_ns, may_lack, limit.rate))
         return 0;
-    return bucket->full_ns - ahead_ns;
+    return bucket->full_ns - tokens_ns(may_lack, limit.rate);
 }
 
 struct limit limits_of(const struct vn_config *cfg, enum limit_kind kind, bool probation)

@@ -190,7 +190,7 @@ void net_unidentify(struct net *net, struct peer *peer);
 int32_t net_score_of(const struct net *net, const struct reputation *rep);
 static inline bool net_on_probation(const struct net *net, const struct peer *peer)
 {
-    return net_score_of(net, peer->rep) <= SCORE_PROBATION;
+    return net->shamed && net_score_of(net, peer->rep) <= SCORE_PROBATION;
 }
 
 /* Bans an identity for so long (0: lifts the ban), closes its links, tells the store. */

@@ -313,8 +313,10 @@ static bool fill_action(struct net *net, struct action_entry *entry, struct vn_a
 
 bool net_next_action(struct net *net, struct vn_action *out)
 {
-    mem_free(net->lent_items);
-    net->lent_items = NULL;
+    if (net->lent_items) {
+        mem_free(net->lent_items);
+        net->lent_items = NULL;
+    }
     while (net->actions) {
         struct action_entry *entry = net->actions;
         net->actions = entry->next;

@@ -85,7 +85,8 @@ static uint64_t decay_steps(const struct reputation *rep, uint64_t now_ns, uint6
 {
     if (half_life_ns == 0 || now_ns <= rep->scored_ns)
         return 0;
-    return (now_ns - rep->scored_ns) / decay_step_ns(half_life_ns);
+    const uint64_t passed_ns = now_ns - rep->scored_ns, step_ns = decay_step_ns(half_life_ns);
+    return passed_ns < step_ns ? 0 : passed_ns / step_ns;
 }
 
 static int32_t decayed(int32_t score, uint64_t steps)
@@ -99,6 +100,8 @@ static int32_t decayed(int32_t score, uint64_t steps)
 
 int32_t score_at(const struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns)
 {
+    if (rep->score == 0) /* asked with every message */
+        return 0;
     return decayed(rep->score, decay_steps(rep, now_ns, half_life_ns));
 }
 
@@ -109,6 +112,8 @@ void score_decay(struct reputation *rep, uint64_t now_ns, uint64_t half_life_ns)
         return;
     }
     uint64_t steps = decay_steps(rep, now_ns, half_life_ns);
+    if (steps == 0)
+        return;
     rep->score = decayed(rep->score, steps);
     rep->scored_ns += steps * decay_step_ns(half_life_ns);
 }
