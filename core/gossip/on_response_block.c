@@ -26,11 +26,12 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
     struct vn_slice body = {payload.buf,
                             payload.off + (uint32_t)(block->raw.data - vn_slice_data(payload)),
                             (uint32_t)block->raw.len};
+    bool beneath = sync_beneath(g, block); /* on another branch, and may want ours */
     enum chain_result result = blocks_add(g, peer, block, body, FROM_GOSSIP, (struct vn_slice){0});
     if (peer->closed)
         return;
     bool leads = g->sync.state != SYNC_IDLE && g->sync.leader == peer->link;
-    feeler_done(g, peer, result == CHAIN_ORPHAN || leads);
+    feeler_done(g, peer, result == CHAIN_ORPHAN || leads || beneath);
     sync_shown(g, peer, block, result);
 }
 
@@ -38,8 +39,8 @@ void on_response_block(struct gossip *g, struct peer *peer, const struct block_v
                        struct vn_slice payload)
 {
     struct request *request = &peer->own_requests[REQUEST_BLOCK];
-    bool exact = request_open(request) && !peer->asked_tip && block &&
-                 block->height == request->start;
+    bool exact =
+        request_open(request) && !peer->asked_tip && block && block->height == request->start;
     if (!exact && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;
