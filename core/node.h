@@ -38,13 +38,13 @@
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
 /* A reference-counted run of bytes, immutable once shared. refs equals the number of pointers held.
- * Only the thread that drives the nodes touches refs. memo is a cache of pure functions of the
- * bytes, kept by the core build that memo_by names; drivers set both to zero and leave them. */
+ * Only the thread that drives the nodes touches refs. memo is a cache of pure functions of all the
+ * bytes, kept by the core build that memo_by names; drivers set both to zero and leave them. One
+ * that fills a buffer again which it lent to a node sets both to zero again. */
 struct vn_buf {
     uint32_t refs;
     uint32_t len;
-    uint32_t memo;
-    uint32_t reserved;
+    uint64_t memo;
     const void *memo_by;
     void (*release)(struct vn_buf *buf); /* called when refs reaches 0 */
     uint8_t data[];

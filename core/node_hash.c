@@ -1,6 +1,12 @@
 /* The trace hash: XXH3-64, each record hashed with the hash so far as its seed. Fields are written
- * out one by one, little-endian, so that no padding and no byte order ever counts. */
+ * out one by one, little-endian, so that no padding and no byte order ever counts.
+ *
+ * Bytes that came or leave stand in a record by their length and by a hash of them alone, which
+ * does not depend on what was before. So it is worked out once for a whole buffer, however many
+ * nodes send it and are given it, and remembered there (core/base/buf.h); of a part of a buffer it
+ * is worked out each time. */
 #define XXH_INLINE_ALL
+#include "core/base/buf.h"
 #include "core/node_impl.h"
 
 #include <xxhash.h>
@@ -32,10 +38,42 @@ static uint64_t chain_bytes_hash(uint64_t hash, const void *data, size_t len)
     return XXH3_64bits_withSeed(data, len, hash);
 }
 
-static uint64_t chain_slice(uint64_t hash, struct vn_slice slice)
+static uint64_t content_hash(struct vn_slice slice)
 {
-    static const uint8_t none;
-    return chain_bytes_hash(hash, slice.len ? vn_slice_data(slice) : &none, slice.len);
+    if (slice.len == 0)
+        return 0;
+    const bool whole = slice.len == slice.buf->len;
+    if (whole && (buf_memo(slice.buf) & BUF_CONTENT_KNOWN))
+        return slice.buf->memo & BUF_CONTENT;
+    const uint64_t content = XXH3_64bits(vn_slice_data(slice), slice.len) & BUF_CONTENT;
+    if (whole)
+        buf_remember(slice.buf, content | BUF_CONTENT_KNOWN);
+    return content;
+}
+
+static uint64_t chain_record(uint64_t hash, const struct record *r)
+{
+    return chain_bytes_hash(hash, r->bytes, r->len);
+}
+
+static void put_slice(struct record *r, struct vn_slice slice)
+{
+    put(r, slice.len);
+    put(r, content_hash(slice));
+}
+
+/* The record so far and then the slices, as many in a record as it has room for. */
+static uint64_t chain_slices(uint64_t hash, struct record *r, const struct vn_slice *slices,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (r->len + 16 > sizeof r->bytes) {
+            hash = chain_record(hash, r);
+            r->len = 0;
+        }
+        put_slice(r, slices[i]);
+    }
+    return chain_record(hash, r);
 }
 
 static uint64_t hash_loaded(uint64_t hash, struct record *r, const struct vn_event *event)
@@ -43,10 +81,7 @@ static uint64_t hash_loaded(uint64_t hash, struct record *r, const struct vn_eve
     put(r, event->u.loaded.token);
     put(r, event->u.loaded.status);
     put(r, event->u.loaded.count);
-    hash = chain_bytes_hash(hash, r->bytes, r->len);
-    for (uint32_t i = 0; i < event->u.loaded.count; i++)
-        hash = chain_slice(hash, event->u.loaded.slices[i]);
-    return hash;
+    return chain_slices(hash, r, event->u.loaded.slices, event->u.loaded.count);
 }
 
 static uint64_t hash_resolved(uint64_t hash, struct record *r, const struct vn_event *event)
@@ -54,11 +89,11 @@ static uint64_t hash_resolved(uint64_t hash, struct record *r, const struct vn_e
     put(r, event->u.resolved.token);
     put(r, event->u.resolved.status);
     put(r, event->u.resolved.count);
-    hash = chain_bytes_hash(hash, r->bytes, r->len);
+    hash = chain_record(hash, r);
     for (uint32_t i = 0; i < event->u.resolved.count; i++) {
         r->len = 0;
         put_addr(r, &event->u.resolved.addrs[i]);
-        hash = chain_bytes_hash(hash, r->bytes, r->len);
+        hash = chain_record(hash, r);
     }
     return hash;
 }
@@ -70,8 +105,7 @@ static uint64_t hash_command(uint64_t hash, struct record *r, const struct vn_ev
     put(r, command->kind);
     put(r, command->number);
     put_addr(r, &command->addr);
-    hash = chain_bytes_hash(hash, r->bytes, r->len);
-    return chain_slice(hash, command->data);
+    return chain_slices(hash, r, &command->data, 1);
 }
 
 uint64_t node_hash_event(uint64_t hash, const struct vn_event *event)
@@ -82,9 +116,7 @@ uint64_t node_hash_event(uint64_t hash, const struct vn_event *event)
     switch ((enum vn_event_kind)event->kind) {
     case VN_EV_BYTES:
         put(&r, event->u.bytes.link);
-        put(&r, event->u.bytes.data.len);
-        hash = chain_bytes_hash(hash, r.bytes, r.len);
-        return chain_slice(hash, event->u.bytes.data);
+        return chain_slices(hash, &r, &event->u.bytes.data, 1);
     case VN_EV_LINK_UP:
         put(&r, event->u.link_up.link);
         put(&r, event->u.link_up.window);
@@ -117,23 +149,23 @@ uint64_t node_hash_event(uint64_t hash, const struct vn_event *event)
     case VN_EV_COUNT:
         break;
     }
-    return chain_bytes_hash(hash, r.bytes, r.len);
+    return chain_record(hash, &r);
 }
 
 static uint64_t hash_store(uint64_t hash, struct record *r, const struct vn_action *action)
 {
     put(r, action->u.store.token);
     put(r, action->u.store.count);
-    hash = chain_bytes_hash(hash, r->bytes, r->len);
+    hash = chain_record(hash, r);
     for (uint32_t i = 0; i < action->u.store.count; i++) {
         const struct vn_store_item *item = &action->u.store.items[i];
         r->len = 0;
         put(r, item->op);
         put(r, item->number);
         put(r, item->key_len);
-        hash = chain_bytes_hash(hash, r->bytes, r->len);
+        put_slice(r, item->value);
+        hash = chain_record(hash, r);
         hash = chain_bytes_hash(hash, item->key, item->key_len);
-        hash = chain_slice(hash, item->value);
     }
     return hash;
 }
@@ -146,10 +178,7 @@ uint64_t node_hash_action(uint64_t hash, const struct vn_action *action)
     switch ((enum vn_action_kind)action->kind) {
     case VN_ACT_SEND:
         put(&r, action->u.send.count);
-        hash = chain_bytes_hash(hash, r.bytes, r.len);
-        for (uint32_t i = 0; i < action->u.send.count; i++)
-            hash = chain_slice(hash, action->u.send.slices[i]);
-        return hash;
+        return chain_slices(hash, &r, action->u.send.slices, action->u.send.count);
     case VN_ACT_DIAL:
         put_addr(&r, &action->u.dial.remote);
         put_addr(&r, &action->u.dial.local);
@@ -171,7 +200,7 @@ uint64_t node_hash_action(uint64_t hash, const struct vn_action *action)
     case VN_ACT_REPLY:
         put(&r, action->u.reply.token);
         put(&r, action->u.reply.status);
-        hash = chain_bytes_hash(hash, r.bytes, r.len);
+        hash = chain_record(hash, &r);
         return chain_bytes_hash(hash, action->u.reply.text, strlen(action->u.reply.text));
     case VN_ACT_RESOLVE:
         put(&r, action->u.resolve.token);
@@ -181,7 +210,7 @@ uint64_t node_hash_action(uint64_t hash, const struct vn_action *action)
     case VN_ACT_COUNT:
         break;
     }
-    return chain_bytes_hash(hash, r.bytes, r.len);
+    return chain_record(hash, &r);
 }
 
 uint64_t node_hash_drained(uint64_t hash)

@@ -55,7 +55,7 @@ static void peer_info(const struct net *net, const struct peer *peer, struct vn_
         .score = net_score_of(net, peer->rep),
         .addr = peer->remote,
         .listen = peer_listen(peer),
-        .rtt_ns = peer->rtt_ns,
+        .rtt_ns = peer->met ? peer->rtt_ns : 0,
         .bytes_in = peer->bytes_in,
         .bytes_out = peer->bytes_out,
         .msgs_in = peer->msgs_in,

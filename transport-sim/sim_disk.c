@@ -198,13 +198,14 @@ static uint32_t store_answer(struct sim *sim, struct sim_host *host, struct requ
     return store_apply(sim, host, &disk->now, request->items, request->count);
 }
 
-/* A copy with one bit changed. */
+/* A copy with one bit changed; the reference to what it is of goes. */
 static struct vn_slice rotten(const struct sim *sim, struct sim_host *host, struct vn_slice value)
 {
     struct vn_slice copy = {.buf = host->api->buf_new(value.len), .len = value.len};
     memcpy(copy.buf->data, vn_slice_data(value), value.len);
     uint64_t bit = fault_draw(sim, host) % ((uint64_t)value.len * 8);
     copy.buf->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    vn_slice_unref(value);
     return copy;
 }
 
@@ -218,13 +219,13 @@ static void load_answer(struct sim *sim, struct sim_host *host, const struct req
     if (f && happens(sim, host, f->fail_loads))
         event.u.loaded.status = VN_ERR_IO;
     else if (request->op >= VN_LOAD_BLOCKS && request->op <= VN_LOAD_BANS)
-        count = store_collect(&host->disk->now, request->op, request->from, request->to,
+        count = store_collect(host, &host->disk->now, request->op, request->from, request->to,
                               request->max_bytes, slices);
     else
         event.u.loaded.status = VN_ERR_ARGUMENT;
     for (uint32_t i = 0; i < count; i++)
-        slices[i] = f && happens(sim, host, f->corrupt) ? rotten(sim, host, slices[i])
-                                                        : vn_slice_ref(slices[i]);
+        if (f && happens(sim, host, f->corrupt))
+            slices[i] = rotten(sim, host, slices[i]);
     event.u.loaded.count = count;
     event.u.loaded.slices = slices;
     host_step(sim, host, &event);

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Where the key stands in what is loaded of a record. */
+#define ADDR_KEY_AT 0u
+#define BAN_KEY_AT  8u
+
 /* Takes the reference. A small window on a large buffer is copied, so as not to pin that. */
 static struct vn_slice keep(const struct sim_host *host, struct vn_slice value)
 {
@@ -16,23 +20,42 @@ static struct vn_slice keep(const struct sim_host *host, struct vn_slice value)
     return copy;
 }
 
+/* ---- records ---- */
+
+/* What a record begins with; then its `len` bytes as they are loaded, with the key among them. */
+struct head {
+    uint32_t len, key_len;
+};
+
+static uint8_t *record_at(const struct records *records, uint32_t i)
+{
+    return records->at + (size_t)i * records->width;
+}
+
+static struct head record_head(const struct records *records, uint32_t i)
+{
+    struct head head;
+    memcpy(&head, record_at(records, i), sizeof head);
+    return head;
+}
+
 /* The place of a key, or where it would go; *found tells which. */
-static uint32_t record_find(const struct records *records, const uint8_t *key, uint32_t key_len,
-                            bool *found)
+static uint32_t record_find(const struct records *records, uint32_t key_at, const uint8_t *key,
+                            uint32_t key_len, bool *found)
 {
     uint32_t low = 0;
     uint32_t high = records->count;
     *found = false;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct record *record = &records->at[middle];
-        uint32_t common = record->key_len < key_len ? record->key_len : key_len;
-        int order = memcmp(record->key, key, common);
-        if (order == 0 && record->key_len == key_len) {
+        const uint32_t len = record_head(records, middle).key_len;
+        const uint8_t *other = record_at(records, middle) + sizeof(struct head) + key_at;
+        int order = memcmp(other, key, len < key_len ? len : key_len);
+        if (order == 0 && len == key_len) {
             *found = true;
             return middle;
         }
-        if (order < 0 || (order == 0 && record->key_len < key_len))
+        if (order < 0 || (order == 0 && len < key_len))
             low = middle + 1;
         else
             high = middle;
@@ -40,29 +63,86 @@ static uint32_t record_find(const struct records *records, const uint8_t *key, u
     return low;
 }
 
-/* An empty value deletes. */
-static void record_put(struct sim *sim, struct records *records, const struct vn_store_item *item,
-                       struct vn_slice value)
+/* Makes room in each record for so many bytes. All are as wide as the widest: those of one core
+ * differ little. */
+static void records_widen(struct sim *sim, struct records *records, size_t len)
+{
+    const size_t before = records->width, after = sizeof(struct head) + len;
+    if (before >= after)
+        return;
+    uint8_t *wide = sim_resize(sim, NULL, 0, records->capacity * after);
+    for (uint32_t i = 0; i < records->count; i++)
+        memcpy(wide + i * after, record_at(records, i), before);
+    mem_free(records->at);
+    sim->stats.memory -= records->capacity * before;
+    records->at = wide;
+    records->width = (uint32_t)after;
+}
+
+static void record_remove(struct records *records, const struct vn_store_item *item,
+                          uint32_t key_at)
 {
     bool found;
-    uint32_t i = record_find(records, item->key, item->key_len, &found);
-    size_t after = (records->count - i) * sizeof *records->at;
-    if (found) {
-        vn_slice_unref(records->at[i].value);
-        records->at[i].value = value;
-        if (value.len > 0)
-            return;
-        memmove(&records->at[i], &records->at[i + 1], after - sizeof *records->at);
-        records->count--;
-    } else if (value.len > 0) {
+    uint32_t i = record_find(records, key_at, item->key, item->key_len, &found);
+    if (!found)
+        return;
+    records->count--;
+    memmove(record_at(records, i), record_at(records, i + 1),
+            (size_t)(records->count - i) * records->width);
+}
+
+/* The record of `len` bytes for an item's key, new or to be written over: where those bytes go. The
+ * caller writes the key at key_at. */
+static uint8_t *record_put(struct sim *sim, struct records *records,
+                           const struct vn_store_item *item, uint32_t key_at, uint32_t len)
+{
+    bool found;
+    records_widen(sim, records, len);
+    uint32_t i = record_find(records, key_at, item->key, item->key_len, &found);
+    if (!found) {
         records->at =
-            sim_room(sim, records->at, records->count, &records->capacity, sizeof *records->at);
-        memmove(&records->at[i + 1], &records->at[i], after);
-        records->at[i] = (struct record){.key_len = item->key_len, .value = value};
-        memcpy(records->at[i].key, item->key, item->key_len);
+            sim_room(sim, records->at, records->count, &records->capacity, records->width);
+        memmove(record_at(records, i + 1), record_at(records, i),
+                (size_t)(records->count - i) * records->width);
         records->count++;
     }
+    const struct head head = {len, item->key_len};
+    memcpy(record_at(records, i), &head, sizeof head);
+    return record_at(records, i) + sizeof head;
 }
+
+static void bytes_of(uint8_t *to, struct vn_slice value)
+{
+    if (value.len > 0)
+        memcpy(to, vn_slice_data(value), value.len);
+}
+
+/* A ban is loaded as its end, its key, its value; without an end it is lifted. */
+static void ban_apply(struct sim *sim, struct records *bans, const struct vn_store_item *item)
+{
+    if (item->number == 0) {
+        record_remove(bans, item, BAN_KEY_AT);
+        return;
+    }
+    uint8_t *at = record_put(sim, bans, item, BAN_KEY_AT, 8 + item->key_len + item->value.len);
+    put_be64(at, item->number);
+    memcpy(at + BAN_KEY_AT, item->key, item->key_len);
+    bytes_of(at + BAN_KEY_AT + item->key_len, item->value);
+}
+
+/* An address is loaded as its key, then its value; without a value it is forgotten. */
+static void addr_apply(struct sim *sim, struct records *addrs, const struct vn_store_item *item)
+{
+    if (item->value.len == 0) {
+        record_remove(addrs, item, ADDR_KEY_AT);
+        return;
+    }
+    uint8_t *at = record_put(sim, addrs, item, ADDR_KEY_AT, item->key_len + item->value.len);
+    memcpy(at, item->key, item->key_len);
+    bytes_of(at + item->key_len, item->value);
+}
+
+/* ---- batches ---- */
 
 static void blocks_cut(struct sim_store *store, uint32_t count)
 {
@@ -104,38 +184,12 @@ static bool batch_check(const struct sim_store *store, const struct vn_store_ite
     return true;
 }
 
-static struct vn_slice ban_record(const struct sim_host *host, const struct vn_store_item *item)
-{
-    struct vn_slice record = {.len = 8 + item->key_len + item->value.len};
-    if (item->number == 0)
-        return (struct vn_slice){0};
-    record.buf = host->api->buf_new(record.len);
-    put_be64(record.buf->data, item->number);
-    memcpy(record.buf->data + 8, item->key, item->key_len);
-    if (item->value.len > 0)
-        memcpy(record.buf->data + 8 + item->key_len, vn_slice_data(item->value), item->value.len);
-    return record;
-}
-
-/* An address is loaded as its key, then its value. */
-static struct vn_slice addr_record(const struct sim_host *host, const struct vn_store_item *item)
-{
-    struct vn_slice record = {.len = item->key_len + item->value.len};
-    if (item->value.len == 0)
-        return (struct vn_slice){0};
-    record.buf = host->api->buf_new(record.len);
-    memcpy(record.buf->data, item->key, item->key_len);
-    memcpy(record.buf->data + item->key_len, vn_slice_data(item->value), item->value.len);
-    return record;
-}
-
-static void record_apply(struct sim *sim, const struct sim_host *host, struct sim_store *store,
-                         const struct vn_store_item *item)
+static void record_apply(struct sim *sim, struct sim_store *store, const struct vn_store_item *item)
 {
     if (item->op == VN_STORE_BAN)
-        record_put(sim, &store->bans, item, ban_record(host, item));
+        ban_apply(sim, &store->bans, item);
     else
-        record_put(sim, &store->addrs, item, addr_record(host, item));
+        addr_apply(sim, &store->addrs, item);
 }
 
 uint32_t store_apply(struct sim *sim, const struct sim_host *host, struct sim_store *store,
@@ -146,7 +200,7 @@ uint32_t store_apply(struct sim *sim, const struct sim_host *host, struct sim_st
     for (uint32_t i = 0; i < count; i++) {
         struct vn_store_item *item = &items[i];
         if (item->op != VN_STORE_BLOCK) {
-            record_apply(sim, host, store, item);
+            record_apply(sim, store, item);
             continue;
         }
         block_put(sim, store, item->number, keep(host, item->value));
@@ -163,7 +217,7 @@ void store_tear(struct sim *sim, const struct sim_host *host, struct sim_store *
     for (uint32_t i = 0; i < count; i++) {
         struct vn_store_item *item = &items[i];
         if (item->op != VN_STORE_BLOCK) {
-            record_apply(sim, host, store, item);
+            record_apply(sim, store, item);
             continue;
         }
         uint64_t at = item->number - store->first_height;
@@ -186,8 +240,17 @@ size_t store_most(const struct sim_store *store)
     return (size_t)store->block_count + store->addrs.count + store->bans.count;
 }
 
-uint32_t store_collect(const struct sim_store *store, uint32_t op, uint64_t from, uint64_t to,
-                       uint64_t max_bytes, struct vn_slice *slices)
+static struct vn_slice record_value(const struct sim_host *host, const struct records *records,
+                                    uint32_t i)
+{
+    const struct head head = record_head(records, i);
+    struct vn_slice value = {.buf = host->api->buf_new(head.len), .len = head.len};
+    memcpy(value.buf->data, record_at(records, i) + sizeof head, head.len);
+    return value;
+}
+
+uint32_t store_collect(const struct sim_host *host, const struct sim_store *store, uint32_t op,
+                       uint64_t from, uint64_t to, uint64_t max_bytes, struct vn_slice *slices)
 {
     const struct records *records = op == VN_LOAD_ADDRS ? &store->addrs : &store->bans;
     bool blocks = op == VN_LOAD_BLOCKS;
@@ -203,11 +266,12 @@ uint32_t store_collect(const struct sim_store *store, uint32_t op, uint64_t from
         end = end < store->block_count ? end + 1 : store->block_count;
     }
     for (; at < end; at++) {
-        struct vn_slice value = blocks ? store->blocks[at] : records->at[at].value;
-        if (count > 0 && value.len > max_bytes - sum)
+        const uint32_t i = (uint32_t)at;
+        const uint32_t len = blocks ? store->blocks[i].len : record_head(records, i).len;
+        if (count > 0 && len > max_bytes - sum)
             break;
-        slices[count++] = value;
-        sum += value.len;
+        slices[count++] = blocks ? vn_slice_ref(store->blocks[i]) : record_value(host, records, i);
+        sum += len;
         if (sum >= max_bytes)
             break;
     }
@@ -218,9 +282,7 @@ uint32_t store_collect(const struct sim_store *store, uint32_t op, uint64_t from
 
 static void records_clear(struct sim *sim, struct records *records)
 {
-    for (uint32_t i = 0; i < records->count; i++)
-        vn_slice_unref(records->at[i].value);
-    sim->stats.memory -= records->capacity * sizeof *records->at;
+    sim->stats.memory -= (size_t)records->capacity * records->width;
     mem_free(records->at);
 }
 
@@ -238,12 +300,10 @@ static void records_copy(struct sim *sim, struct records *to, const struct recor
 {
     if (from->count == 0)
         return;
-    to->count = to->capacity = from->count;
-    to->at = sim_resize(sim, NULL, 0, from->count * sizeof *to->at);
-    for (uint32_t i = 0; i < from->count; i++) {
-        to->at[i] = from->at[i];
-        vn_slice_ref(to->at[i].value);
-    }
+    const size_t bytes = (size_t)from->count * from->width;
+    *to = (struct records){.count = from->count, .capacity = from->count, .width = from->width};
+    to->at = sim_resize(sim, NULL, 0, bytes);
+    memcpy(to->at, from->at, bytes);
 }
 
 void store_copy(struct sim *sim, struct sim_store *to, const struct sim_store *from)

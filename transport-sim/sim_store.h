@@ -1,20 +1,16 @@
 /* What a disk holds: the best chain's blocks by height, and records by key. Copies share the
- * values, so that a state of before can be kept and come back. */
+ * blocks, so that a state of before can be kept and come back. */
 #ifndef SIM_STORE_H
 #define SIM_STORE_H
 
 #include "transport-sim/sim_internal.h"
 
-struct record {
-    uint8_t key[40];
-    uint32_t key_len;
-    struct vn_slice value;
-};
-
-/* Records in the order of their keys. */
+/* Small values with their keys, `width` bytes apart, in the order of the keys. There are as many as
+ * a node knows addresses, so they are bytes and not buffers. */
 struct records {
-    struct record *at;
+    uint8_t *at;
     uint32_t count, capacity;
+    uint32_t width;
 };
 
 /* All zero is empty. */
@@ -41,9 +37,9 @@ void store_tear(struct sim *sim, const struct sim_host *host, struct sim_store *
 
 /* The most slices that a load can give. */
 size_t store_most(const struct sim_store *store);
-/* Fills slices (room for store_most) with stored values, borrowed, as many as fit; returns how
- * many. */
-uint32_t store_collect(const struct sim_store *store, uint32_t op, uint64_t from, uint64_t to,
-                       uint64_t max_bytes, struct vn_slice *slices);
+/* Fills slices (room for store_most) with stored values, a reference each, as many as fit; returns
+ * how many. */
+uint32_t store_collect(const struct sim_host *host, const struct sim_store *store, uint32_t op,
+                       uint64_t from, uint64_t to, uint64_t max_bytes, struct vn_slice *slices);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+const char buf_memo_tag;
+
 static void buf_release(struct vn_buf *buf)
 {
     mem_free(buf);
@@ -23,5 +25,6 @@ struct vn_buf *buf_resize(struct vn_buf *buf, uint32_t len)
     assert(buf->refs == 1 && buf->release == buf_release);
     buf = mem_resize(buf, 1, sizeof *buf + (size_t)len);
     buf->len = len;
+    buf->memo = 0;
     return buf;
 }

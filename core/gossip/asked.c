@@ -5,7 +5,7 @@
 
 bool asked_for(struct gossip *g, struct peer *peer, enum request_kind kind, uint32_t bytes)
 {
-    if (request_open(&peer->requests[kind]))
+    if (request_open(&peer->errands->requests[kind]))
         return true;
     net_charge(g->net, peer, LIMIT_UNASKED, bytes);
     return false;

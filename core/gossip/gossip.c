@@ -64,8 +64,7 @@ void gossip_on_ready(struct gossip *g, struct peer *peer)
 
 void gossip_on_gone(struct gossip *g, struct peer *peer)
 {
-    peer->served_count = peer->served_head = 0;
-    peer->load_token = 0;
+    peer->served_count = 0;
     sync_on_gone(g, peer);
 }
 

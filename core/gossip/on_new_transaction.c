@@ -1,14 +1,12 @@
 /* NewTransaction: checked by T1-T4 and, if new and valid, pooled and relayed to the others. One
  * that is known costs its sender nothing unless the same link sends it again; one that does not
  * fit, or is more than the link may bring us (core/peer/limits.h), is dropped. */
+#include "core/base/buf.h"
 #include "core/gossip/account.h"
 #include "core/gossip/gossip.h"
 #include "core/gossip/relay.h"
 
-/* memo bit of a buffer that is exactly one NewTransaction frame: T1 was found to hold. */
-#define MEMO_TX_ID_OK 1u
-static const char memo_tag;
-
+/* Is the buffer exactly this frame, so that its memo is about it? */
 static bool memo_usable(struct vn_slice payload, uint32_t used)
 {
     return payload.off == FRAME_HEADER && used == payload.len &&
@@ -20,13 +18,11 @@ static enum rule check(struct gossip *g, const struct tx_view *tx, struct vn_sli
 {
     struct vn_buf *buf = payload.buf;
     bool memo = memo_usable(payload, used);
-    int id_ok = memo && buf->memo_by == &memo_tag && (buf->memo & MEMO_TX_ID_OK);
+    int id_ok = memo && (buf_memo(buf) & BUF_TX_ID_OK);
     net_worked(g->net, tx->raw.len);
     enum rule rule = rule_check_tx(tx, net_wall_s(g->net), id_ok);
-    if (memo && rule != RULE_T1_ID) {
-        buf->memo_by = &memo_tag;
-        buf->memo |= MEMO_TX_ID_OK;
-    }
+    if (memo && rule != RULE_T1_ID)
+        buf_remember(buf, BUF_TX_ID_OK);
     return rule;
 }
 

@@ -38,7 +38,7 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
 void on_response_block(struct gossip *g, struct peer *peer, const struct block_view *block,
                        struct vn_slice payload)
 {
-    struct request *request = &peer->own_requests[REQUEST_BLOCK];
+    struct request *request = &peer->own_errands->requests[REQUEST_BLOCK];
     bool exact =
         request_open(request) && !peer->asked_tip && block && block->height == request->start;
     if (!exact && request->abandoned > 0) {

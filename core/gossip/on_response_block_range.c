@@ -7,7 +7,7 @@
 void on_response_block_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                              struct vn_slice payload)
 {
-    struct request *request = &peer->own_requests[REQUEST_RANGE];
+    struct request *request = &peer->own_errands->requests[REQUEST_RANGE];
     enum asked_fit fit = request_open(request) ? asked_fit_range(request, msg) : ASKED_MISFIT;
     if (fit == ASKED_MISFIT && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */

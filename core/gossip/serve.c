@@ -15,24 +15,23 @@
 
 /* Moves the queue to the front only when half of the space is free there, so that a long one costs
  * no more than its length. */
-static void served_make_room(struct peer *peer)
+static void served_make_room(struct errands *errands, uint32_t count)
 {
-    if (peer->served_head + peer->served_count < peer->served_cap)
+    if (errands->served_head + count < errands->served_cap)
         return;
-    if (peer->served_head <= peer->served_cap / 2) {
-        assert(peer->served_cap <= UINT16_MAX / 2);
-        peer->served_cap = peer->served_cap ? (uint16_t)(peer->served_cap * 2) : 2;
-        peer->served = mem_resize(peer->served, peer->served_cap, sizeof *peer->served);
+    if (errands->served_head <= errands->served_cap / 2) {
+        errands->served_cap = errands->served_cap ? errands->served_cap * 2 : 2;
+        errands->served = mem_resize(errands->served, errands->served_cap, sizeof *errands->served);
         return;
     }
-    memmove(peer->served, peer->served + peer->served_head,
-            peer->served_count * sizeof *peer->served);
-    peer->served_head = 0;
+    memmove(errands->served, errands->served + errands->served_head,
+            count * sizeof *errands->served);
+    errands->served_head = 0;
 }
 
-static struct served *served_first(struct peer *peer)
+static struct served *served_first(const struct peer *peer)
 {
-    return &peer->served[peer->served_head];
+    return &peer->errands->served[peer->errands->served_head];
 }
 
 void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uint64_t start,
@@ -42,8 +41,11 @@ void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uin
         net_violation(g->net, peer, "requests without reading the answers");
         return;
     }
-    served_make_room(peer);
-    peer->served[peer->served_head + peer->served_count++] = (struct served){start, end, kind, 0};
+    peer_errands_begin(peer);
+    struct errands *errands = peer->own_errands;
+    served_make_room(errands, peer->served_count);
+    errands->served[errands->served_head + peer->served_count++] =
+        (struct served){start, end, kind, 0};
     serve_run(g, peer);
     net_update_reading(g->net, peer);
 }
@@ -51,11 +53,13 @@ void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uin
 /* An idle link holds no FIFO: most ask for one thing, once. */
 static void served_pop(struct peer *peer)
 {
-    peer->served_head++;
+    struct errands *errands = peer->own_errands;
+    errands->served_head++;
     if (--peer->served_count == 0) {
-        mem_free(peer->served);
-        peer->served = NULL;
-        peer->served_cap = peer->served_head = 0;
+        mem_free(errands->served);
+        errands->served = NULL;
+        errands->served_cap = errands->served_head = 0;
+        peer_errands_end(peer);
     }
 }
 
@@ -135,8 +139,8 @@ static bool from_memory(const struct gossip *g, uint64_t start, uint64_t end,
 static void load(struct gossip *g, struct peer *peer, uint64_t start, uint64_t end)
 {
     net_charge(g->net, peer, LIMIT_SERVE, LIMIT_LOAD);
-    peer->load_token = g->net->next_token++;
-    struct action_entry *action = net_push_action(g->net, VN_ACT_LOAD, peer->load_token);
+    peer->own_errands->load_token = g->net->next_token++;
+    struct action_entry *action = net_push_action(g->net, VN_ACT_LOAD, peer->errands->load_token);
     action->why = VN_LOAD_BLOCKS;
     action->from = start ? start : 1; /* the genesis is in memory, never in the store */
     action->to = end;
@@ -153,7 +157,8 @@ static bool room(const struct gossip *g, const struct peer *peer)
 void serve_run(struct gossip *g, struct peer *peer)
 {
     struct vn_slice bodies[RANGE_BLOCKS_MAX];
-    while (!peer->closed && peer->served_count > 0 && peer->load_token == 0 && room(g, peer)) {
+    while (!peer->closed && peer->served_count > 0 && peer->errands->load_token == 0 &&
+           room(g, peer)) {
         if (net_ready_ns(g->net, peer, LIMIT_SERVE) > 0) {
             net_peer_rearm(g->net, peer);
             return;
@@ -183,11 +188,12 @@ static bool slice_is_block_at(const struct gossip *g, struct vn_slice slice, uin
 bool serve_on_loaded(struct gossip *g, const struct vn_event *event)
 {
     struct peer *peer = g->net->first;
-    while (peer && (peer->load_token == 0 || peer->load_token != event->u.loaded.token))
+    const uint64_t token = event->u.loaded.token;
+    while (peer && (token == 0 || peer->errands->load_token != token))
         peer = peer->next;
     if (!peer)
         return false;
-    peer->load_token = 0;
+    peer->own_errands->load_token = 0;
     if (peer->closed || peer->served_count == 0)
         return true;
     struct vn_slice bodies[RANGE_BLOCKS_MAX];

@@ -30,7 +30,7 @@ static void tell(struct gossip *g, uint64_t link, const char *what, uint64_t a, 
 
 void sync_ask_tip(struct gossip *g, struct peer *peer)
 {
-    if (!peer_ready(peer) || request_open(&peer->requests[REQUEST_BLOCK]))
+    if (!peer_ready(peer) || request_open(&peer->errands->requests[REQUEST_BLOCK]))
         return;
     peer->asked_tip = true;
     net_request(g->net, peer, REQUEST_BLOCK, HEIGHT_NEWEST, HEIGHT_NEWEST);
@@ -204,7 +204,7 @@ static void probe(struct gossip *g, struct peer *leader)
         fetch_begin(g);
         return;
     }
-    if (request_open(&leader->requests[REQUEST_BLOCK]))
+    if (request_open(&leader->errands->requests[REQUEST_BLOCK]))
         return;
     uint64_t height = sync->common + (sync->uncommon - sync->common) / 2;
     if (sync->step && sync->uncommon > sync->common + sync->step)
@@ -216,7 +216,7 @@ static void probe(struct gossip *g, struct peer *leader)
 void sync_on_block(struct gossip *g, struct peer *peer, const struct block_view *block)
 {
     struct sync *sync = &g->sync;
-    uint64_t height = peer->requests[REQUEST_BLOCK].start;
+    uint64_t height = peer->errands->requests[REQUEST_BLOCK].start;
     if (sync->state != SYNC_LOCATING || peer->link != sync->leader || height <= sync->common ||
         height >= sync->uncommon)
         return;
@@ -244,7 +244,7 @@ static bool advance(struct gossip *g)
     if (sync->state == SYNC_FETCHING)
         fetch_run(g);
     /* The leader's chain moved while we fetched: look again where it leaves ours. */
-    return sync->state == SYNC_LOCATING && !request_open(&leader->requests[REQUEST_BLOCK]);
+    return sync->state == SYNC_LOCATING && !request_open(&leader->errands->requests[REQUEST_BLOCK]);
 }
 
 void sync_run(struct gossip *g)
@@ -264,7 +264,7 @@ void sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind
         return;
     }
     bool leads = g->sync.state != SYNC_IDLE && peer->link == g->sync.leader;
-    if (leads && peer->requests[kind].timeouts >= g->net->cfg.probe_retries)
+    if (leads && peer->errands->requests[kind].timeouts >= g->net->cfg.probe_retries)
         sync_abort(g, "the leader does not answer");
     else
         sync_run(g);

@@ -64,7 +64,7 @@ static void note_self(struct net *net, const struct peer *peer)
 {
     const struct vn_addr *ours = peer->inbound ? NULL : &peer->remote;
     for (const struct peer *p = net->first; p && !ours; p = p->next)
-        if (!p->inbound && p->up && addr_equal(&p->local, &peer->remote))
+        if (!p->inbound && p->up && !p->met && addr_equal(&p->local, &peer->remote))
             ours = &p->remote;
     struct addr_entry *entry = ours ? addrs_find(&net->addrs, ours) : NULL;
     if (entry)
@@ -129,8 +129,9 @@ static void become_ready(struct net *net, struct peer *peer)
 {
     peer->ready_ns = net->now_ns;
     peer->slot = slot_take(net);
-    if (!peer->inbound)
-        peer->rtt_ns = net->now_ns - peer->up_ns;
+    peer->met = true;
+    peer->rtt_ns = peer->inbound ? 0 : net->now_ns - peer->up_ns;
+    peer->answer_ns = peer->led_ns = 0;
     ++*(peer->inbound ? &net->ready_in : &net->ready_out);
     remember_address(net, peer);
     net_set_state(net, peer, VN_PEER_READY, VN_WHY_NONE);

@@ -88,9 +88,8 @@ static void peer_free(struct net *net, struct peer *peer)
     timers_disarm(&net->timers, &peer->timer);
     framer_deinit(&peer->framer);
     outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
-    mem_free(peer->served);
     names_drop(&net->pools->names, peer->names);
-    peer_requests_deinit(peer);
+    peer_errands_deinit(peer);
     mem_pool_give(&net->pools->peers, peer);
 }
 
@@ -108,6 +107,7 @@ void net_deinit(struct net *net)
         net->first = peer->next;
         peer_free(net, peer);
     }
+    mem_free(net->gone);
     u64map_deinit(&net->by_link);
     addrs_deinit(&net->addrs);
     scores_deinit(&net->scores);
@@ -166,7 +166,7 @@ struct peer *net_peer_new(struct net *net, uint64_t link, const struct vn_addr *
     peer->slot = NO_SLOT;
     peer->timer.kind = TIMER_PEER;
     peer->began_ns = net->now_ns;
-    peer_requests_init(peer);
+    peer_errands_init(peer);
     if (!score_by_id(net->cfg.ban_by, remote)) {
         uint8_t key[32];
         score_key_ip(key, remote);
@@ -245,8 +245,7 @@ static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum
                                         bool was_ready)
 {
     const struct vn_addr listen = peer_listen(peer);
-    struct addr_entry *entry =
-        addrs_find(&net->addrs, peer->inbound ? &listen : &peer->remote);
+    struct addr_entry *entry = addrs_find(&net->addrs, peer->inbound ? &listen : &peer->remote);
     if (!entry || entry->link != peer->link)
         return NULL;
     entry->link = live_link_with(net, peer, &entry->addr);
@@ -292,20 +291,22 @@ static void link_ended(struct net *net, struct peer *peer, enum vn_why why)
     timers_disarm(&net->timers, &peer->timer);
     net->dial_wanted = true;
     peer->untold = true;
-    if (net->gone_last)
-        net->gone_last->next_gone = peer;
-    else
-        net->gone = peer;
-    net->gone_last = peer;
+    if (net->gone_count == net->gone_cap) {
+        net->gone_cap = net->gone_cap ? net->gone_cap * 2 : 4;
+        net->gone = mem_resize(net->gone, net->gone_cap, sizeof(struct peer *));
+    }
+    net->gone[net->gone_count++] = peer;
 }
 
 struct peer *net_take_gone(struct net *net)
 {
-    struct peer *peer = net->gone;
-    if (peer) {
-        net->gone = peer->next_gone;
-        if (!net->gone)
-            net->gone_last = NULL;
+    if (net->gone_count == 0)
+        return NULL;
+    struct peer *peer = net->gone[net->gone_taken++];
+    if (net->gone_taken == net->gone_count) {
+        mem_free(net->gone);
+        net->gone = NULL;
+        net->gone_count = net->gone_taken = net->gone_cap = 0;
     }
     return peer;
 }
@@ -333,9 +334,7 @@ void net_release(struct net *net, struct peer *peer)
     }
     /* The driver may take its time to say LINK_DOWN: the shell holds nothing large till then. */
     framer_deinit(&peer->framer);
-    mem_free(peer->served);
-    peer->served = NULL;
-    peer->served_cap = 0;
+    peer_errands_deinit(peer);
     if (!peer->send_entry)
         outbox_deinit(&peer->outbox, &net->pools->outbox_entries);
 }

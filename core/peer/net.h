@@ -28,13 +28,13 @@ enum timer_kind {
 
 struct action_entry {
     struct action_entry *next;
-    uint32_t kind; /* enum vn_action_kind */
-    uint32_t why;  /* CLOSE; status of REPLY; class of DIAL; op of LOAD */
-    uint64_t link; /* or token */
-    struct peer *peer; /* SEND */
-    struct vn_addr remote; /* DIAL */
+    uint32_t kind;                /* enum vn_action_kind */
+    uint32_t why;                 /* CLOSE; status of REPLY; class of DIAL; op of LOAD */
+    uint64_t link;                /* or token */
+    struct peer *peer;            /* SEND */
+    struct vn_addr remote;        /* DIAL */
     uint64_t from, to, max_bytes; /* LOAD */
-    struct vn_store_item *items; /* STORE; owned */
+    struct vn_store_item *items;  /* STORE; owned */
     uint32_t item_count;
     char *text; /* REPLY; owned, or NULL */
 };
@@ -62,7 +62,8 @@ struct net {
     struct vn_store_item *lent_items; /* of the STORE action taken last */
     struct u64map by_link;
     struct peer *first, *last;
-    struct peer *gone, *gone_last; /* ended, upper rooms not told yet */
+    struct peer **gone; /* those that ended; the rooms above were told of gone_taken of them */
+    uint32_t gone_count, gone_taken, gone_cap;
     struct vn_store_item *store_items; /* waiting for the next STORE; references owned */
     uint32_t store_count, store_capacity;
     bool dial_wanted; /* something changed that may let the dialler act */
@@ -82,7 +83,7 @@ struct net {
     bool shut;   /* a shutdown was ordered: never online again */
     bool shamed; /* somebody was on probation once, and may still be */
     uint8_t id_hash[32];
-    struct vn_buf *hello; /* our Handshake, framed once */
+    struct vn_buf *hello;    /* our Handshake, framed once */
     struct vn_buf *seen_now; /* the latest value of net_store_addr, or NULL */
 };
 

@@ -115,7 +115,7 @@ static uint64_t tokens_at_ns(const struct net *net, const struct peer *peer)
     uint64_t at = VN_NEVER;
     if (peer->owes)
         at = net_ready_ns(net, peer, LIMIT_BLOCK);
-    if (peer->served_count > 0 && peer->load_token == 0) {
+    if (peer->served_count > 0 && peer->errands->load_token == 0) {
         uint64_t serve = net_ready_ns(net, peer, LIMIT_SERVE);
         at = serve != 0 ? earlier(at, serve) : at;
     }
@@ -200,10 +200,10 @@ static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
     if (!peer_ready(peer))
         return timeout_handshake_ns(cfg, peer);
     uint64_t at = earlier(tokens_at_ns(net, peer), timeout_idle_ns(cfg, peer));
-    if (!peer->read_stopped && peer->ping_ns == 0)
+    if (!peer->read_stopped && peer->errands->ping_ns == 0)
         at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++)
-        at = earlier(at, peer->requests[kind].deadline_ns);
+        at = earlier(at, peer->errands->requests[kind].deadline_ns);
     return earlier(at, timeout_stall_ns(cfg, peer));
 }
 
@@ -218,9 +218,11 @@ void net_peer_rearm(struct net *net, struct peer *peer)
 
 static void send_ping(struct net *net, struct peer *peer)
 {
-    peer->ping_ns = net->now_ns;
-    peer->ping_nonce = rng_u64(&net->ping_rng);
-    struct msg msg = {.kind = MSG_PING, .u.ping.nonce = peer->ping_nonce};
+    peer_errands_begin(peer);
+    struct errands *errands = peer->own_errands;
+    errands->ping_ns = net->now_ns;
+    errands->ping_nonce = rng_u64(&net->ping_rng);
+    struct msg msg = {.kind = MSG_PING, .u.ping.nonce = errands->ping_nonce};
     net_send_msg(net, peer, &msg, LANE_CONTROL);
 }
 
@@ -238,7 +240,7 @@ static uint32_t requests_due(struct net *net, struct peer *peer)
 {
     uint32_t due = 0;
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++) {
-        struct request *request = &peer->own_requests[kind];
+        struct request *request = &peer->own_errands->requests[kind];
         if (request->deadline_ns > net->now_ns || !request_open(request))
             continue;
         if (answer_is_coming(net, peer, request)) {
@@ -278,11 +280,11 @@ uint32_t net_peer_timer(struct net *net, struct timer *timer, struct peer **out)
     } else if (timeout_idle_ns(cfg, peer) <= net->now_ns) {
         timed_out(net, peer, VN_WHY_TIMEOUT);
     } else {
-        if (!peer->read_stopped && peer->ping_ns == 0 &&
+        if (!peer->read_stopped && peer->errands->ping_ns == 0 &&
             add_sat(peer->last_seen_ns, cfg->ping_after_ns) <= net->now_ns)
             send_ping(net, peer);
         due = requests_due(net, peer);
-        peer_requests_end(peer);
+        peer_errands_end(peer);
     }
     if (peer->owes)
         net_update_reading(net, peer);

@@ -107,8 +107,8 @@ void net_update_reading(struct net *net, struct peer *peer)
 void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
                  uint64_t end)
 {
-    peer_requests_begin(peer);
-    struct request *request = &peer->own_requests[kind];
+    peer_errands_begin(peer);
+    struct request *request = &peer->own_errands->requests[kind];
     assert(!request_open(request));
     request->sent_ns = net->now_ns;
     request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
@@ -126,7 +126,7 @@ void net_request(struct net *net, struct peer *peer, enum request_kind kind, uin
 
 void net_request_done(struct net *net, struct peer *peer, enum request_kind kind)
 {
-    struct request *request = &peer->own_requests[kind];
+    struct request *request = &peer->own_errands->requests[kind];
     request->deadline_ns = VN_NEVER;
     request->timeouts = 0;
     peer->answer_ns = net->now_ns - request->sent_ns;

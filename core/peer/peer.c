@@ -68,39 +68,44 @@ const char *peer_version(const struct peer *peer)
     return peer->names ? peer->names->shown + strlen(peer->names->shown) + 1 : "";
 }
 
-/* ---- requests ---- */
+/* ---- what is under way ---- */
 
-static const struct request no_requests[REQUEST_KINDS] = {
-    [REQUEST_BLOCK] = {.deadline_ns = VN_NEVER},
-    [REQUEST_RANGE] = {.deadline_ns = VN_NEVER},
+static const struct errands no_errands = {
+    .requests =
+        {[REQUEST_BLOCK] = {.deadline_ns = VN_NEVER}, [REQUEST_RANGE] = {.deadline_ns = VN_NEVER}},
 };
 
-void peer_requests_init(struct peer *peer)
+void peer_errands_init(struct peer *peer)
 {
-    peer->requests = no_requests;
+    peer->errands = &no_errands;
 }
 
-void peer_requests_begin(struct peer *peer)
+void peer_errands_begin(struct peer *peer)
 {
-    if (peer->requests != no_requests)
+    if (peer->errands != &no_errands)
         return;
-    peer->own_requests = mem_new(REQUEST_KINDS, sizeof *peer->own_requests);
-    memcpy(peer->own_requests, no_requests, sizeof no_requests);
+    peer->own_errands = mem_new(1, sizeof *peer->own_errands);
+    *peer->own_errands = no_errands;
 }
 
-void peer_requests_deinit(struct peer *peer)
+void peer_errands_deinit(struct peer *peer)
 {
-    if (peer->requests != no_requests)
-        mem_free(peer->own_requests);
-    peer_requests_init(peer);
+    if (peer->errands != &no_errands) {
+        mem_free(peer->own_errands->served);
+        mem_free(peer->own_errands);
+    }
+    peer_errands_init(peer);
 }
 
-void peer_requests_end(struct peer *peer)
+void peer_errands_end(struct peer *peer)
 {
+    const struct errands *errands = peer->errands;
+    if (peer->served_count > 0 || errands->load_token != 0 || errands->ping_ns != 0)
+        return;
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++) {
-        const struct request *request = &peer->requests[kind];
+        const struct request *request = &errands->requests[kind];
         if (request->deadline_ns != VN_NEVER || request->abandoned > 0 || request->timeouts > 0)
             return;
     }
-    peer_requests_deinit(peer);
+    peer_errands_deinit(peer);
 }

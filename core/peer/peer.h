@@ -31,6 +31,16 @@ struct served {
     uint32_t reserved;
 };
 
+/* What a link has under way. It is memory only while there is any: see peer_errands_begin. */
+struct errands {
+    struct request requests[REQUEST_KINDS];
+    struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
+    uint32_t served_head, served_cap;
+    uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
+    uint64_t ping_ns;    /* when the outstanding Ping left; 0: none */
+    uint64_t ping_nonce;
+};
+
 struct action_entry;
 
 /* Four cache lines are all that a message touches: the first three as it comes (PEER_IN), all but
@@ -51,6 +61,7 @@ struct peer {
     bool asked_tip : 1; /* the outstanding REQUEST_BLOCK asks for the newest */
     bool ahead : 1;     /* the last block it showed us does not connect to ours */
     bool off_chain : 1; /* its ranges did not fit the chain that is being fetched */
+    bool met : 1;       /* it was ready once */
     bool owes : 1;      /* not read until it owes no tokens: see limits.h */
     uint32_t slot;      /* small number while ready, else NO_SLOT */
     uint32_t window;    /* bytes that may be SENT now */
@@ -70,30 +81,29 @@ struct peer {
     struct outbox outbox;
 
     struct peer *prev;
-    struct peer *next_gone;
     struct timer timer;   /* the earliest of all that can time out here; often early */
     uint64_t best_height; /* the highest it showed us */
 
     union {
-        const struct request *requests; /* REQUEST_KINDS; while none is out, those of all idle */
-        struct request *own_requests;   /* the same to change, between peer_requests_begin, _end */
+        const struct errands *errands; /* those of an idle link while it has none */
+        struct errands *own_errands;   /* the same to change, between peer_errands_begin, _end */
     };
-    struct served *served; /* FIFO of served_count from served_head, capacity served_cap */
-    uint16_t served_head, served_cap;
-    uint32_t given;      /* blocks in our answers: see limits.h */
-    uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
-    uint64_t began_ns;   /* when we dialled, or accepted */
+    uint64_t began_ns; /* when we dialled, or accepted */
     uint64_t up_ns, ready_ns;
-    uint64_t ping_ns; /* when the outstanding Ping left; 0: none */
-    uint64_t ping_nonce;
-    uint64_t rtt_ns;     /* of the last answered Ping or handshake */
-    uint64_t answer_ns;  /* from the last answered request to its answer; 0: none yet */
-    uint64_t led_ns;     /* when it last began to lead the synchroniser; 0: never */
     struct names *names; /* or NULL before its Handshake */
-    struct vn_addr local, remote;
+    union {
+        struct {                /* of one that `met` */
+            uint64_t rtt_ns;    /* of the last answered Ping or handshake; 0: unknown */
+            uint64_t answer_ns; /* from the last answered request to its answer; 0: none yet */
+            uint64_t led_ns;    /* when it last began to lead the synchroniser; 0: never */
+        };
+        struct vn_addr local; /* of one that did not: who gets through to itself is told by it */
+    };
+    struct vn_addr remote;
+    uint32_t given; /* blocks in our answers: see limits.h */
 };
 
-_Static_assert(sizeof(struct peer) <= 448, "a link is seven cache lines in 100,000 nodes");
+_Static_assert(sizeof(struct peer) <= 384, "a link is six cache lines in 100,000 nodes");
 
 #define PEER_IN  192u /* bytes at the beginning that a message that comes touches */
 #define PEER_HOT 256u /* bytes at the beginning that sending a message touches */
@@ -133,11 +143,11 @@ bool peer_asks_too_much(const struct peer *peer);
 const char *peer_node_id(const struct peer *peer);
 const char *peer_version(const struct peer *peer);
 
-/* Requests are memory only while one is out or its timeouts count: begin before one is changed, end
- * when a link has been quiet for a while: it takes the memory back if nothing is out. */
-void peer_requests_init(struct peer *peer);
-void peer_requests_begin(struct peer *peer);
-void peer_requests_end(struct peer *peer);
-void peer_requests_deinit(struct peer *peer);
+/* Errands are memory only while there are any: begin before some are changed; end takes the memory
+ * back if nothing is under way any more. */
+void peer_errands_init(struct peer *peer);
+void peer_errands_begin(struct peer *peer);
+void peer_errands_end(struct peer *peer);
+void peer_errands_deinit(struct peer *peer);
 
 #endif

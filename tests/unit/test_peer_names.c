@@ -86,22 +86,39 @@ static void test_names_are_shown_cut_at_their_bounds_and_without_nuls(void **sta
     names_book_deinit(&all);
 }
 
-/* What a link asks for is memory of its own only while an answer is out or timeouts count. */
-static void test_requests_take_memory_while_they_matter(void **state)
+/* What a link has under way is memory of its own only while an answer is out, or timeouts count. */
+static void test_errands_take_memory_while_they_matter(void **state)
 {
     (void)state;
     struct peer peer = {0};
-    peer_requests_init(&peer);
-    const struct request *none = peer.requests;
+    peer_errands_init(&peer);
+    const struct request *none = peer.errands->requests;
     assert_true(none[REQUEST_RANGE].deadline_ns == VN_NEVER);
-    peer_requests_begin(&peer);
-    assert_ptr_not_equal(peer.requests, none);
-    peer.own_requests[REQUEST_RANGE].timeouts = 1;
-    peer_requests_end(&peer);
-    assert_ptr_not_equal(peer.requests, none);
-    peer.own_requests[REQUEST_RANGE].timeouts = 0;
-    peer_requests_end(&peer);
-    assert_ptr_equal(peer.requests, none);
+    peer_errands_begin(&peer);
+    assert_ptr_not_equal(peer.errands->requests, none);
+    peer.own_errands->requests[REQUEST_RANGE].timeouts = 1;
+    peer_errands_end(&peer);
+    assert_ptr_not_equal(peer.errands->requests, none);
+    peer.own_errands->requests[REQUEST_RANGE].timeouts = 0;
+    peer_errands_end(&peer);
+    assert_ptr_equal(peer.errands->requests, none);
+    peer_errands_begin(&peer);
+    peer.own_errands->ping_ns = 5;
+    peer_errands_end(&peer);
+    assert_int_equal(peer.errands->ping_ns, 5);
+    peer_errands_begin(&peer);
+    assert_int_equal(peer.errands->ping_ns, 5); /* what is under way stays */
+    peer.own_errands->ping_ns = 0;
+    peer.own_errands->load_token = 6;
+    peer_errands_end(&peer);
+    assert_int_equal(peer.errands->load_token, 6);
+    peer.own_errands->load_token = 0;
+    peer.served_count = 1;
+    peer_errands_end(&peer);
+    assert_ptr_not_equal(peer.errands->requests, none);
+    peer.served_count = 0;
+    peer_errands_end(&peer);
+    assert_ptr_equal(peer.errands->requests, none);
 }
 
 int main(void)
@@ -111,7 +128,7 @@ int main(void)
         cmocka_unit_test(test_an_identity_with_another_version_is_another_one),
         cmocka_unit_test(test_a_peer_has_no_names_until_its_handshake),
         cmocka_unit_test(test_names_are_shown_cut_at_their_bounds_and_without_nuls),
-        cmocka_unit_test(test_requests_take_memory_while_they_matter),
+        cmocka_unit_test(test_errands_take_memory_while_they_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
