@@ -38,6 +38,8 @@ local rows = {
   { "silent", told = "Timeout", within = 11 },
   { "slowloris", told = "Timeout", within = 11 },
   { "never-reads", borne = true, within = 40, work = 50, held = 2 * MiB },
+  { "never-reads", borne = true, within = 40, as = "never-reads-answers", work = 50, held = 2 * MiB,
+    config = { serve_rate = 0 } },
   { "never-reads", borne = true, within = 60, with = { rate = 0.01 }, as = "never-reads-relayed", data = 20000, work = 30, held = MiB,
     outbox = 300 * KiB, config = { outbox_soft = 20000 } },
   { "request-flood", borne = true, with = { rate = 20 }, work = 30, held = 512 * KiB },

@@ -103,6 +103,11 @@ static enum chain_result add_one(struct gossip *g, struct peer *peer,
                                  enum block_origin origin, struct vn_slice frame)
 {
     struct chain_added added;
+    if (origin == FROM_GOSSIP && sync_beneath(g, block)) {
+        if (peer)
+            net_charge(g->net, peer, LIMIT_UNASKED, body.len);
+        return CHAIN_KNOWN; /* there is nothing to do about it */
+    }
     net_worked(g->net, body.len);
     /* What was stored was not ahead of the clock then: one that is behind now refuses nothing. */
     uint64_t now_s = origin == FROM_DISK ? UINT64_MAX : net_wall_s(g->net);

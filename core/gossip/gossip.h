@@ -94,7 +94,7 @@ void on_pong(struct gossip *g, struct peer *peer, uint64_t nonce);
 /* ---- blocks.c: one way into the chain for every block, wherever it comes from ---- */
 
 enum block_origin {
-    FROM_GOSSIP, /* NewBlock: relayed when new */
+    FROM_GOSSIP, /* NewBlock, or the newest of a peer: relayed when new */
     FROM_ANSWER, /* asked for: only a new tip is relayed, when the caller says relay_tip */
     FROM_SELF,   /* mined here: relayed */
     FROM_DISK    /* neither relayed nor stored again */

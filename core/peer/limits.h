@@ -13,7 +13,8 @@
  *   SERVE     a byte of an answer          answered later; then, with many waiting, not read
  *   UNASKED   a byte of an answer, or a    a violation
  *             Pong, that nobody asked for,
- *             or of a repeated transaction
+ *             or of a repeated transaction,
+ *             or of a block far below our tip
  *
  * Transactions never make anything else wait. A link that stopped being read for them would hold
  * up the blocks behind them, and since a flood that each of several links may carry adds up where
