@@ -442,7 +442,7 @@ struct vn_config {
     uint32_t ping_rate, ping_burst;       /* Pings [1000, 10000] */
     uint32_t block_rate, block_burst;     /* bytes of NewBlock [2 MiB, 64 MiB] */
     uint32_t tx_rate, tx_burst;           /* bytes of NewTransaction [2 MiB, 32 MiB] */
-    uint32_t serve_rate, serve_burst;     /* bytes of answers [8 MiB, 64 MiB] */
+    uint32_t serve_rate, serve_burst;     /* bytes of answers [2 MiB, 64 MiB] */
     uint32_t unasked_rate, unasked_burst; /* bytes of answers nobody asked for [64 KiB, 16 MiB] */
     struct vn_shared *shared;        /* cache shared by nodes of one process, or NULL */
     void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */

@@ -54,7 +54,7 @@ void vn_config_init(struct vn_config *config)
         .block_burst = 64 * MIB,
         .tx_rate = 2 * MIB,
         .tx_burst = 32 * MIB,
-        .serve_rate = 8 * MIB,
+        .serve_rate = 2 * MIB,
         .serve_burst = 64 * MIB,
         .unasked_rate = 65536,
         .unasked_burst = 16 * MIB,

@@ -251,7 +251,7 @@ local Net = {}
 ---@field block_burst? integer bytes [64 MiB]
 ---@field tx_rate? integer bytes/s of NewTransaction [2 MiB]
 ---@field tx_burst? integer bytes [32 MiB]
----@field serve_rate? integer bytes/s of answers [8 MiB]
+---@field serve_rate? integer bytes/s of answers [2 MiB]
 ---@field serve_burst? integer bytes [64 MiB]
 ---@field unasked_rate? integer bytes/s of answers nobody asked for [64 KiB]
 ---@field unasked_burst? integer bytes [16 MiB]

@@ -254,11 +254,9 @@ enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx, 
     assert(raw.len == tx->raw.len && vn_slice_data(raw) == tx->raw.data);
     if (idmap_get(&pool->by_id, tx->tx_id))
         return MEMPOOL_KNOWN;
-    if (pool->pooled.count >= pool->limits.max || raw.len > pool->limits.bytes_max ||
-        pool->pooled.bytes > pool->limits.bytes_max - raw.len)
-        return MEMPOOL_FULL;
     const struct sender *sender = idmap_get(&pool->by_sender, tx->sender);
-    if ((sender ? sender->pooled : 0) >= pool->limits.per_sender)
+    struct mempool_use use = {pool->pooled.count, sender ? sender->pooled : 0, pool->pooled.bytes};
+    if (!mempool_room(&pool->limits, &use, raw.len))
         return MEMPOOL_FULL;
     list_append(&pool->pooled, entry_new(pool, tx->tx_id, keep_slice(raw), tx->timestamp));
     sender_gain(pool, tx->sender);

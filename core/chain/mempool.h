@@ -25,6 +25,15 @@ struct mempool_limits {
 struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed);
 void mempool_free(struct mempool *pool);
 
+/* What is pooled: transactions in all and of one sender, bytes of encodings. */
+struct mempool_use {
+    uint32_t count, of_sender;
+    uint64_t bytes;
+};
+
+/* Is there room for `len` bytes more of that sender? */
+bool mempool_room(const struct mempool_limits *limits, const struct mempool_use *use, uint32_t len);
+
 enum mempool_result { MEMPOOL_ADDED, MEMPOOL_KNOWN, MEMPOOL_FULL };
 
 /* tx has passed rule_check_tx. raw is its window (reference taken, or copied where less than half

@@ -85,8 +85,10 @@ static void refused(struct gossip *g, struct peer *peer, const struct block_view
                                          .hash = block->hash,
                                          .a = block->height,
                                          .text = rule_name(rule)});
-    if (peer && rule != RULE_B3_TIMESTAMP_AHEAD)
-        net_score(g->net, peer, SCORE_INVALID_BLOCK);
+    if (!peer || rule == RULE_B3_TIMESTAMP_AHEAD)
+        return; /* that clock may be ours; all other rules hold or not whoever looks */
+    net_score(g->net, peer, SCORE_INVALID_BLOCK);
+    net_close(g->net, peer, VN_WHY_PROTOCOL); /* see score.h; a ban has closed it already */
 }
 
 /* Would this block be a new orphan? */
@@ -101,6 +103,11 @@ static enum chain_result add_one(struct gossip *g, struct peer *peer,
                                  enum block_origin origin, struct vn_slice frame)
 {
     struct chain_added added;
+    if (origin == FROM_GOSSIP && sync_beneath(g, block)) {
+        if (peer)
+            net_charge(g->net, peer, LIMIT_UNASKED, body.len);
+        return CHAIN_KNOWN; /* there is nothing to do about it */
+    }
     net_worked(g->net, body.len);
     /* What was stored was not ahead of the clock then: one that is behind now refuses nothing. */
     uint64_t now_s = origin == FROM_DISK ? UINT64_MAX : net_wall_s(g->net);

@@ -26,8 +26,8 @@ struct gossip {
     struct net *net;
     struct chain *chain;
     struct mempool *pool;
-    struct seen heard; /* which link sent us which recent block */
-    struct seen told;  /* which link we sent which recent block */
+    struct seen heard;  /* which link sent us which recent block */
+    struct seen told;   /* which link we sent which recent block */
     uint8_t (*own)[32]; /* ids of transactions submitted here; see own.h */
     uint32_t own_count, own_capacity;
     struct sync sync;
@@ -83,13 +83,18 @@ void on_response_block_range(struct gossip *g, struct peer *peer, const struct m
  * for costs its sender tokens. */
 bool asked_for(struct gossip *g, struct peer *peer, enum request_kind kind, uint32_t bytes);
 
+/* Do the blocks of a ResponseBlockRange ascend one by one from the start that was asked for, no
+ * more than asked for (unless an earlier request was given up), each the parent of the next? */
+enum asked_fit { ASKED_FITS, ASKED_MISFIT, ASKED_UNLINKED };
+enum asked_fit asked_fit_range(const struct request *request, const struct msg *msg);
+
 void on_ping(struct gossip *g, struct peer *peer, uint64_t nonce);
 void on_pong(struct gossip *g, struct peer *peer, uint64_t nonce);
 
 /* ---- blocks.c: one way into the chain for every block, wherever it comes from ---- */
 
 enum block_origin {
-    FROM_GOSSIP, /* NewBlock: relayed when new */
+    FROM_GOSSIP, /* NewBlock, or the newest of a peer: relayed when new */
     FROM_ANSWER, /* asked for: only a new tip is relayed, when the caller says relay_tip */
     FROM_SELF,   /* mined here: relayed */
     FROM_DISK    /* neither relayed nor stored again */

@@ -1,6 +1,6 @@
 /* NewTransaction: checked by T1-T4 and, if new and valid, pooled and relayed to the others. One
- * that is known costs its sender nothing unless the same link sends it again; one that does not fit
- * is dropped. */
+ * that is known costs its sender nothing unless the same link sends it again; one that does not
+ * fit, or is more than the link may bring us (core/peer/limits.h), is dropped. */
 #include "core/base/buf.h"
 #include "core/gossip/account.h"
 #include "core/gossip/gossip.h"
@@ -68,6 +68,8 @@ void on_new_transaction(struct gossip *g, struct peer *peer, const struct tx_vie
         }
         return;
     }
+    if (!net_charge(g->net, peer, LIMIT_TX, payload.len))
+        return;
     enum rule rule = check(g, tx, payload, used);
     if (rule != RULE_OK) {
         refused(g, peer, tx, rule);

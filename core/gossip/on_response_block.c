@@ -26,11 +26,12 @@ static void on_tip(struct gossip *g, struct peer *peer, const struct block_view 
     struct vn_slice body = {payload.buf,
                             payload.off + (uint32_t)(block->raw.data - vn_slice_data(payload)),
                             (uint32_t)block->raw.len};
+    bool beneath = sync_beneath(g, block); /* on another branch, and may want ours */
     enum chain_result result = blocks_add(g, peer, block, body, FROM_GOSSIP, (struct vn_slice){0});
     if (peer->closed)
         return;
     bool leads = g->sync.state != SYNC_IDLE && g->sync.leader == peer->link;
-    feeler_done(g, peer, result == CHAIN_ORPHAN || leads);
+    feeler_done(g, peer, result == CHAIN_ORPHAN || leads || beneath);
     sync_shown(g, peer, block, result);
 }
 

@@ -4,45 +4,22 @@
  * is ignored. */
 #include "core/gossip/gossip.h"
 
-enum fit { FITS, MISFIT, UNLINKED };
-
-static enum fit fit_of(const struct request *request, const struct msg *msg)
-{
-    uint64_t count = msg->u.response_range.count;
-    uint64_t asked = request->end - request->start + 1;
-    if (count > asked && request->abandoned == 0)
-        return MISFIT;
-    struct reader r =
-        reader_over(msg->u.response_range.blocks.data, msg->u.response_range.blocks.len);
-    const uint8_t *parent = NULL;
-    for (uint64_t i = 0; i < count; i++) {
-        struct block_view block;
-        wire_read_block(&r, &block);
-        if (block.height != request->start + i)
-            return MISFIT;
-        if (parent && !hash_eq(parent, block.prev_hash))
-            return UNLINKED;
-        parent = block.hash;
-    }
-    return FITS;
-}
-
 void on_response_block_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                              struct vn_slice payload)
 {
     struct request *request = &peer->own_errands->requests[REQUEST_RANGE];
-    enum fit fit = request_open(request) ? fit_of(request, msg) : MISFIT;
-    if (fit == MISFIT && request->abandoned > 0) {
+    enum asked_fit fit = request_open(request) ? asked_fit_range(request, msg) : ASKED_MISFIT;
+    if (fit == ASKED_MISFIT && request->abandoned > 0) {
         request->abandoned--; /* a late answer: they come in the order of their requests */
         return;
     }
     if (!asked_for(g, peer, REQUEST_RANGE, payload.len))
         return;
     switch (fit) {
-    case MISFIT:
+    case ASKED_MISFIT:
         net_violation(g->net, peer, "blocks that do not fit the range asked for");
         return;
-    case UNLINKED:
+    case ASKED_UNLINKED:
         net_trace(g->net, &(struct vn_trace){.kind = VN_TR_BLOCK_BAD,
                                              .link = peer->link,
                                              .addr = &peer->remote,
@@ -52,7 +29,7 @@ void on_response_block_range(struct gossip *g, struct peer *peer, const struct m
         if (!peer->closed)
             net_close(g->net, peer, VN_WHY_PROTOCOL);
         return;
-    case FITS:
+    case ASKED_FITS:
         break;
     }
     net_request_done(g->net, peer, REQUEST_RANGE);

@@ -19,8 +19,7 @@ void router_dispatch(struct gossip *g, struct peer *peer, const struct msg *msg,
             on_new_block(g, peer, &msg->u.block, payload, msg->used);
         return;
     case MSG_NEW_TRANSACTION:
-        if (net_charge(g->net, peer, LIMIT_TX, payload.len))
-            on_new_transaction(g, peer, &msg->u.tx, payload, msg->used);
+        on_new_transaction(g, peer, &msg->u.tx, payload, msg->used);
         return;
     case MSG_REQUEST_BLOCK:
         on_request_block(g, peer, msg->u.request_block.height);

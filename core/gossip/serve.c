@@ -3,15 +3,12 @@
  * Requests of a link wait in a FIFO and are answered in order: at once while the blocks are in
  * memory, the link's outbox has room and the link has tokens (core/peer/limits.h), else by one LOAD
  * ahead, or later. Failure modes: a peer that asks faster, or without reading, fills its FIFO, is
- * not read any more (net_update_reading), and ends the link at SERVED_MAX; a disk that fails makes
- * the answer shorter. */
+ * not read any more (net_update_reading), and ends the link (peer_asks_too_much); a disk that fails
+ * makes the answer shorter. */
 #include "core/gossip/gossip.h"
 
+#include <assert.h>
 #include <string.h>
-
-/* The requests that may have been on their way when reading stopped: a full default window of them.
- */
-#define SERVED_MAX 16384u
 
 #define RANGE_HEADER    12u /* message kind, count */
 #define RANGE_BYTES_MAX (FRAME_PAYLOAD_MAX - RANGE_HEADER)
@@ -40,7 +37,7 @@ static struct served *served_first(const struct peer *peer)
 void serve_push(struct gossip *g, struct peer *peer, enum request_kind kind, uint64_t start,
                 uint64_t end)
 {
-    if (peer->served_count == SERVED_MAX) {
+    if (peer_asks_too_much(peer)) {
         net_violation(g->net, peer, "requests without reading the answers");
         return;
     }
@@ -111,7 +108,8 @@ static void answer(struct gossip *g, struct peer *peer, const struct vn_slice *b
         frame = range ? range_frame(bodies, count) : block_frame(bodies[0]);
     served_pop(peer);
     net_worked(g->net, frame.len);
-    net_charge(g->net, peer, LIMIT_SERVE, frame.len);
+    uint64_t bytes = limits_answer_bytes(&peer->given, count, chain_height(g->chain), frame.len);
+    net_charge(g->net, peer, LIMIT_SERVE, bytes);
     net_send(g->net, peer, frame, range ? MSG_RESPONSE_BLOCK_RANGE : MSG_RESPONSE_BLOCK,
              LANE_HISTORY);
 }

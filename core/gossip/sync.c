@@ -85,6 +85,13 @@ static struct peer *best_leader(struct gossip *g)
     return best;
 }
 
+bool sync_beneath(const struct gossip *g, const struct block_view *block)
+{
+    uint64_t tip = chain_height(g->chain);
+    return block->height < tip && tip - block->height >= SYNC_DEPTH &&
+           !chain_find(g->chain, block->hash);
+}
+
 void sync_shown(struct gossip *g, struct peer *peer, const struct block_view *block,
                 enum chain_result result)
 {

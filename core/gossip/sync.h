@@ -77,6 +77,16 @@ struct sync {
 void sync_init(struct sync *sync);
 void sync_deinit(struct gossip *g);
 
+/* So far below our tip a block that we do not know is of no use by itself: should its branch ever
+ * outweigh ours, somebody will show us a tip of it, and catching up fetches it whole. */
+#define SYNC_DEPTH 100u
+
+/* Is it such a block? Nobody's word makes us keep, judge or relay one, nor fetch what leads to it:
+ * else the index, of which nothing is forgotten, grows by old branches at the price of their work,
+ * which is small where a chain is young (after Bitcoin Core, which takes no headers that lead to
+ * less work than its tip's but 144 blocks: net_processing.cpp, GetAntiDoSWorkThreshold). */
+bool sync_beneath(const struct gossip *g, const struct block_view *block);
+
 /* A peer showed a block, new or as its newest, and the chain said `result` to it. One that does not
  * connect makes us catch up. */
 void sync_shown(struct gossip *g, struct peer *peer, const struct block_view *block,

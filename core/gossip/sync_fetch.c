@@ -87,6 +87,44 @@ static uint32_t asked_of(const struct request *request, uint64_t count)
     return (uint32_t)(count < asked ? count : asked);
 }
 
+/* What an earlier run asked of a peer may arrive when a later one wants it of another, and cut into
+ * other chunks: as good. */
+static bool may_bring(const struct sync *sync, const struct chunk *chunk, const struct peer *peer,
+                      uint64_t blocks)
+{
+    if (chunk->state == CHUNK_ASKED && (chunk->link == peer->link || chunk->second == peer->link))
+        return true;
+    return blocks > 0 && (chunk->state == CHUNK_ASKED || chunk->state == CHUNK_WANTED) &&
+           (peer->link == sync->leader || (!chunk->leader_only && !peer->off_chain));
+}
+
+/* Holds what an answer from `start` up, of `count` blocks, has of the chunk; an answer to what was
+ * asked for that chunk may be empty. */
+static void chunk_hold(struct sync *sync, struct chunk *chunk, struct peer *peer, uint64_t start,
+                       uint32_t count, const struct msg *msg, struct vn_slice payload)
+{
+    if (chunk->start < start || chunk->start - start > count ||
+        !may_bring(sync, chunk, peer, count - (chunk->start - start)))
+        return;
+    struct reader r =
+        reader_over(msg->u.response_range.blocks.data, msg->u.response_range.blocks.len);
+    uint32_t skip = (uint32_t)(chunk->start - start);
+    for (uint32_t i = 0; i < skip; i++) {
+        struct block_view block;
+        wire_read_block(&r, &block);
+    }
+    uint64_t wanted = chunk->end - chunk->start + 1;
+    size_t read = msg->u.response_range.blocks.len - reader_left(&r);
+    const uint8_t *first = (const uint8_t *)msg->u.response_range.blocks.data + read;
+    chunk->payload = net_frame_of(payload, payload.len);
+    chunk->offset = FRAME_HEADER + (uint32_t)(first - vn_slice_data(payload));
+    chunk->count = count - skip < wanted ? count - skip : (uint32_t)wanted;
+    chunk->link = peer->link;
+    chunk->second = 0;
+    chunk->state = CHUNK_HELD;
+    sync->held_bytes += chunk->payload.len;
+}
+
 void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
                    struct vn_slice payload)
 {
@@ -96,22 +134,9 @@ void sync_on_range(struct gossip *g, struct peer *peer, const struct msg *msg,
         sync->span = sync->span > 1 ? sync->span / 2 : 1;
     else if (request->abandoned == 0 && peer->answer_ns < g->net->cfg.response_timeout_ns / 4)
         sync->span = sync->span < RANGE_BLOCKS_MAX / 2 ? sync->span * 2 : RANGE_BLOCKS_MAX;
-    for (uint32_t i = 0; sync->fetch && i < SYNC_CHUNKS; i++) {
-        struct chunk *chunk = &sync->fetch->chunks[i];
-        if (chunk->state != CHUNK_ASKED || chunk->start != request->start ||
-            (chunk->link != peer->link && chunk->second != peer->link))
-            continue;
-        chunk->link = peer->link;
-        chunk->second = 0;
-        struct vn_slice frame = net_frame_of(payload, payload.len);
-        const uint8_t *blocks = msg->u.response_range.blocks.data;
-        chunk->payload = frame;
-        chunk->offset = FRAME_HEADER + (uint32_t)(blocks - vn_slice_data(payload));
-        chunk->count = asked_of(request, msg->u.response_range.count);
-        chunk->state = CHUNK_HELD;
-        sync->held_bytes += frame.len;
-        break;
-    }
+    uint32_t count = asked_of(request, msg->u.response_range.count);
+    for (uint32_t i = 0; sync->fetch && i < SYNC_CHUNKS; i++)
+        chunk_hold(sync, &sync->fetch->chunks[i], peer, request->start, count, msg, payload);
     sync_run(g);
 }
 

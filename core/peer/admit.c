@@ -101,14 +101,34 @@ static void protect(struct candidates *c, bool (*better)(const struct peer *, co
     }
 }
 
-/* The ready inbound links that have no right to stay by themselves. */
+/* The same for those in best standing, of which there may be more than links. */
+static void protect_preferred(const struct net *net, struct candidates *c)
+{
+    uint32_t share = net->cfg.max_inbound / ADMIT_PREFERRED_SHARE;
+    uint32_t rounds = share < ADMIT_PREFERRED ? share : ADMIT_PREFERRED;
+    for (; rounds > 0 && c->count > 0; rounds--) {
+        uint32_t best = 0;
+        int32_t best_score = net_score_of(net, c->peers[0]->rep);
+        for (uint32_t i = 1; i < c->count; i++) {
+            int32_t score = net_score_of(net, c->peers[i]->rep);
+            if (score > best_score) {
+                best = i;
+                best_score = score;
+            }
+        }
+        if (best_score < SCORE_PREFERRED)
+            return;
+        take_out(c, best);
+    }
+}
+
+/* The ready inbound links that are not too young to be judged. */
 static struct candidates collect(const struct net *net)
 {
     struct candidates c = {.peers = mem_new(net->ready_in + 1, sizeof(struct peer *))};
     for (struct peer *p = net->first; p; p = p->next)
         if (p->inbound && !p->closed && peer_ready(p) &&
-            net->now_ns - p->ready_ns >= ADMIT_GRACE_NS &&
-            net_score_of(net, p->rep) < SCORE_PREFERRED)
+            net->now_ns - p->ready_ns >= ADMIT_GRACE_NS)
             c.peers[c.count++] = p;
     return c;
 }
@@ -123,11 +143,10 @@ static struct peer *worst_on_probation(const struct net *net)
     return worst;
 }
 
-/* Addresses of one provider: an IPv4 /16, an IPv6 /32, as Bitcoin Core groups them (netgroup.cpp).
- */
 static bool same_group(const struct vn_addr *a, const struct vn_addr *b)
 {
-    return a->family == b->family && memcmp(a->ip, b->ip, a->family == VN_AF_IPV4 ? 2 : 4) == 0;
+    size_t prefix = a->family != VN_AF_IPV4 ? 4 : a->ip[0] == 127 ? 4 : 2;
+    return a->family == b->family && memcmp(a->ip, b->ip, prefix) == 0;
 }
 
 static uint32_t group_size(const struct candidates *c, const struct vn_addr *addr)
@@ -153,12 +172,23 @@ static struct peer *of_the_largest_group(const struct candidates *c, const struc
     return victim;
 }
 
-static struct peer *youngest_useless(const struct net *net, const struct candidates *c)
+/* Has it had its turn, where others wait for one? */
+static bool turn_is_over(const struct net *net, const struct peer *peer)
 {
+    uint64_t since_ns = peer->useful_ns > peer->ready_ns ? peer->useful_ns : peer->ready_ns;
+    return net->now_ns - since_ns >= ADMIT_IDLE_NS || net->now_ns - peer->ready_ns >= ADMIT_TURN_NS;
+}
+
+/* Of those who had their turn the one that brought something new longest ago; the youngest of those
+ * that never did. */
+static struct peer *least_useful(const struct net *net, const struct candidates *c)
+{
+    struct peer *victim = NULL;
     for (uint32_t i = c->count; i-- > 0;)
-        if (c->peers[i]->useful_ns == 0 && net->now_ns - c->peers[i]->ready_ns >= ADMIT_IDLE_NS)
-            return c->peers[i];
-    return NULL;
+        if (turn_is_over(net, c->peers[i]) &&
+            (!victim || c->peers[i]->useful_ns < victim->useful_ns))
+            victim = c->peers[i];
+    return victim;
 }
 
 struct peer *admit_victim(const struct net *net, const struct peer *newcomer)
@@ -167,6 +197,7 @@ struct peer *admit_victim(const struct net *net, const struct peer *newcomer)
     if (victim || net->ready_in == 0)
         return victim;
     struct candidates c = collect(net);
+    protect_preferred(net, &c);
     protect(&c, nearer);
     protect(&c, more_useful);
     uint32_t older = c.count / 2;
@@ -176,7 +207,7 @@ struct peer *admit_victim(const struct net *net, const struct peer *newcomer)
     memmove(c.peers, c.peers + older, c.count * sizeof *c.peers);
     victim = of_the_largest_group(&c, newcomer);
     if (!victim)
-        victim = youngest_useless(net, &c);
+        victim = least_useful(net, &c);
     mem_free(c.peers);
     return victim;
 }

@@ -7,6 +7,7 @@
 #define NS_PER_S        UINT64_C(1000000000)
 #define SPARE_SHARE     16u /* of a full bucket: what must be there again before a link goes on */
 #define PROBATION_SHARE 4u
+#define GIVEN_FREE      200u
 
 /* In which so many tokens come back, rounded up. This is asked for with every message, and a
  * division takes as long as all the rest of it: usual rates are powers of two. */
@@ -79,6 +80,8 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
 {
     struct bucket *bucket = &limits->of[kind];
     struct limit limit = limits_of(cfg, kind, probation);
+    if (kind == LIMIT_TX && limit_bucket_ready_ns(bucket, limit, 0, now_ns) > 0)
+        return LIMIT_DROP;
     limit_bucket_take(bucket, limit, kind == LIMIT_PING ? 1 : add_sat(bytes, LIMIT_MESSAGE),
                       now_ns);
     uint64_t ready_ns = limit_bucket_ready_ns(bucket, limit, 0, now_ns);
@@ -87,8 +90,9 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
     switch (kind) {
     case LIMIT_PING:
         return ready_ns - now_ns <= tokens_ns(limit.burst, limit.rate) ? LIMIT_DROP : LIMIT_OFFENCE;
-    case LIMIT_BLOCK:
     case LIMIT_TX:
+        return LIMIT_PASS;
+    case LIMIT_BLOCK:
     case LIMIT_SERVE:
         return LIMIT_WAIT;
     case LIMIT_UNASKED:
@@ -96,6 +100,17 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
         break;
     }
     return LIMIT_OFFENCE;
+}
+
+uint64_t limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height, uint64_t bytes)
+{
+    uint64_t fair = add_sat(add_sat(height, height), GIVEN_FREE);
+    uint64_t sum = add_sat(*given, blocks > 0 ? blocks : 1);
+    *given = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    if (sum <= fair || bytes >= LIMIT_AGAIN_MAX)
+        return bytes;
+    uint64_t times = (bytes + LIMIT_MESSAGE) * LIMIT_AGAIN;
+    return times < LIMIT_AGAIN_MAX ? times : LIMIT_AGAIN_MAX;
 }
 
 uint64_t limits_ready_ns(const struct limits *limits, const struct vn_config *cfg,

@@ -8,13 +8,29 @@
  *   kind      a token is                   who owes is
  *   PING      a Ping                       not answered; after as many again, a violation
  *   BLOCK     a byte of NewBlock           not read
- *   TX        a byte of NewTransaction     not read
+ *   TX        a byte of a NewTransaction   not heard: those transactions are dropped
+ *             that we do not know yet
  *   SERVE     a byte of an answer          answered later; then, with many waiting, not read
  *   UNASKED   a byte of an answer, or a    a violation
  *             Pong, that nobody asked for,
- *             or of a repeated transaction
+ *             or of a repeated transaction,
+ *             or of a block far below our tip
+ *
+ * Transactions never make anything else wait. A link that stopped being read for them would hold
+ * up the blocks behind them, and since a flood that each of several links may carry adds up where
+ * it is relayed, the links that stopped would be honest ones. So what is over the limit is dropped,
+ * takes no tokens, costs no points, and comes again with another link or not at all; a block waits
+ * for a transaction that is on the wire, never for a debt. One that we know costs its sender
+ * nothing here: it is what relaying looks like, each link says it once (more is UNASKED), and of
+ * those we know there are no more than the pool remembers. What a flood costs the whole network is
+ * bounded by the pool, since only what it takes is relayed: mempool_max transactions and
+ * mempool_bytes_max, once, and then as much as blocks take out and age drops.
  *
  * Bytes count with LIMIT_MESSAGE more for each message, since small ones cost most by their number.
+ * Answers may be large and many where somebody catches up, and cost little to ask for: what a link
+ * was given before costs more (limits_answer_bytes), so that nobody can have us send the same
+ * without end, at what a newcomer needs once.
+ *
  * An identity on probation has a quarter of each bucket.
  *
  * The buckets are those of the generic cell rate algorithm (ITU-T I.371), which needs one time per
@@ -36,8 +52,10 @@ enum limit_verdict {
     LIMIT_OFFENCE /* no honest peer does that */
 };
 
-#define LIMIT_MESSAGE 256u   /* bytes that a message counts beside its own */
-#define LIMIT_LOAD    65536u /* bytes that a request counts which the disk must answer */
+#define LIMIT_MESSAGE   256u /* bytes that a message counts beside its own */
+#define LIMIT_AGAIN     128u /* times that an answer counts which repeats what was given, */
+#define LIMIT_AGAIN_MAX (UINT32_C(32) << 20) /* but then no more than that */
+#define LIMIT_LOAD      65536u /* bytes that a request counts which the disk must answer */
 
 /* rate: tokens that come back in a second, 0: no limit. burst: tokens in a full bucket. */
 struct limit {
@@ -69,6 +87,13 @@ struct limit limits_of(const struct vn_config *cfg, enum limit_kind kind, bool p
 enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cfg,
                                enum limit_kind kind, uint64_t bytes, bool probation,
                                uint64_t now_ns);
+
+/* The bytes that an answer with so many blocks counts; adds the blocks to those that the link was
+ * given (saturating). Whoever catches up takes the chain once; a link that was given all `height`
+ * of it twice asks again and again, and pays for the answers LIMIT_AGAIN times (what is lost on a
+ * thin line may be asked for once more by an honest one: that waits seconds, not minutes). An empty
+ * answer is as one block, and some blocks more are free: short chains are asked about often. */
+uint64_t limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height, uint64_t bytes);
 
 /* When a link that owes tokens of this kind may go on: with a sixteenth of a full bucket, so that
  * it does not stop again at once; 0: now. */

@@ -36,8 +36,10 @@ void net_identify(struct net *net, struct peer *peer, const uint8_t key[32])
     if (!peer->rep)
         return;
     peer->rep->users++;
-    if (peer->rep->limits)
-        limits_inherit(&peer->limits, peer->rep->limits);
+    if (!peer->rep->limits)
+        return;
+    limits_inherit(&peer->limits, peer->rep->limits);
+    peer->given = peer->rep->given;
 }
 
 void net_unidentify(struct net *net, struct peer *peer)
@@ -55,6 +57,7 @@ void net_unidentify(struct net *net, struct peer *peer)
     if (!rep->limits)
         rep->limits = mem_new(1, sizeof *rep->limits);
     *rep->limits = peer->limits;
+    rep->given = peer->given;
 }
 
 int32_t net_score_of(const struct net *net, const struct reputation *rep)
@@ -110,11 +113,8 @@ uint64_t net_ready_ns(const struct net *net, const struct peer *peer, enum limit
 static uint64_t tokens_at_ns(const struct net *net, const struct peer *peer)
 {
     uint64_t at = VN_NEVER;
-    if (peer->owes) {
-        uint64_t block = net_ready_ns(net, peer, LIMIT_BLOCK);
-        uint64_t tx = net_ready_ns(net, peer, LIMIT_TX);
-        at = block > tx ? block : tx;
-    }
+    if (peer->owes)
+        at = net_ready_ns(net, peer, LIMIT_BLOCK);
     if (peer->served_count > 0 && peer->errands->load_token == 0) {
         uint64_t serve = net_ready_ns(net, peer, LIMIT_SERVE);
         at = serve != 0 ? earlier(at, serve) : at;

@@ -4,13 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* Above these a peer that makes us hold answers is not read until the lower marks are reached. An
- * honest one, with one request of a kind outstanding, never gets there. */
-#define CONTROL_BYTES_STOP  65536u
-#define CONTROL_BYTES_START 32768u
-#define SERVED_STOP         64u
-#define SERVED_START        32u
-
 struct action_entry *net_push_action(struct net *net, enum vn_action_kind kind, uint64_t link)
 {
     struct action_entry *entry = mem_pool_take(&net->pools->action_entries);
@@ -91,20 +84,17 @@ void net_sent(struct net *net, uint64_t link, uint64_t bytes)
 
 void net_update_reading(struct net *net, struct peer *peer)
 {
-    uint32_t control = peer->outbox.lane_bytes[LANE_CONTROL];
     if (peer->closed)
         return;
     if (peer->owes)
-        peer->owes =
-            net_ready_ns(net, peer, LIMIT_BLOCK) > 0 || net_ready_ns(net, peer, LIMIT_TX) > 0;
-    if (!peer->read_stopped &&
-        (peer->owes || control > CONTROL_BYTES_STOP || peer->served_count > SERVED_STOP)) {
+        peer->owes = net_ready_ns(net, peer, LIMIT_BLOCK) > 0;
+    bool stop = peer->owes || peer_overfed(peer);
+    if (stop && !peer->read_stopped) {
         peer->read_stopped = true;
         net_push_action(net, VN_ACT_READ_STOP, peer->link);
         if (peer->owes)
             net_peer_rearm(net, peer);
-    } else if (peer->read_stopped && !peer->owes && control <= CONTROL_BYTES_START &&
-               peer->served_count <= SERVED_START) {
+    } else if (!stop && peer->read_stopped) {
         peer->read_stopped = false;
         peer->last_seen_ns = net->now_ns; /* its silence was our doing */
         net_push_action(net, VN_ACT_READ_START, peer->link);

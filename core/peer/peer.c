@@ -26,6 +26,27 @@ static const bool legal[VN_PEER_STATES][VN_PEER_STATES] = {
     [VN_PEER_BANNED] = {[VN_PEER_DISCONNECTED] = true}, /* the ban is over, or lifted */
 };
 
+/* Bytes of Pongs and requests that are not served. */
+#define CONTROL_BYTES_STOP  65536u
+#define CONTROL_BYTES_START 32768u
+#define SERVED_STOP         64u
+#define SERVED_START        32u
+
+/* A full default window of requests. */
+#define SERVED_MAX 16384u
+
+bool peer_overfed(const struct peer *peer)
+{
+    uint32_t control = peer->outbox.lane_bytes[LANE_CONTROL];
+    return control > (peer->read_stopped ? CONTROL_BYTES_START : CONTROL_BYTES_STOP) ||
+           peer->served_count > (peer->read_stopped ? SERVED_START : SERVED_STOP);
+}
+
+bool peer_asks_too_much(const struct peer *peer)
+{
+    return peer->served_count >= SERVED_MAX;
+}
+
 bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to)
 {
     return legal[from][to];

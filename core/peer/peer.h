@@ -100,6 +100,7 @@ struct peer {
         struct vn_addr local; /* of one that did not: who gets through to itself is told by it */
     };
     struct vn_addr remote;
+    uint32_t given; /* blocks in our answers: see limits.h */
 };
 
 _Static_assert(sizeof(struct peer) <= 384, "a link is six cache lines in 100,000 nodes");
@@ -129,6 +130,14 @@ bool peer_listens_at(const struct peer *peer, const struct vn_addr *addr);
 
 /* May a peer go from one state to another? The whole life is this table. */
 bool peer_state_legal(enum vn_peer_state from, enum vn_peer_state to);
+
+/* Do we hold so many answers for it, said or to be given, that it is not read until there are
+ * fewer? Where reading has stopped the marks are lower. An honest one, with one request of a kind
+ * outstanding, never gets there. */
+bool peer_overfed(const struct peer *peer);
+
+/* Does it ask for more than may have been on its way when reading stopped? */
+bool peer_asks_too_much(const struct peer *peer);
 
 /* Node id and version for people; "" while unknown. */
 const char *peer_node_id(const struct peer *peer);

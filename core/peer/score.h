@@ -15,7 +15,13 @@
  *   probation: -50 or less   dialled and asked for blocks last, a quarter of the tokens (limits.h),
  *                            the first to be evicted (admit.h); it ends as the score decays, or by
  *                            good behaviour
- *   preferred: from 50       never evicted
+ *   preferred: from 50       some of them are never evicted (admit.h)
+ *
+ * Points are section 6's to the letter, so a score above 0 outlasts an invalid block: from 1 it
+ * falls to -99, on probation. Points alone would leave such a link open and let it go on. Therefore
+ * an invalid block ends its link with ProtocolViolation whatever its sender's standing: all rules
+ * but B3's upper bound are the same to everybody, so that no honest node passes a broken one on.
+ * Each further one costs another link, and at most ten of them the best of standings.
  *
  * Bans are timed by the node's running time, so that a wall clock that jumps neither lengthens nor
  * lifts one; the store has wall times (core/gossip/persist.c). */
@@ -62,6 +68,7 @@ struct reputation {
     struct bucket accepts;          /* of links accepted from an IP address */
     struct limits *limits;          /* of its last link, if that ended with debts; or NULL */
     int32_t score;
+    uint32_t given; /* with the limits: blocks in our answers */
     uint32_t users; /* live links */
 };
 

@@ -191,6 +191,40 @@ static void test_each_broken_rule_costs_a_hundred_and_a_ban(void **state)
     }
 }
 
+static void give_bad(struct scene *s, struct rig_link *link)
+{
+    struct block_view view = forge_view(s->line[1]);
+    view.tx_root = noise;
+    struct vn_buf *bad = forge_block(view, true);
+    rig_frame(&s->rig, link, forge_new_block(bad));
+    vn_buf_unref(bad);
+}
+
+static void test_good_standing_keeps_no_link_open_after_an_invalid_block(void **state)
+{
+    (void)state;
+    for (int32_t earned = 1; earned <= 100; earned += 99) {
+        struct scene s;
+        scene_init(&s);
+        for (int32_t i = 0; i < earned; i++) {
+            struct forge_tx spec = {.sender = 1 + (uint64_t)i / 50, .nonce = (uint64_t)i};
+            struct vn_buf *tx = forge_tx(spec);
+            rig_frame(&s.rig, s.from, forge_new_tx(tx));
+            vn_buf_unref(tx);
+        }
+        give_bad(&s, s.from);
+        rig_take_disconnect(s.from, REASON_PROTOCOL_VIOLATION);
+        assert_int_equal(s.from->close_why, VN_WHY_PROTOCOL);
+        assert_int_equal(rig_info(&s.rig).banned, 0);
+        struct rig_link *again = rig_ready_idle(&s.rig, rig_addr(7, 5001), "from again");
+        assert_int_equal(rig_peer(&s.rig, again).score, earned - 100); /* 1: on probation */
+        give_bad(&s, again);
+        assert_int_equal(again->close_why, VN_WHY_BANNED);
+        assert_int_equal(rig_info(&s.rig).banned, 1);
+        scene_deinit(&s);
+    }
+}
+
 static void test_a_block_without_work_is_invalid(void **state)
 {
     (void)state;
@@ -331,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_only_the_same_link_pays_for_sending_a_block_again),
         cmocka_unit_test(test_trailing_bytes_are_not_relayed),
         cmocka_unit_test(test_each_broken_rule_costs_a_hundred_and_a_ban),
+        cmocka_unit_test(test_good_standing_keeps_no_link_open_after_an_invalid_block),
         cmocka_unit_test(test_a_block_without_work_is_invalid),
         cmocka_unit_test(test_a_block_ahead_of_the_clock_is_dropped_without_penalty),
         cmocka_unit_test(test_an_orphan_costs_nothing_and_brings_a_request_to_its_sender),

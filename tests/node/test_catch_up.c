@@ -416,6 +416,65 @@ static void test_a_leader_that_reorganises_under_us_is_followed(void **state)
     rig_deinit(&rig);
 }
 
+/* ---- far below the tip ---- */
+
+static void test_old_branches_that_nobody_asked_for_are_neither_kept_nor_fetched(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    struct rig_link *full = rig_ready(&rig, rig_addr(7, 5000), "full");
+    rig_frame(&rig, full, forge_response(line[LINE]));
+    serve(&rig, full, line, LINE);
+    assert_true(at_tip(&rig, line[LINE]));
+    struct vn_buf *old[LINE + 1];
+    old[0] = vn_buf_ref(line[0]);
+    forge_extend(old, LINE, 3);
+    struct rig_link *link = rig_ready_idle(&rig, rig_addr(8, 5000), "old");
+    struct rig_link *other = rig_ready_idle(&rig, rig_addr(9, 5000), "other");
+    uint32_t before = rig_traced(&rig, VN_TR_BLOCK_NEW);
+    for (uint32_t i = 1; i <= LINE - 100; i++)
+        rig_frame(&rig, link, forge_new_block(old[i]));
+    rig_frame(&rig, link, forge_new_block(old[200])); /* with a parent or without one */
+    assert_int_equal(rig_traced(&rig, VN_TR_BLOCK_NEW), before);
+    assert_int_equal(rig_info(&rig).orphans, 0);
+    assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
+    rig_expect_quiet(link); /* nothing is asked of it */
+    rig_expect_quiet(other);
+    rig_frame(&rig, link, forge_new_block(old[LINE - 99])); /* near enough to be of use */
+    assert_int_equal(rig_info(&rig).orphans, 1);
+    forge_drop(old, LINE + 1);
+    rig_deinit(&rig);
+}
+
+static void
+test_a_heavier_branch_from_far_below_is_fetched_though_its_blocks_were_refused(void **state)
+{
+    (void)state;
+    enum { TALL = LINE + 20 };
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    struct rig_link *full = rig_ready(&rig, rig_addr(7, 5000), "full");
+    rig_frame(&rig, full, forge_response(line[LINE]));
+    serve(&rig, full, line, LINE);
+    struct vn_buf *tall[TALL + 1];
+    for (uint32_t i = 0; i <= 30; i++)
+        tall[i] = vn_buf_ref(line[i]);
+    forge_extend(tall + 30, TALL - 30, 4);
+    struct rig_link *link = rig_ready_idle(&rig, rig_addr(8, 5000), "tall");
+    for (uint32_t i = 31; i <= 130; i++)
+        rig_frame(&rig, link, forge_new_block(tall[i]));
+    assert_true(at_tip(&rig, line[LINE]));
+    rig_frame(&rig, link, forge_new_block(tall[TALL]));
+    for (uint32_t i = 0; i < 60; i++) {
+        serve_one(&rig, full, line, LINE, 100);
+        serve_one(&rig, link, tall, TALL, 100);
+    }
+    assert_true(at_tip(&rig, tall[TALL]));
+    forge_drop(tall, TALL + 1);
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +496,9 @@ int main(void)
         cmocka_unit_test(test_a_probe_answered_with_another_height_is_a_violation),
         cmocka_unit_test(test_a_liar_among_three_does_not_keep_us_from_the_chain),
         cmocka_unit_test(test_a_leader_that_reorganises_under_us_is_followed),
+        cmocka_unit_test(test_old_branches_that_nobody_asked_for_are_neither_kept_nor_fetched),
+        cmocka_unit_test(
+            test_a_heavier_branch_from_far_below_is_fetched_though_its_blocks_were_refused),
     };
     return cmocka_run_group_tests(tests, make_line, drop_line);
 }

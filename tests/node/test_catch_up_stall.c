@@ -131,6 +131,47 @@ static void test_an_answer_that_is_coming_in_is_not_asked_for_again(void **state
     assert_in_range(asked_again_after(60000, 200), 119, 121); /* four waits in all */
 }
 
+/* The leader leaves, and the next run cuts the heights anew: what was asked of another before is
+ * not asked again. */
+static void test_an_answer_to_an_earlier_run_serves_the_next(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    struct rig_link *leader = showing(&rig, 7, "leader");
+    struct rig_link *next = showing(&rig, 8, "next");
+    struct rig_link *slow = showing(&rig, 9, "slow");
+    const struct msg *asked = rig_find(slow, MSG_REQUEST_BLOCK_RANGE);
+    assert_int_equal(asked->u.request_range.start, 201);
+    const struct msg *first = rig_find(leader, MSG_REQUEST_BLOCK_RANGE);
+    assert_int_equal(first->u.request_range.start, 1);
+    rig_frame(&rig, leader, forge_range(line + 1, 70)); /* less than asked for */
+    rig_down(&rig, leader, VN_WHY_RESET);
+    assert_int_equal(rig_info(&rig).height, 70);
+    const struct msg *msg = rig_next(next);
+    while (msg && msg->kind == MSG_REQUEST_BLOCK_RANGE) /* of the first run */
+        msg = rig_next(next);
+    for (; msg && msg->kind == MSG_REQUEST_BLOCK; msg = rig_next(next))
+        rig_frame(&rig, next, forge_response(line[msg->u.request_block.height]));
+    rig_frame(&rig, slow, forge_range(line + 201, 100));
+    rig_frame(&rig, next, forge_range(line + 101, 100)); /* what the first run asked of it */
+    for (bool some = true; some;) {
+        some = serve_one(&rig, next, line, LINE, 100);
+        some |= serve_one(&rig, slow, line, LINE, 100);
+    }
+    assert_true(at_tip(&rig, line[LINE]));
+    uint32_t times = 0;
+    struct rig_link *const links[] = {leader, slow, next};
+    for (uint32_t k = 0; k < 3; k++)
+        for (uint32_t i = 0; i < links[k]->frame_count; i++) {
+            msg = &links[k]->frames[i].msg;
+            times += msg->kind == MSG_REQUEST_BLOCK_RANGE && msg->u.request_range.start <= 280 &&
+                     msg->u.request_range.end >= 280;
+        }
+    assert_int_equal(times, 1);
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +179,7 @@ int main(void)
             test_where_all_wait_for_one_silent_peer_a_second_is_asked_after_two_seconds),
         cmocka_unit_test(test_of_two_that_were_asked_the_first_answer_counts),
         cmocka_unit_test(test_the_good_blocks_before_a_bad_one_are_not_asked_for_again),
+        cmocka_unit_test(test_an_answer_to_an_earlier_run_serves_the_next),
         cmocka_unit_test(test_an_answer_that_is_coming_in_is_not_asked_for_again),
     };
     return cmocka_run_group_tests(tests, make_line, drop_line);

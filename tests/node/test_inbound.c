@@ -211,23 +211,51 @@ static void test_the_nearest_are_not_evicted(void **state)
     rig_deinit(&rig);
 }
 
-static void test_preferred_peers_are_never_evicted(void **state)
+static void give_txs(struct rig *rig, struct rig_link *link, uint32_t sender, uint64_t count)
+{
+    for (uint64_t k = 0; k < count; k++) {
+        struct vn_buf *tx = forge_tx((struct forge_tx){.sender = sender, .nonce = rig->now_ns + k});
+        rig_frame(rig, link, forge_new_tx(tx));
+        vn_buf_unref(tx);
+    }
+}
+
+static void test_some_preferred_peers_are_not_evicted_before_others_of_their_group(void **state)
 {
     (void)state;
     struct rig rig;
-    struct rig_link *links[12];
-    fill(&rig, links, 12, 12);
-    for (uint32_t i = 0; i < 12; i++) /* 50 good transactions each */
-        for (uint64_t k = 0; k < 55; k++) {
-            struct vn_buf *tx = forge_tx((struct forge_tx){.sender = 1 + i, .nonce = k});
-            rig_frame(&rig, links[i], forge_new_tx(tx));
-            vn_buf_unref(tx);
-        }
+    struct rig_link *links[16];
+    fill(&rig, links, 16, 16);
+    for (uint32_t i = 12; i < 16; i++)
+        give_txs(&rig, links[i], 100 + i, 55);
+    for (uint32_t i = 8; i < 12; i++) /* the four that were useful last */
+        give_txs(&rig, links[i], 100 + i, 1);
     pass(&rig, 70 * S);
+    assert_true(rig_peer(&rig, links[15]).score >= 50);
+    assert_true(admitted(&rig, addr_v4(80, 2, 0, 1, 5000), "newcomer"));
+    for (uint32_t i = 0; i < 16; i++)
+        assert_int_equal(links[i]->closed, i == 7);
+    rig_deinit(&rig);
+}
+
+static void test_good_standing_of_all_does_not_keep_a_newcomer_out(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_link *links[32];
+    fill(&rig, links, 32, 0);
+    uint32_t closed = 0;
+    for (uint32_t minute = 0; minute < 11; minute++) {
+        for (uint32_t i = 0; i < 32; i++) /* transactions cost nothing */
+            give_txs(&rig, links[i], 100 + i, 5);
+        pass(&rig, 60 * S);
+    }
     assert_true(rig_peer(&rig, links[0]).score >= 50);
-    assert_false(admitted(&rig, addr_v4(80, 2, 0, 1, 5000), "newcomer"));
-    pass(&rig, 2 * 3600 * S); /* standing fades, and what was brought last still protects four */
-    assert_true(admitted(&rig, addr_v4(80, 3, 0, 1, 5000), "newcomer"));
+    assert_true(admitted(&rig, addr_v4(80, 2, 0, 1, 5000), "newcomer"));
+    for (uint32_t i = 0; i < 32; i++)
+        closed += links[i]->closed;
+    assert_int_equal(closed, 1);
+    assert_false(links[0]->closed);
     rig_deinit(&rig);
 }
 
@@ -250,18 +278,75 @@ static void test_who_is_on_probation_goes_first(void **state)
 }
 
 static void
-test_strangers_from_everywhere_that_bring_nothing_give_way_after_ten_minutes(void **state)
+test_strangers_from_everywhere_that_bring_nothing_give_way_after_two_minutes(void **state)
 {
     (void)state;
     struct rig rig;
     struct rig_link *links[8];
     fill(&rig, links, 8, 0);
-    pass(&rig, 500 * S);
+    pass(&rig, 100 * S);
     assert_false(admitted(&rig, addr_v4(80, 2, 0, 1, 5000), "early"));
-    pass(&rig, 120 * S);
+    pass(&rig, 40 * S);
     assert_true(admitted(&rig, addr_v4(80, 3, 0, 1, 5000), "newcomer"));
     for (uint32_t i = 0; i < 8; i++)
         assert_int_equal(links[i]->closed, i == 7);
+    rig_deinit(&rig);
+}
+
+static void test_one_of_the_same_provider_gets_in_after_two_minutes_too(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_link *links[32];
+    fill(&rig, links, 32, 32);
+    pass(&rig, 130 * S);
+    assert_true(admitted(&rig, addr_v4(60, 1, 0, 99, 5000), "honest"));
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(links[i]->closed, i == 31);
+    rig_deinit(&rig);
+}
+
+static void test_who_brought_something_lately_stays_longer_than_who_did_not(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_link *links[16];
+    fill(&rig, links, 16, 0);
+    pass(&rig, 300 * S);
+    for (uint32_t i = 8; i < 16; i++)
+        if (i != 13)
+            give_txs(&rig, links[i], 100 + i, 1);
+    for (uint32_t i = 0; i < 4; i++) /* these four are protected */
+        give_txs(&rig, links[i], 100 + i, 1), rig_run(&rig, S);
+    assert_true(admitted(&rig, addr_v4(80, 3, 0, 1, 5000), "newcomer"));
+    for (uint32_t i = 0; i < 16; i++)
+        assert_int_equal(links[i]->closed, i == 13);
+    assert_false(admitted(&rig, addr_v4(80, 4, 0, 1, 5000), "one more"));
+    rig_deinit(&rig);
+}
+
+static void test_each_address_of_127_is_a_group_of_its_own(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.max_inbound = 12;
+    cfg.max_inbound_per_ip = 12;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *links[12];
+    for (uint32_t i = 0; i < 12; i++) { /* the last two are of one address */
+        char id[] = {(char)('a' + i), 0};
+        uint8_t host = i >= 10 ? 3 : (uint8_t)(10 + i);
+        links[i] = rig_ready_idle(&rig, addr_v4(127, 1, 2, host, (uint16_t)(5000 + i)), id);
+    }
+    for (uint32_t i = 1; i < 5; i++)
+        give_txs(&rig, links[i], 100 + i, 1);
+    pass(&rig, 70 * S);
+    assert_false(admitted(&rig, addr_v4(127, 1, 2, 3, 6000), "a third of them"));
+    assert_true(admitted(&rig, addr_v4(127, 1, 2, 99, 6000), "newcomer"));
+    for (uint32_t i = 0; i < 12; i++)
+        assert_int_equal(links[i]->closed, i == 11);
     rig_deinit(&rig);
 }
 
@@ -276,10 +361,14 @@ int main(void)
         cmocka_unit_test(test_the_youngest_of_the_largest_group_makes_place_for_a_newcomer),
         cmocka_unit_test(test_who_brought_something_new_is_not_evicted),
         cmocka_unit_test(test_the_nearest_are_not_evicted),
-        cmocka_unit_test(test_preferred_peers_are_never_evicted),
+        cmocka_unit_test(test_some_preferred_peers_are_not_evicted_before_others_of_their_group),
+        cmocka_unit_test(test_good_standing_of_all_does_not_keep_a_newcomer_out),
         cmocka_unit_test(test_who_is_on_probation_goes_first),
         cmocka_unit_test(
-            test_strangers_from_everywhere_that_bring_nothing_give_way_after_ten_minutes),
+            test_strangers_from_everywhere_that_bring_nothing_give_way_after_two_minutes),
+        cmocka_unit_test(test_one_of_the_same_provider_gets_in_after_two_minutes_too),
+        cmocka_unit_test(test_who_brought_something_lately_stays_longer_than_who_did_not),
+        cmocka_unit_test(test_each_address_of_127_is_a_group_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

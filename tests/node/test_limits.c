@@ -61,7 +61,7 @@ static void test_pings_at_the_rate_are_answered_for_ever(void **state)
     rig_deinit(&rig);
 }
 
-/* ---- transactions and blocks: not read for a while ---- */
+/* ---- transactions are dropped, blocks not read for a while ---- */
 
 static struct forge_tx nth_tx(uint32_t i)
 {
@@ -75,7 +75,8 @@ static void give_tx(struct rig *rig, struct rig_link *link, uint32_t i)
     vn_buf_unref(tx);
 }
 
-static void test_too_many_transactions_stop_the_reading_until_there_are_tokens(void **state)
+static void
+test_transactions_above_the_limit_are_dropped_and_blocks_behind_them_are_not(void **state)
 {
     (void)state;
     struct vn_config cfg;
@@ -85,23 +86,67 @@ static void test_too_many_transactions_stop_the_reading_until_there_are_tokens(v
     struct rig rig;
     rig_init_started(&rig, &cfg);
     struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "generous");
-    uint32_t given = 0;
-    while (link->reading && given < 2000)
-        give_tx(&rig, link, given++);
-    assert_false(link->reading);
-    assert_in_range(given, 100000 / 420, 100000 / 410); /* 157 bytes, the kind's 4, and 256 */
-    for (uint32_t i = 0; i < 100; i++)                  /* what was on its way */
-        give_tx(&rig, link, given++);
-    assert_int_equal(rig_info(&rig).mempool, given); /* nothing is lost */
-    rig_run(&rig, 4 * S);
-    assert_false(link->reading); /* about 41,000 owed, and 6,250 to have again */
+    struct vn_buf *genesis = forge_genesis();
+    struct vn_buf *block = forge_child(genesis, 1);
+    for (uint32_t i = 0; i < 1000; i++)
+        give_tx(&rig, link, i);
+    rig_frame(&rig, link, forge_new_block(block));
+    assert_true(link->reading);
+    assert_int_equal(rig_info(&rig).height, 1);
+    uint64_t taken = rig_info(&rig).mempool;
+    assert_in_range(taken, 100000 / 420, 100000 / 410 + 1); /* 157 bytes, the kind's 4, and 256 */
     rig_run(&rig, S);
-    assert_true(link->reading);
-    give_tx(&rig, link, given++);
-    assert_true(link->reading);
-    assert_int_equal(rig_info(&rig).mempool, given);
+    for (uint32_t i = 1000; i < 2000; i++) /* what was dropped left no debt */
+        give_tx(&rig, link, i);
+    assert_in_range(rig_info(&rig).mempool - taken, 10000 / 420, 10000 / 410 + 1);
     assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
-    assert_int_equal(rig_peer(&rig, link).score, given);
+    assert_true(rig_peer(&rig, link).score >= (int32_t)taken);
+    vn_buf_unref(block);
+    vn_buf_unref(genesis);
+    rig_deinit(&rig);
+}
+
+static void test_a_transaction_that_is_known_takes_no_tokens_of_who_relays_it(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.tx_rate = 1;
+    cfg.tx_burst = 10000;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *first = rig_ready_idle(&rig, rig_addr(7, 5000), "first");
+    struct rig_link *second = rig_ready_idle(&rig, rig_addr(8, 5000), "second");
+    for (uint32_t i = 0; i < 20; i++) {
+        give_tx(&rig, first, i);
+        give_tx(&rig, second, i);
+    }
+    assert_int_equal(rig_info(&rig).mempool, 20);
+    for (uint32_t i = 100; i < 120; i++)
+        give_tx(&rig, second, i);
+    assert_int_equal(rig_info(&rig).mempool, 40);
+    rig_deinit(&rig);
+}
+
+static void test_a_dropped_transaction_is_taken_when_another_link_brings_it(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.tx_rate = 1;
+    cfg.tx_burst = 1;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *floods = rig_ready_idle(&rig, rig_addr(7, 5000), "floods");
+    struct rig_link *calm = rig_ready_idle(&rig, rig_addr(8, 5000), "calm");
+    give_tx(&rig, floods, 0);
+    give_tx(&rig, floods, 1);
+    assert_int_equal(rig_info(&rig).mempool, 1);
+    give_tx(&rig, calm, 1);
+    assert_int_equal(rig_info(&rig).mempool, 2);
+    give_tx(&rig, floods, 1); /* it says it for the second time, but we heard the first from calm */
+    assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
+    assert_int_equal(rig_peer(&rig, floods).score, 1);
     rig_deinit(&rig);
 }
 
@@ -110,26 +155,26 @@ static void test_a_new_link_of_the_same_identity_inherits_the_debts_and_others_d
     (void)state;
     struct vn_config cfg;
     rig_config(&cfg);
-    cfg.tx_rate = 100;
+    cfg.tx_rate = 10;
     cfg.tx_burst = 1600;
     struct rig rig;
     rig_init_started(&rig, &cfg);
     struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "generous");
-    uint32_t given = 0;
-    while (link->reading && given < 100)
-        give_tx(&rig, link, given++);
+    for (uint32_t i = 0; i < 100; i++)
+        give_tx(&rig, link, i);
+    uint64_t taken = rig_info(&rig).mempool;
     rig_down(&rig, link, VN_WHY_REMOTE_CLOSED);
     struct rig_link *other = rig_ready_idle(&rig, rig_addr(8, 5000), "other");
     link = rig_ready_idle(&rig, rig_addr(7, 5001), "back again");
-    give_tx(&rig, other, given++);
-    give_tx(&rig, link, given++);
-    assert_true(other->reading);
-    assert_false(link->reading);
+    give_tx(&rig, link, 200);
+    assert_int_equal(rig_info(&rig).mempool, taken);
+    give_tx(&rig, other, 201);
+    assert_int_equal(rig_info(&rig).mempool, taken + 1);
     rig_down(&rig, link, VN_WHY_REMOTE_CLOSED);
     rig_run(&rig, 20 * S);
     link = rig_ready_idle(&rig, rig_addr(7, 5002), "later");
-    give_tx(&rig, link, given++);
-    assert_true(link->reading);
+    give_tx(&rig, link, 202);
+    assert_int_equal(rig_info(&rig).mempool, taken + 2);
     rig_deinit(&rig);
 }
 
@@ -234,6 +279,73 @@ static void test_a_request_that_the_disk_must_answer_costs_more(void **state)
     assert_in_range(answered[1], 7, 8);
 }
 
+/* Asks so often for 20 blocks, first from `first` and then `step` higher: how many answers came at
+ * once. */
+static uint32_t ranges_answered(struct rig *rig, struct rig_link *link, uint64_t first,
+                                uint64_t step, uint32_t count)
+{
+    uint32_t answered = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t start = first + i * step;
+        struct msg ask = {.kind = MSG_REQUEST_BLOCK_RANGE};
+        ask.u.request_range.start = start;
+        ask.u.request_range.end = start + 19;
+        rig_msg(rig, link, &ask);
+        while (rig_find(link, MSG_RESPONSE_BLOCK_RANGE))
+            answered++;
+    }
+    return answered;
+}
+
+static void
+test_who_asks_for_the_same_again_and_again_waits_and_who_catches_up_does_not(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.serve_rate = 100000;
+    cfg.serve_burst = 2000000;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    rig_command(&rig, (struct vn_command){.kind = VN_CMD_MINE, .number = 1000});
+    struct rig_link *newcomer = rig_ready_idle(&rig, rig_addr(7, 5000), "newcomer");
+    assert_int_equal(ranges_answered(&rig, newcomer, 1, 20, 50), 50);
+    assert_int_equal(ranges_answered(&rig, newcomer, 1, 20, 50), 50); /* what got lost */
+    struct rig_link *again = rig_ready_idle(&rig, rig_addr(8, 5000), "again");
+    assert_int_equal(ranges_answered(&rig, again, 1, 0, 110), 110); /* 2,200 blocks */
+    uint32_t answered = ranges_answered(&rig, again, 1, 0, 110);
+    assert_in_range(answered, 2, 4); /* more than half a million each */
+    rig_run(&rig, 60 * S);
+    while (rig_find(again, MSG_RESPONSE_BLOCK_RANGE))
+        answered++;
+    assert_in_range(answered, 2 + 8, 4 + 12); /* later, in order */
+    assert_false(again->closed);
+    assert_int_equal(rig_traced(&rig, VN_TR_VIOLATION), 0);
+    rig_deinit(&rig);
+}
+
+static void test_requests_of_who_is_not_read_and_goes_on_end_the_link(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.serve_rate = 1;
+    cfg.serve_burst = 1;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "asks");
+    uint32_t asked = 0;
+    for (; link->reading && asked < 1000; asked++)
+        rig_request(&rig, link, 0);
+    assert_in_range(asked, 64, 70);
+    for (; !link->closed && asked < 20000;
+         asked++) /* no driver that is told to stop lets that in */
+        rig_request(&rig, link, 0);
+    assert_in_range(asked, 16384, 16390);
+    assert_int_equal(link->close_why, VN_WHY_PROTOCOL);
+    rig_deinit(&rig);
+}
+
 /* ---- what nobody asked for ---- */
 
 static void test_answers_that_nobody_asked_for_are_ignored_until_they_are_a_flood(void **state)
@@ -298,12 +410,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_ping_flood_is_answered_in_order_for_a_while_and_then_ends_the_link),
         cmocka_unit_test(test_pings_at_the_rate_are_answered_for_ever),
-        cmocka_unit_test(test_too_many_transactions_stop_the_reading_until_there_are_tokens),
+        cmocka_unit_test(
+            test_transactions_above_the_limit_are_dropped_and_blocks_behind_them_are_not),
+        cmocka_unit_test(test_a_transaction_that_is_known_takes_no_tokens_of_who_relays_it),
+        cmocka_unit_test(test_a_dropped_transaction_is_taken_when_another_link_brings_it),
         cmocka_unit_test(test_a_new_link_of_the_same_identity_inherits_the_debts_and_others_do_not),
         cmocka_unit_test(test_the_default_limits_do_not_see_a_thousand_transactions_or_blocks),
         cmocka_unit_test(test_blocks_that_lead_nowhere_stop_the_reading),
         cmocka_unit_test(test_requests_above_the_rate_are_answered_later_in_order),
         cmocka_unit_test(test_a_request_that_the_disk_must_answer_costs_more),
+        cmocka_unit_test(
+            test_who_asks_for_the_same_again_and_again_waits_and_who_catches_up_does_not),
+        cmocka_unit_test(test_requests_of_who_is_not_read_and_goes_on_end_the_link),
         cmocka_unit_test(test_answers_that_nobody_asked_for_are_ignored_until_they_are_a_flood),
         cmocka_unit_test(test_late_answers_to_requests_that_were_given_up_are_no_flood),
     };

@@ -175,8 +175,11 @@ static void test_a_link_that_ended_holds_no_input(void **state)
 static void test_many_requests_in_one_read_are_answered_in_order(void **state)
 {
     (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.serve_rate = 0; /* without tokens to wait for */
     struct rig rig;
-    rig_init_started(&rig, NULL);
+    rig_init_started(&rig, &cfg);
     rig_command(&rig, (struct vn_command){.kind = VN_CMD_MINE, .number = 30});
     rig.window = 2000;
     struct rig_link *link = rig_ready_idle(&rig, PEER_ADDR, "peer");

@@ -12,6 +12,7 @@ static struct rig_link *scene(struct rig *rig, uint32_t n, uint32_t cached)
     struct vn_config cfg;
     rig_config(&cfg);
     cfg.cached_blocks = cached;
+    cfg.serve_rate = 0; /* without tokens to wait for */
     rig_init_started(rig, &cfg);
     for (uint32_t left = n; left > 0; left -= left < 1000 ? left : 1000)
         rig_command(rig,

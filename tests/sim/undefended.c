@@ -3,6 +3,7 @@
  * environment's VN_WITHOUT is its name. check_defences shows that a scenario then fails: that the
  * defence works, and that the scenario would tell if it did not. */
 #include "core/chain/orphans.h"
+#include "core/gossip/account.h"
 #include "core/gossip/gossip.h"
 #include "core/peer/admit.h"
 #include "core/peer/identity.h"
@@ -54,6 +55,41 @@ enum limit_verdict __wrap_limits_take(struct limits *limits, const struct vn_con
     if (without("limits"))
         return LIMIT_PASS;
     return __real_limits_take(limits, cfg, kind, bytes, probation, now_ns);
+}
+
+uint64_t __real_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height,
+                                    uint64_t bytes);
+uint64_t __wrap_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height,
+                                    uint64_t bytes);
+uint64_t __wrap_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t height,
+                                    uint64_t bytes)
+{
+    return without("asked-again") ? bytes
+                                  : __real_limits_answer_bytes(given, blocks, height, bytes);
+}
+
+bool __real_peer_overfed(const struct peer *peer);
+bool __wrap_peer_overfed(const struct peer *peer);
+bool __wrap_peer_overfed(const struct peer *peer)
+{
+    return !without("read-stop") && __real_peer_overfed(peer);
+}
+
+bool __real_mempool_room(const struct mempool_limits *limits, const struct mempool_use *use,
+                         uint32_t len);
+bool __wrap_mempool_room(const struct mempool_limits *limits, const struct mempool_use *use,
+                         uint32_t len);
+bool __wrap_mempool_room(const struct mempool_limits *limits, const struct mempool_use *use,
+                         uint32_t len)
+{
+    return without("pool-bound") || __real_mempool_room(limits, use, len);
+}
+
+bool __real_account_full(const struct gossip *g, const struct peer *peer, uint64_t more);
+bool __wrap_account_full(const struct gossip *g, const struct peer *peer, uint64_t more);
+bool __wrap_account_full(const struct gossip *g, const struct peer *peer, uint64_t more)
+{
+    return !without("account") && __real_account_full(g, peer, more);
 }
 
 bool __real_orphans_make_room(struct orphans *orphans, const struct chain_limits *limits,
@@ -128,6 +164,13 @@ bool __wrap_asked_for(struct gossip *g, struct peer *peer, enum request_kind kin
 bool __wrap_asked_for(struct gossip *g, struct peer *peer, enum request_kind kind, uint32_t bytes)
 {
     return without("asked") || __real_asked_for(g, peer, kind, bytes);
+}
+
+enum asked_fit __real_asked_fit_range(const struct request *request, const struct msg *msg);
+enum asked_fit __wrap_asked_fit_range(const struct request *request, const struct msg *msg);
+enum asked_fit __wrap_asked_fit_range(const struct request *request, const struct msg *msg)
+{
+    return without("asked-range") ? ASKED_FITS : __real_asked_fit_range(request, msg);
 }
 
 void __real_sync_on_timeout(struct gossip *g, struct peer *peer, enum request_kind kind);

@@ -145,8 +145,11 @@ static void test_what_honest_peers_may_cause_is_never_an_offence(void **state)
     for (uint32_t k = 0; k < 3; k++) {
         assert_int_equal(until(&cfg, kinds[k], 10 * MIB, false, LIMIT_OFFENCE), UINT32_MAX);
         assert_int_equal(until(&cfg, kinds[k], 0, true, LIMIT_OFFENCE), UINT32_MAX);
-        assert_int_equal(until(&cfg, kinds[k], 0, false, LIMIT_DROP), UINT32_MAX);
-        assert_true(until(&cfg, kinds[k], 0, false, LIMIT_WAIT) < UINT32_MAX);
+        bool dropped = kinds[k] == LIMIT_TX;
+        assert_int_equal(until(&cfg, kinds[k], 0, false, dropped ? LIMIT_WAIT : LIMIT_DROP),
+                         UINT32_MAX);
+        assert_true(until(&cfg, kinds[k], 0, false, dropped ? LIMIT_DROP : LIMIT_WAIT) <
+                    UINT32_MAX);
     }
 }
 
@@ -158,7 +161,7 @@ static void test_honest_bursts_fit_into_the_default_buckets(void **state)
     /* A whole pool of transactions with 1 KiB of data each; 2,000 blocks with 20 transactions;
      * answers with ranges of 100 blocks with 100 transactions for 2,000 heights; a late answer of
      * the largest size that was given up. */
-    assert_true(until(&cfg, LIMIT_TX, 1200, false, LIMIT_WAIT) >= 10000);
+    assert_true(until(&cfg, LIMIT_TX, 1200, false, LIMIT_DROP) >= 10000);
     assert_true(until(&cfg, LIMIT_BLOCK, 224 + 20 * 32, false, LIMIT_WAIT) >= 2000);
     assert_true(until(&cfg, LIMIT_SERVE, 100 * (224 + 100 * 32), false, LIMIT_WAIT) >= 20);
     assert_true(until(&cfg, LIMIT_UNASKED, 10 * MIB, false, LIMIT_OFFENCE) >= 1);
@@ -197,18 +200,33 @@ static void test_a_link_that_waited_may_take_a_sixteenth_before_it_waits_again(v
     (void)state;
     struct vn_config cfg;
     vn_config_init(&cfg);
-    cfg.tx_rate = 1000;
-    cfg.tx_burst = 16000;
+    cfg.block_rate = 1000;
+    cfg.block_burst = 16000;
     struct limits limits = {0};
     for (uint32_t i = 0; i <= 16000 / LIMIT_MESSAGE; i++)
-        limits_take(&limits, &cfg, LIMIT_TX, 0, false, 0);
-    uint64_t ready_ns = limits_ready_ns(&limits, &cfg, LIMIT_TX, false, 0);
+        limits_take(&limits, &cfg, LIMIT_BLOCK, 0, false, 0);
+    uint64_t ready_ns = limits_ready_ns(&limits, &cfg, LIMIT_BLOCK, false, 0);
     assert_true(ready_ns >= S && ready_ns <= S + S / 2);
-    assert_int_equal(limits_ready_ns(&limits, &cfg, LIMIT_TX, false, ready_ns), 0);
+    assert_int_equal(limits_ready_ns(&limits, &cfg, LIMIT_BLOCK, false, ready_ns), 0);
     uint32_t more = 0;
-    while (more < 100 && limits_take(&limits, &cfg, LIMIT_TX, 0, false, ready_ns) == LIMIT_PASS)
+    while (more < 100 && limits_take(&limits, &cfg, LIMIT_BLOCK, 0, false, ready_ns) == LIMIT_PASS)
         more++;
     assert_int_equal(more, 1000 / LIMIT_MESSAGE);
+}
+
+static void test_an_answer_counts_more_once_a_chain_was_given_twice(void **state)
+{
+    (void)state;
+    uint32_t given = 0;
+    for (uint32_t i = 0; i < 22; i++) /* 2 x 1000, and 200 */
+        assert_int_equal(limits_answer_bytes(&given, 100, 1000, 5000), 5000);
+    uint64_t more = (5000 + LIMIT_MESSAGE) * LIMIT_AGAIN;
+    assert_int_equal(limits_answer_bytes(&given, 0, 1000, 5000), more); /* none is as one */
+    assert_int_equal(limits_answer_bytes(&given, 100, 1000, 10 * MIB), LIMIT_AGAIN_MAX);
+    assert_int_equal(limits_answer_bytes(&given, 100, 2000, 5000), 5000); /* the chain grew */
+    given = UINT32_MAX - 1;
+    assert_int_equal(limits_answer_bytes(&given, UINT64_MAX, UINT64_MAX, 5000), 5000);
+    assert_int_equal(given, UINT32_MAX);
 }
 
 static void test_the_kinds_of_a_link_are_counted_apart_in_little_space(void **state)
@@ -239,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_answers_that_nobody_asked_for_are_an_offence_when_there_are_too_many),
         cmocka_unit_test(test_probation_has_a_quarter_of_each_bucket),
         cmocka_unit_test(test_a_link_that_waited_may_take_a_sixteenth_before_it_waits_again),
+        cmocka_unit_test(test_an_answer_counts_more_once_a_chain_was_given_twice),
         cmocka_unit_test(test_the_kinds_of_a_link_are_counted_apart_in_little_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
