@@ -59,6 +59,34 @@ static void test_the_rate_holds_however_the_takes_are_cut(void **state)
     }
 }
 
+/* In which `tokens` come back, by the definition. */
+static uint64_t in_ns(uint64_t tokens, uint32_t rate)
+{
+    return tokens * S / rate + (tokens * S % rate != 0);
+}
+
+static void test_a_bucket_is_ready_to_the_nanosecond(void **state)
+{
+    (void)state;
+    static const uint32_t rates[] = {1, 2, 3, 1000, 65536, 999983, 2097152, UINT32_MAX};
+    static const uint32_t bursts[] = {0, 1, 1000, 33554432};
+    for (uint32_t r = 0; r < sizeof rates / sizeof *rates; r++)
+        for (uint32_t b = 0; b < sizeof bursts / sizeof *bursts; b++) {
+            const struct limit limit = {rates[r], bursts[b]};
+            const uint64_t lack_ns = in_ns(limit.burst, limit.rate);
+            struct bucket bucket = {0};
+            limit_bucket_take(&bucket, limit, limit.burst, S);
+            assert_true(bucket.full_ns == S + lack_ns);
+            assert_true(limit_bucket_ready_ns(&bucket, limit, 0, S) == 0);
+            for (uint64_t over = 1; over < 3; over++) { /* by so many nanoseconds */
+                bucket.full_ns = S + lack_ns + over;
+                assert_true(limit_bucket_ready_ns(&bucket, limit, 0, S) == S + over);
+                assert_true(limit_bucket_ready_ns(&bucket, limit, 0, S + over - 1) == S + over);
+                assert_true(limit_bucket_ready_ns(&bucket, limit, 0, S + over) == 0);
+            }
+        }
+}
+
 static void test_no_amount_and_no_time_overflows(void **state)
 {
     (void)state;
@@ -220,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_a_fresh_bucket_holds_a_burst_and_no_more),
         cmocka_unit_test(test_tokens_come_back_at_the_rate_and_only_up_to_a_burst),
         cmocka_unit_test(test_the_rate_holds_however_the_takes_are_cut),
+        cmocka_unit_test(test_a_bucket_is_ready_to_the_nanosecond),
         cmocka_unit_test(test_no_amount_and_no_time_overflows),
         cmocka_unit_test(test_a_rate_of_zero_is_no_limit),
         cmocka_unit_test(test_pings_are_answered_then_dropped_then_an_offence),
