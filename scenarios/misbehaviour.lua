@@ -27,7 +27,8 @@ scenario {
 --   outbox   bytes that wait for one link [2 MiB]
 --   pool     transactions in a pool [200]
 -- and what makes the case: `with`, its parameters; `peers`, how many of them [1]; `config`, the nodes', where their
--- limits are made so small that a small attack meets them; `data`, bytes in each honest transaction [0].
+-- limits are made so small that a small attack meets them; `data`, bytes in each honest transaction [0]; `mines`,
+-- blocks that there are before anybody comes [0].
 local rows = {
   { "garbage", banned = true },
   { "oversize", banned = true, with = { size = 100000 } },
@@ -67,6 +68,7 @@ local rows = {
   { "orphan-flood", borne = true, with = { ids = 20 }, as = "orphan-flood-limited", work = 6, held = 256 * KiB,
     config = { block_rate = 500, block_burst = 5000 } },
   { "old-chain", borne = true },
+  { "old-chain", borne = true, with = { depth = 200, pause = 0.05 }, as = "old-chain-deep", mines = 300, work = 7 },
   { "replay", banned = true },
   { "bad-tx-T1", banned = true },
   { "bad-tx-T2", banned = true },
@@ -109,8 +111,10 @@ local rows = {
 local LAG = 10 -- seconds that a block may take to all nodes of its network
 local ORPHANS, INBOUND = 100, 32 + 16 + 1
 
-local function network(net, p, config)
-  return net:spawn(p.nodes, { seeds = p.nodes - 1, miners = 2, block_interval = p.block_interval, config = config or {} })
+local function network(net, p, config, mines)
+  local g = net:spawn(p.nodes, { seeds = p.nodes - 1, miners = 2, block_interval = p.block_interval, config = config or {} })
+  if mines then g[1]:mine(mines) end
+  return g
 end
 
 -- When each height was first seen and when all had it, and the most that any node held: looked at often.
@@ -245,7 +249,7 @@ function run(net, p)
   for _, row in ipairs(rows) do
     local name = row.as or row[1]
     if p.behaviour == "all" or p.behaviour == row[1] or p.behaviour == name then
-      sides[#sides + 1] = { row = row, name = name, group = network(net, p, row.config) }
+      sides[#sides + 1] = { row = row, name = name, group = network(net, p, row.config, row.mines) }
     end
   end
   check(#sides > 0, "there is such a behaviour", p.behaviour)

@@ -68,6 +68,13 @@ uint64_t __wrap_limits_answer_bytes(uint32_t *given, uint64_t blocks, uint64_t h
                                   : __real_limits_answer_bytes(given, blocks, height, bytes);
 }
 
+bool __real_sync_beneath(const struct gossip *g, const struct block_view *block);
+bool __wrap_sync_beneath(const struct gossip *g, const struct block_view *block);
+bool __wrap_sync_beneath(const struct gossip *g, const struct block_view *block)
+{
+    return !without("old-blocks") && __real_sync_beneath(g, block);
+}
+
 bool __real_peer_overfed(const struct peer *peer);
 bool __wrap_peer_overfed(const struct peer *peer);
 bool __wrap_peer_overfed(const struct peer *peer)
