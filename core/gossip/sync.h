@@ -11,11 +11,12 @@
  * before.
  *
  * Failure modes: a wait that ends gives the chunk back (three times in all per peer, then others
- * only); where everything waits for one chunk of which no byte comes, another peer is asked for it
- * as well after SYNC_PATIENCE; a chunk that does not connect is asked of the leader; a leader whose
- * own answers do not connect, or that leaves, ends the run and the next best peer leads a new one.
- * Nothing here is ever a reason to punish but an answer that does not fit its request, or an
- * invalid block. Whoever is on probation leads or helps only where nobody else can. */
+ * only); where everything waits for one chunk of which nothing or a trickle comes, another peer is
+ * asked for it as well after SYNC_PATIENCE; a chunk that does not connect is asked of the leader; a
+ * leader whose own answers do not connect, or that leaves, ends the run and the next best peer
+ * leads a new one. Nothing here is ever a reason to punish but an answer that does not fit its
+ * request, or an invalid block. Whoever is on probation leads or helps only where nobody else can.
+ */
 #ifndef GOSSIP_SYNC_H
 #define GOSSIP_SYNC_H
 

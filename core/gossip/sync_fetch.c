@@ -342,14 +342,8 @@ static void ask(struct gossip *g)
     }
 }
 
-/* Is a part of the answer to an open request here? */
-static bool is_answering(const struct gossip *g, uint64_t link)
-{
-    const struct peer *peer = net_find(g->net, link);
-    return peer && peer->framer.part.len > 0;
-}
-
-/* Everything waits for the next chunk, and whoever was asked for it shows no sign of answering. */
+/* Everything waits for the next chunk, and from whoever was asked for it comes nothing, or a
+ * trickle. */
 static void ask_a_second(struct gossip *g)
 {
     struct sync *sync = &g->sync;
@@ -362,7 +356,8 @@ static void ask_a_second(struct gossip *g)
     if (!peer)
         return;
     uint64_t due_ns = add_sat(chunk->asked_ns, SYNC_PATIENCE);
-    if (g->net->now_ns < due_ns || is_answering(g, chunk->link)) {
+    const struct peer *first = net_find(g->net, chunk->link);
+    if (g->net->now_ns < due_ns || (first && net_answer_coming(g->net, first, REQUEST_RANGE))) {
         uint64_t later_ns = add_sat(g->net->now_ns, SYNC_PATIENCE);
         timers_arm(timers, &sync->fetch->timer, g->net->now_ns < due_ns ? due_ns : later_ns);
         return;

@@ -159,6 +159,9 @@ void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce);
 void net_request(struct net *net, struct peer *peer, enum request_kind kind, uint64_t start,
                  uint64_t end);
 void net_request_done(struct net *net, struct peer *peer, enum request_kind kind);
+/* A big answer on a thin line outlasts the wait: while it comes in at a fair pace, asking again
+ * would only have it sent twice. Bounded, so that nobody holds a request by trickling. */
+bool net_answer_coming(const struct net *net, const struct peer *peer, enum request_kind kind);
 static inline bool request_open(const struct request *request)
 {
     return request->deadline_ns != VN_NEVER;

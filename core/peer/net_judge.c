@@ -226,13 +226,11 @@ static void send_ping(struct net *net, struct peer *peer)
     net_send_msg(net, peer, &msg, LANE_CONTROL);
 }
 
-/* A big answer on a thin line outlasts the wait: while it comes in at a fair pace, asking again
- * would only have it sent twice. Bounded, so that nobody holds a request by trickling. */
-static bool answer_is_coming(const struct net *net, const struct peer *peer,
-                             const struct request *request)
+bool net_answer_coming(const struct net *net, const struct peer *peer, enum request_kind kind)
 {
+    const struct request *request = &peer->errands->requests[kind];
     uint64_t waited_ns = net->now_ns - request->sent_ns;
-    return waited_ns < ANSWER_WAITS_MAX * net->cfg.response_timeout_ns &&
+    return request_open(request) && waited_ns < ANSWER_WAITS_MAX * net->cfg.response_timeout_ns &&
            peer->framer.part.len >= waited_ns / NS_PER_S * ANSWER_PACE;
 }
 
@@ -243,7 +241,7 @@ static uint32_t requests_due(struct net *net, struct peer *peer)
         struct request *request = &peer->own_errands->requests[kind];
         if (request->deadline_ns > net->now_ns || !request_open(request))
             continue;
-        if (answer_is_coming(net, peer, request)) {
+        if (net_answer_coming(net, peer, (enum request_kind)kind)) {
             request->deadline_ns = add_sat(net->now_ns, net->cfg.response_timeout_ns);
             continue;
         }

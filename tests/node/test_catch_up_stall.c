@@ -44,6 +44,26 @@ test_where_all_wait_for_one_silent_peer_a_second_is_asked_after_two_seconds(void
     rig_deinit(&rig);
 }
 
+static void test_a_trickle_does_not_keep_a_second_from_being_asked(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    struct rig_link *thin = showing(&rig, 7, "thin");
+    struct rig_link *good = showing(&rig, 8, "good");
+    while (serve_one(&rig, good, line, LINE, 100))
+        ;
+    uint32_t before = ranges_asked(good);
+    const uint8_t prefix[4] = {0, 0x9f, 0, 0};
+    rig_bytes(&rig, thin, prefix, sizeof prefix);
+    for (uint32_t i = 0; i < 5; i++) {
+        rig_run(&rig, S);
+        rig_bytes(&rig, thin, prefix, 1);
+    }
+    assert_int_equal(ranges_asked(good), before + 1);
+    rig_deinit(&rig);
+}
+
 static void test_of_two_that_were_asked_the_first_answer_counts(void **state)
 {
     (void)state;
@@ -177,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             test_where_all_wait_for_one_silent_peer_a_second_is_asked_after_two_seconds),
+        cmocka_unit_test(test_a_trickle_does_not_keep_a_second_from_being_asked),
         cmocka_unit_test(test_of_two_that_were_asked_the_first_answer_counts),
         cmocka_unit_test(test_the_good_blocks_before_a_bad_one_are_not_asked_for_again),
         cmocka_unit_test(test_an_answer_to_an_earlier_run_serves_the_next),
