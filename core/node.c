@@ -10,6 +10,7 @@ struct vn_shared *vn_shared_new(void)
 {
     struct vn_shared *shared = mem_new(1, sizeof *shared);
     net_pools_init(&shared->pools);
+    mempool_entries_init(&shared->tx_entries);
     shared->cache = chain_cache_new();
     return shared;
 }
@@ -20,6 +21,7 @@ void vn_shared_free(struct vn_shared *shared)
         return;
     chain_cache_free(shared->cache);
     net_pools_deinit(&shared->pools);
+    mem_pool_deinit(&shared->tx_entries);
     mem_free(shared);
 }
 
@@ -32,7 +34,7 @@ struct vn_node *vn_node_new(const struct vn_config *config)
     node->owns_shared = config->shared == NULL;
     node->shared = config->shared ? config->shared : vn_shared_new();
     net_init(&node->net, config, &node->shared->pools);
-    gossip_init(&node->gossip, &node->net, node->shared->cache);
+    gossip_init(&node->gossip, &node->net, node->shared->cache, &node->shared->tx_entries);
     return node;
 }
 

@@ -489,8 +489,8 @@ VN_API bool vn_node_next_action(struct vn_node *node, struct vn_action *action);
 /* When the node wants a TIMER, or VN_NEVER. */
 VN_API uint64_t vn_node_deadline(const struct vn_node *node);
 
-/* The trace hash: XXH3-64 chained over the canonical little-endian fields of every event and
- * action so far. Equal on every compiler and machine for equal runs. */
+/* The trace hash: 64 bits, chained over the fields of every event and action so far
+ * (core/node_hash.c). Equal on every compiler and machine for equal runs. */
 VN_API uint64_t vn_node_hash(const struct vn_node *node);
 
 /* ---- looking in ----------------------------------------------------------------------------- */

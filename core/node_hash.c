@@ -1,10 +1,12 @@
-/* The trace hash: XXH3-64, each record hashed with the hash so far as its seed. Fields are written
- * out one by one, little-endian, so that no padding and no byte order ever counts.
+/* The trace hash: every field of an event or an action is a 64-bit word, and two words at a time
+ * are multiplied into the hash so far and folded (the mixing step of wyhash by Wang Yi, public
+ * domain). Fields are taken one by one, so that no padding and no byte order ever counts; how many
+ * words there are follows from those before.
  *
- * Bytes that came or leave stand in a record by their length and by a hash of them alone, which
- * does not depend on what was before. So it is worked out once for a whole buffer, however many
- * nodes send it and are given it, and remembered there (core/base/buf.h); of a part of a buffer it
- * is worked out each time. */
+ * Bytes that came or leave stand there by their length and by an XXH3-64 of them alone, which does
+ * not depend on what was before. So it is worked out once for a whole buffer, however many nodes
+ * send it and are given it, and remembered there (core/base/buf.h); of a part of a buffer it is
+ * worked out each time. */
 #define XXH_INLINE_ALL
 #include "core/base/buf.h"
 #include "core/node_impl.h"
@@ -13,211 +15,206 @@
 
 #define DRAINED_MARK UINT64_C(0x6472)
 #define ACTION_MARK  UINT64_C(0x100)
+#define MIX          UINT64_C(0xe7037ed1a0b428db) /* of wyhash's secret */
 
-/* A small canonical record. */
-struct record {
-    uint8_t bytes[160];
-    size_t len;
+/* The hash so far, and a word that waits for another one. */
+struct chain {
+    uint64_t hash, word;
+    bool waits;
 };
 
-static void put(struct record *r, uint64_t v)
+static inline void put(struct chain *c, uint64_t v)
 {
-    put_le64(r->bytes + r->len, v);
-    r->len += 8;
+    if (c->waits) {
+        const u128 product = (u128)(c->word ^ MIX) * (v ^ c->hash);
+        c->hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    c->word = v;
+    c->waits = !c->waits;
 }
 
-static void put_addr(struct record *r, const struct vn_addr *addr)
+static inline uint64_t chain_end(struct chain *c)
 {
-    put(r, (uint64_t)addr->family << 16 | addr->port);
-    memcpy(r->bytes + r->len, addr->ip, sizeof addr->ip);
-    r->len += sizeof addr->ip;
+    if (c->waits)
+        put(c, 0);
+    return c->hash;
 }
 
-static uint64_t chain_bytes_hash(uint64_t hash, const void *data, size_t len)
+/* Any bytes, in words: the last is filled up with zeros, so their number stands somewhere else. */
+static void put_bytes(struct chain *c, const void *data, size_t len)
 {
-    return XXH3_64bits_withSeed(data, len, hash);
+    const uint8_t *at = data;
+    for (; len >= 8; len -= 8, at += 8)
+        put(c, get_le64(at));
+    uint8_t rest[8] = {0};
+    memcpy(rest, at, len);
+    if (len > 0)
+        put(c, get_le64(rest));
 }
 
-static uint64_t content_hash(struct vn_slice slice)
+static void put_addr(struct chain *c, const struct vn_addr *addr)
 {
-    if (slice.len == 0)
-        return 0;
-    const bool whole = slice.len == slice.buf->len;
-    if (whole && (buf_memo(slice.buf) & BUF_CONTENT_KNOWN))
-        return slice.buf->memo & BUF_CONTENT;
+    put(c, (uint64_t)addr->family << 16 | addr->port);
+    put_bytes(c, addr->ip, sizeof addr->ip);
+}
+
+static uint64_t content_hash_slow(struct vn_slice slice, bool whole)
+{
     const uint64_t content = XXH3_64bits(vn_slice_data(slice), slice.len) & BUF_CONTENT;
     if (whole)
         buf_remember(slice.buf, content | BUF_CONTENT_KNOWN);
     return content;
 }
 
-static uint64_t chain_record(uint64_t hash, const struct record *r)
+static inline uint64_t content_hash(struct vn_slice slice)
 {
-    return chain_bytes_hash(hash, r->bytes, r->len);
+    if (slice.len == 0)
+        return 0;
+    const bool whole = slice.len == slice.buf->len;
+    if (whole && (buf_memo(slice.buf) & BUF_CONTENT_KNOWN))
+        return slice.buf->memo & BUF_CONTENT;
+    return content_hash_slow(slice, whole);
 }
 
-static void put_slice(struct record *r, struct vn_slice slice)
+static inline void put_slice(struct chain *c, struct vn_slice slice)
 {
-    put(r, slice.len);
-    put(r, content_hash(slice));
+    const uint64_t content = content_hash(slice);
+    put(c, slice.len);
+    put(c, content);
 }
 
-/* The record so far and then the slices, as many in a record as it has room for. */
-static uint64_t chain_slices(uint64_t hash, struct record *r, const struct vn_slice *slices,
-                             uint32_t count)
+static void put_slices(struct chain *c, const struct vn_slice *slices, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (r->len + 16 > sizeof r->bytes) {
-            hash = chain_record(hash, r);
-            r->len = 0;
-        }
-        put_slice(r, slices[i]);
-    }
-    return chain_record(hash, r);
+    for (uint32_t i = 0; i < count; i++)
+        put_slice(c, slices[i]);
 }
 
-static uint64_t hash_loaded(uint64_t hash, struct record *r, const struct vn_event *event)
-{
-    put(r, event->u.loaded.token);
-    put(r, event->u.loaded.status);
-    put(r, event->u.loaded.count);
-    return chain_slices(hash, r, event->u.loaded.slices, event->u.loaded.count);
-}
-
-static uint64_t hash_resolved(uint64_t hash, struct record *r, const struct vn_event *event)
-{
-    put(r, event->u.resolved.token);
-    put(r, event->u.resolved.status);
-    put(r, event->u.resolved.count);
-    hash = chain_record(hash, r);
-    for (uint32_t i = 0; i < event->u.resolved.count; i++) {
-        r->len = 0;
-        put_addr(r, &event->u.resolved.addrs[i]);
-        hash = chain_record(hash, r);
-    }
-    return hash;
-}
-
-static uint64_t hash_command(uint64_t hash, struct record *r, const struct vn_event *event)
+static void put_command(struct chain *c, const struct vn_event *event)
 {
     const struct vn_command *command = event->u.command.command;
-    put(r, event->u.command.token);
-    put(r, command->kind);
-    put(r, command->number);
-    put_addr(r, &command->addr);
-    return chain_slices(hash, r, &command->data, 1);
+    put(c, event->u.command.token);
+    put(c, command->kind);
+    put(c, command->number);
+    put_addr(c, &command->addr);
+    put_slice(c, command->data);
 }
 
 uint64_t node_hash_event(uint64_t hash, const struct vn_event *event)
 {
-    struct record r;
-    r.len = 0;
-    put(&r, event->kind);
-    put(&r, event->now_ns);
+    struct chain c = {.hash = hash};
+    put(&c, event->kind);
+    put(&c, event->now_ns);
     switch ((enum vn_event_kind)event->kind) {
     case VN_EV_BYTES:
-        put(&r, event->u.bytes.link);
-        put_slice(&r, event->u.bytes.data);
+        put(&c, event->u.bytes.link);
+        put_slice(&c, event->u.bytes.data);
         break;
     case VN_EV_LINK_UP:
-        put(&r, event->u.link_up.link);
-        put(&r, event->u.link_up.window);
-        put_addr(&r, &event->u.link_up.local);
-        put_addr(&r, &event->u.link_up.remote);
+        put(&c, event->u.link_up.link);
+        put(&c, event->u.link_up.window);
+        put_addr(&c, &event->u.link_up.local);
+        put_addr(&c, &event->u.link_up.remote);
         break;
     case VN_EV_LINK_DOWN:
-        put(&r, event->u.link_down.link);
-        put(&r, event->u.link_down.why);
+        put(&c, event->u.link_down.link);
+        put(&c, event->u.link_down.why);
         break;
     case VN_EV_SENT:
-        put(&r, event->u.sent.link);
-        put(&r, event->u.sent.bytes);
+        put(&c, event->u.sent.link);
+        put(&c, event->u.sent.bytes);
         break;
     case VN_EV_CLOCK:
-        put(&r, event->u.clock.wall_ns);
+        put(&c, event->u.clock.wall_ns);
         break;
     case VN_EV_STORED:
-        put(&r, event->u.stored.token);
-        put(&r, event->u.stored.status);
+        put(&c, event->u.stored.token);
+        put(&c, event->u.stored.status);
         break;
     case VN_EV_LOADED:
-        return hash_loaded(hash, &r, event);
+        put(&c, event->u.loaded.token);
+        put(&c, event->u.loaded.status);
+        put(&c, event->u.loaded.count);
+        put_slices(&c, event->u.loaded.slices, event->u.loaded.count);
+        break;
     case VN_EV_COMMAND:
-        return hash_command(hash, &r, event);
+        put_command(&c, event);
+        break;
     case VN_EV_RESOLVED:
-        return hash_resolved(hash, &r, event);
+        put(&c, event->u.resolved.token);
+        put(&c, event->u.resolved.status);
+        put(&c, event->u.resolved.count);
+        for (uint32_t i = 0; i < event->u.resolved.count; i++)
+            put_addr(&c, &event->u.resolved.addrs[i]);
+        break;
     case VN_EV_START:
     case VN_EV_TIMER:
     case VN_EV_COUNT:
         break;
     }
-    return chain_record(hash, &r);
+    return chain_end(&c);
 }
 
-static uint64_t hash_store(uint64_t hash, struct record *r, const struct vn_action *action)
+static void put_store(struct chain *c, const struct vn_action *action)
 {
-    put(r, action->u.store.token);
-    put(r, action->u.store.count);
-    hash = chain_record(hash, r);
+    put(c, action->u.store.token);
+    put(c, action->u.store.count);
     for (uint32_t i = 0; i < action->u.store.count; i++) {
         const struct vn_store_item *item = &action->u.store.items[i];
-        r->len = 0;
-        put(r, item->op);
-        put(r, item->number);
-        put(r, item->key_len);
-        put_slice(r, item->value);
-        hash = chain_record(hash, r);
-        hash = chain_bytes_hash(hash, item->key, item->key_len);
+        put(c, item->op);
+        put(c, item->number);
+        put(c, item->key_len);
+        put_bytes(c, item->key, item->key_len);
+        put_slice(c, item->value);
     }
-    return hash;
 }
 
 uint64_t node_hash_action(uint64_t hash, const struct vn_action *action)
 {
-    struct record r;
-    r.len = 0;
-    put(&r, ACTION_MARK | action->kind);
-    put(&r, action->link);
+    struct chain c = {.hash = hash};
+    put(&c, ACTION_MARK | action->kind);
+    put(&c, action->link);
     switch ((enum vn_action_kind)action->kind) {
     case VN_ACT_SEND:
-        put(&r, action->u.send.count);
-        if (action->u.send.count == 1) { /* as most */
-            put_slice(&r, action->u.send.slices[0]);
-            break;
-        }
-        return chain_slices(hash, &r, action->u.send.slices, action->u.send.count);
+        put(&c, action->u.send.count);
+        if (action->u.send.count == 1) /* as most */
+            put_slice(&c, action->u.send.slices[0]);
+        else
+            put_slices(&c, action->u.send.slices, action->u.send.count);
+        break;
     case VN_ACT_DIAL:
-        put_addr(&r, &action->u.dial.remote);
-        put_addr(&r, &action->u.dial.local);
-        put(&r, action->u.dial.link_class);
-        put(&r, action->u.dial.flags);
+        put_addr(&c, &action->u.dial.remote);
+        put_addr(&c, &action->u.dial.local);
+        put(&c, action->u.dial.link_class);
+        put(&c, action->u.dial.flags);
         break;
     case VN_ACT_CLOSE:
-        put(&r, action->u.close.why);
+        put(&c, action->u.close.why);
         break;
     case VN_ACT_STORE:
-        return hash_store(hash, &r, action);
+        put_store(&c, action);
+        break;
     case VN_ACT_LOAD:
-        put(&r, action->u.load.token);
-        put(&r, action->u.load.op);
-        put(&r, action->u.load.from);
-        put(&r, action->u.load.to);
-        put(&r, action->u.load.max_bytes);
+        put(&c, action->u.load.token);
+        put(&c, action->u.load.op);
+        put(&c, action->u.load.from);
+        put(&c, action->u.load.to);
+        put(&c, action->u.load.max_bytes);
         break;
     case VN_ACT_REPLY:
-        put(&r, action->u.reply.token);
-        put(&r, action->u.reply.status);
-        hash = chain_record(hash, &r);
-        return chain_bytes_hash(hash, action->u.reply.text, strlen(action->u.reply.text));
+        put(&c, action->u.reply.token);
+        put(&c, action->u.reply.status);
+        put(&c, strlen(action->u.reply.text));
+        put_bytes(&c, action->u.reply.text, strlen(action->u.reply.text));
+        break;
     case VN_ACT_RESOLVE:
-        put(&r, action->u.resolve.token);
+        put(&c, action->u.resolve.token);
         break;
     case VN_ACT_READ_STOP:
     case VN_ACT_READ_START:
     case VN_ACT_COUNT:
         break;
     }
-    return chain_record(hash, &r);
+    return chain_end(&c);
 }
 
 uint64_t node_hash_drained(uint64_t hash)

@@ -6,6 +6,7 @@
 
 struct vn_shared {
     struct net_pools pools;
+    struct mem_pool tx_entries; /* see mempool_entries_init */
     struct chain_cache *cache;
 };
 
@@ -18,7 +19,7 @@ struct vn_node {
     bool started;
 };
 
-/* ---- node_hash.c: the trace hash over canonical little-endian fields ---- */
+/* ---- node_hash.c: the trace hash over the fields of events and actions ---- */
 uint64_t node_hash_event(uint64_t hash, const struct vn_event *event);
 uint64_t node_hash_action(uint64_t hash, const struct vn_action *action);
 uint64_t node_hash_drained(uint64_t hash);

@@ -22,6 +22,9 @@ struct world {
     uint64_t (*now_ns)(void *self);
     void (*run_until)(void *self, uint64_t t_ns);
     void (*stop)(void *self);
+    /* Whether each change must be told as it happens, and not a little later. NULL: it always is.
+     */
+    void (*exact)(void *self, bool on);
     /* Lets the observer hear these traces too, of hosts that are started from now on at least. */
     void (*trace_more)(void *self, uint64_t mask);
     uint32_t (*spawn)(void *self, const struct vn_config *config,

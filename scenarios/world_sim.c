@@ -16,6 +16,11 @@ static void stop(void *self)
     sim_stop(self);
 }
 
+static void exact(void *self, bool on)
+{
+    sim_windows(self, !on);
+}
+
 static void trace_more(void *self, uint64_t mask)
 {
     sim_trace_more(self, mask);
@@ -228,6 +233,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .self = sim_new(config),
         .now_ns = now_ns,
         .run_until = run_until,
+        .exact = exact,
         .stop = stop,
         .trace_more = trace_more,
         .spawn = spawn,

@@ -70,27 +70,12 @@ struct sim_queue {
 _Static_assert(sizeof(struct sim_event) == 32, "an event is half a cache line");
 _Static_assert(sizeof(struct chunk) == 1024, "a chunk is 1 KiB");
 
-static inline bool event_before(const struct sim_event *a, const struct sim_event *b)
-{
-    if (a->t_ns != b->t_ns)
-        return a->t_ns < b->t_ns;
-    if (a->dst != b->dst)
-        return a->dst < b->dst;
-    if (a->src != b->src)
-        return a->src < b->src;
-    if (a->seq != b->seq)
-        return a->seq < b->seq;
-    if (a->kind != b->kind)
-        return a->kind < b->kind;
-    return a->arg < b->arg;
-}
-
-/* Total: events that are equal here are equal in every byte. */
+/* Total: see sim_event_before. */
 static int compare_events(const void *left, const void *right)
 {
-    if (event_before(left, right))
+    if (sim_event_before(left, right))
         return -1;
-    return event_before(right, left) ? 1 : 0;
+    return sim_event_before(right, left) ? 1 : 0;
 }
 
 struct sim_queue *sim_queue_new(void)
@@ -137,7 +122,7 @@ static void late_push(struct events *heap, const struct sim_event *event)
     size_t hole = heap->count++;
     while (hole > 0) {
         size_t parent = (hole - 1) / 2;
-        if (!event_before(event, &heap->at[parent]))
+        if (!sim_event_before(event, &heap->at[parent]))
             break;
         heap->at[hole] = heap->at[parent];
         hole = parent;
@@ -153,9 +138,9 @@ static void late_pop(struct events *heap)
         size_t child = 2 * hole + 1;
         if (child >= heap->count)
             break;
-        if (child + 1 < heap->count && event_before(&heap->at[child + 1], &heap->at[child]))
+        if (child + 1 < heap->count && sim_event_before(&heap->at[child + 1], &heap->at[child]))
             child++;
-        if (!event_before(&heap->at[child], &moved))
+        if (!sim_event_before(&heap->at[child], &moved))
             break;
         heap->at[hole] = heap->at[child];
         hole = child;
@@ -253,7 +238,7 @@ static void run_sort(struct sim_event *at, size_t count)
     for (size_t i = 1; i < count; i++) {
         struct sim_event moved = at[i];
         size_t hole = i;
-        while (hole > 0 && event_before(&moved, &at[hole - 1])) {
+        while (hole > 0 && sim_event_before(&moved, &at[hole - 1])) {
             at[hole] = at[hole - 1];
             hole--;
         }
@@ -359,7 +344,7 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
     }
     const struct sim_event *run = q->run.at + q->run_taken;
     const struct sim_event *late = q->late.at;
-    bool from_late = q->late.count > 0 && (run_left(q) == 0 || event_before(late, run));
+    bool from_late = q->late.count > 0 && (run_left(q) == 0 || sim_event_before(late, run));
     const struct sim_event *least = from_late ? late : run;
     if (least->t_ns > limit_ns)
         return false;

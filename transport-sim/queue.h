@@ -19,6 +19,22 @@ struct sim_event {
     uint32_t arg;
 };
 
+/* The total order: events that are equal here are equal in every byte. */
+static inline bool sim_event_before(const struct sim_event *a, const struct sim_event *b)
+{
+    if (a->t_ns != b->t_ns)
+        return a->t_ns < b->t_ns;
+    if (a->dst != b->dst)
+        return a->dst < b->dst;
+    if (a->src != b->src)
+        return a->src < b->src;
+    if (a->seq != b->seq)
+        return a->seq < b->seq;
+    if (a->kind != b->kind)
+        return a->kind < b->kind;
+    return a->arg < b->arg;
+}
+
 struct sim_queue;
 
 struct sim_queue *sim_queue_new(void);

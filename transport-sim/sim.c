@@ -111,6 +111,7 @@ struct sim *sim_new(const struct sim_config *config)
     sim->chunk_threshold = (uint64_t)(config->chunk_chance * 0x1p32);
     sim->stepping = SIM_NO_HOST;
     sim->link_free = SIM_NO_LINK;
+    sim->lookahead_ns = UINT64_MAX;
     sim->stats.memory = sizeof *sim;
     dice_init(sim);
     sim_net_init(sim);
@@ -125,6 +126,7 @@ void sim_free(struct sim *sim)
     hosts_free(sim);
     net_free(sim);
     link_fault_free(sim);
+    window_free(sim);
     sim_queue_free(sim->queue);
     mem_free(sim);
 }
@@ -149,7 +151,7 @@ uint64_t sim_next_ns(struct sim *sim)
     return sim_queue_next_ns(sim->queue);
 }
 
-static void dispatch(struct sim *sim, const struct sim_event *event)
+void sim_dispatch(struct sim *sim, const struct sim_event *event)
 {
     switch ((enum sim_kind)(event->kind & 15)) {
     case SIM_EV_STREAM:
@@ -185,69 +187,106 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     case SIM_EV_FAULT:
         link_fault_on_event(sim, event);
         return;
+    case SIM_EV_COMMAND:
+        host_on_command(sim, event);
+        return;
     }
-}
-
-static bool can_prefetch(const struct vn_api *api)
-{
-    return api->size >= sizeof *api && api->node_prefetch;
 }
 
 /* A large network does not fit into the caches: what the next events touch is asked for while this
  * one is handled, link and host first, then what hangs on them, step by step as the event comes
  * near. Nothing here changes anything. */
-static void ask_for(const struct sim *sim, const struct sim_event *event, enum vn_soon soon)
+
+static bool is_stream(const struct sim_event *event)
 {
-    if ((event->kind & 15) != SIM_EV_STREAM)
-        return;
-    const struct sim_host *host = sim_host_at(sim, event->dst);
-    if (!host->node || !can_prefetch(host->api))
-        return;
-    const struct sim_link *link = sim_link_at(sim, event->arg);
-    const unsigned d = event->kind >> 4 & 1;
-    const struct sim_item *item = link->dir[d].head;
-    struct vn_slice data = {0};
-    if (soon == VN_SOON_NODE)
-        __builtin_prefetch(item);
-    else if (item)
-        data = (struct vn_slice){item->buf, item->off, item->len};
-    if (data.buf && soon == VN_SOON_LINK) {
-        __builtin_prefetch(data.buf);
-        __builtin_prefetch(vn_slice_data(data));
-    }
-    host->api->node_prefetch(host->node, link->id[1 - d], data, soon);
+    return (event->kind & 15) == SIM_EV_STREAM;
 }
 
-static void look_ahead(const struct sim *sim)
+static const struct sim_item *head_of(const struct sim *sim, const struct sim_event *event)
 {
-    size_t count;
-    const struct sim_event *next = sim_queue_ahead(sim->queue, &count);
-    if (count > AHEAD_LINK && (next[AHEAD_LINK].kind & 15) == SIM_EV_STREAM) {
-        const struct sim_link *link = sim_link_at(sim, next[AHEAD_LINK].arg);
-        __builtin_prefetch(link);
-        __builtin_prefetch(&link->dir[next[AHEAD_LINK].kind >> 4 & 1]);
-        __builtin_prefetch(sim_host_at(sim, next[AHEAD_LINK].dst));
+    return sim_link_at(sim, event->arg)->dir[event->kind >> 4 & 1].head;
+}
+
+static struct vn_slice data_of(const struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_item *item = head_of(sim, event);
+    return item ? (struct vn_slice){item->buf, item->off, item->len} : (struct vn_slice){0};
+}
+
+static void ask_link(const struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_link *link = sim_link_at(sim, event->arg);
+    __builtin_prefetch(link);
+    __builtin_prefetch(&link->dir[event->kind >> 4 & 1]);
+    __builtin_prefetch(sim_host_at(sim, event->dst));
+}
+
+static void ask_data(const struct sim *sim, const struct sim_event *event)
+{
+    const struct vn_slice data = data_of(sim, event);
+    if (!data.buf)
+        return;
+    __builtin_prefetch(data.buf);
+    __builtin_prefetch(vn_slice_data(data));
+}
+
+static void ask_node(const struct sim *sim, const struct sim_event *event, enum vn_soon soon)
+{
+    const struct sim_host *host = sim_host_at(sim, event->dst);
+    const struct vn_api *api = host->api;
+    if (!host->node || api->size < sizeof *api || !api->node_prefetch)
+        return;
+    const bool by_data = soon == VN_SOON_PEER || soon == VN_SOON_DATA;
+    const struct sim_link *link = sim_link_at(sim, event->arg);
+    api->node_prefetch(host->node, link->id[1 - (event->kind >> 4 & 1)],
+                       by_data ? data_of(sim, event) : (struct vn_slice){0}, soon);
+}
+
+void sim_look_ahead(const struct sim *sim, const struct sim_event *next, size_t count)
+{
+    if (count > AHEAD_LINK && is_stream(&next[AHEAD_LINK]))
+        ask_link(sim, &next[AHEAD_LINK]);
+    if (count > AHEAD_NODE && is_stream(&next[AHEAD_NODE])) {
+        __builtin_prefetch(head_of(sim, &next[AHEAD_NODE]));
+        /* Where a host's events follow each other its node is here already. */
+        if (next[AHEAD_NODE].dst != next[AHEAD_NODE - 1].dst)
+            ask_node(sim, &next[AHEAD_NODE], VN_SOON_NODE);
     }
-    if (count > AHEAD_NODE)
-        ask_for(sim, &next[AHEAD_NODE], VN_SOON_NODE);
-    if (count > AHEAD_PEERS)
-        ask_for(sim, &next[AHEAD_PEERS], VN_SOON_LINK);
-    if (count > AHEAD_PEER)
-        ask_for(sim, &next[AHEAD_PEER], VN_SOON_PEER);
-    if (count > AHEAD_DATA)
-        ask_for(sim, &next[AHEAD_DATA], VN_SOON_DATA);
+    if (count > AHEAD_PEERS && is_stream(&next[AHEAD_PEERS])) {
+        ask_data(sim, &next[AHEAD_PEERS]);
+        if (next[AHEAD_PEERS].dst != next[AHEAD_PEERS - 1].dst)
+            ask_node(sim, &next[AHEAD_PEERS], VN_SOON_LINK);
+    }
+    if (count > AHEAD_PEER && is_stream(&next[AHEAD_PEER]))
+        ask_node(sim, &next[AHEAD_PEER], VN_SOON_PEER);
+    if (count > AHEAD_DATA && is_stream(&next[AHEAD_DATA]))
+        ask_node(sim, &next[AHEAD_DATA], VN_SOON_DATA);
+}
+
+/* False if nothing is left up to t_ns. */
+static bool run_one(struct sim *sim, uint64_t t_ns)
+{
+    struct sim_event event;
+    size_t count;
+    if (!sim_queue_take(sim->queue, t_ns, &event))
+        return false;
+    sim->now_ns = event.t_ns;
+    const struct sim_event *next = sim_queue_ahead(sim->queue, &count);
+    sim_look_ahead(sim, next, count);
+    sim_dispatch(sim, &event);
+    return true;
 }
 
 void sim_run_until(struct sim *sim, uint64_t t_ns)
 {
-    struct sim_event event;
     if (t_ns > SIM_LAST_NS)
         t_ns = SIM_LAST_NS;
     sim->stopped = false;
-    while (!sim->stopped && sim_queue_take(sim->queue, t_ns, &event)) {
-        sim->now_ns = event.t_ns;
-        look_ahead(sim);
-        dispatch(sim, &event);
+    for (bool some = true; some && !sim->stopped;) {
+        if (!window_may(sim))
+            some = run_one(sim, t_ns);
+        else if ((some = sim_queue_next_ns(sim->queue) <= t_ns))
+            window_run(sim, t_ns);
     }
     if (!sim->stopped && t_ns > sim->now_ns)
         sim->now_ns = t_ns;

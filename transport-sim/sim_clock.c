@@ -58,11 +58,11 @@ void clock_arm(struct sim *sim, struct sim_host *host)
     if (t_ns > SIM_LAST_NS)
         return;
     faults->clock_armed = t_ns;
-    sim_queue_put(sim->queue, &(struct sim_event){.t_ns = t_ns,
-                                                  .dst = host->number,
-                                                  .src = host->number,
-                                                  .seq = SIM_EV_CLOCK << 1,
-                                                  .kind = SIM_EV_CLOCK});
+    sim_put(sim, &(struct sim_event){.t_ns = t_ns,
+                                     .dst = host->number,
+                                     .src = host->number,
+                                     .seq = SIM_EV_CLOCK << 1,
+                                     .kind = SIM_EV_CLOCK});
 }
 
 void clock_on_event(struct sim *sim, const struct sim_event *event)

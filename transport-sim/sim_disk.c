@@ -103,11 +103,11 @@ static void durable(struct sim *sim, struct sim_disk *disk, uint32_t left)
 
 static void wake_at(struct sim *sim, const struct sim_host *host, uint64_t t_ns)
 {
-    sim_queue_put(sim->queue, &(struct sim_event){.t_ns = t_ns,
-                                                  .dst = host->number,
-                                                  .src = host->number,
-                                                  .seq = SIM_EV_DISK << 1,
-                                                  .kind = SIM_EV_DISK});
+    sim_put(sim, &(struct sim_event){.t_ns = t_ns,
+                                     .dst = host->number,
+                                     .src = host->number,
+                                     .seq = SIM_EV_DISK << 1,
+                                     .kind = SIM_EV_DISK});
 }
 
 static size_t request_size(const struct request *request)

@@ -27,7 +27,11 @@ static void on_trace(void *ctx, const struct vn_trace *trace)
         sim->stats.messages++;
     if (observer->settle_mask & bit)
         sim_host_at(sim, sim->stepping)->settle = 1;
-    if (observer->on_trace && (observer->trace_mask & bit))
+    if (!observer->on_trace || !(observer->trace_mask & bit))
+        return;
+    if (told_later(sim))
+        told_trace(sim, sim->stepping, trace);
+    else
         observer->on_trace(observer->ctx, sim->stepping, trace);
 }
 
@@ -41,7 +45,9 @@ void host_step(struct sim *sim, struct sim_host *host, struct vn_event *event)
     host->api->node_step(host->node, event);
     sim->stepping = SIM_NO_HOST;
     sim->stats.events++;
-    if (observer->on_event)
+    if (observer->on_event && told_later(sim))
+        told_event(sim, host->number, event->kind, host->api->node_hash(host->node));
+    else if (observer->on_event)
         observer->on_event(observer->ctx, sim->stats.events, sim->now_ns, host->number, event->kind,
                            host->api->node_hash(host->node));
 }
@@ -140,7 +146,9 @@ static void perform(struct sim *sim, struct sim_host *host, struct vn_action *ac
         disk_resolve(sim, host, action);
         return;
     case VN_ACT_REPLY:
-        if (observer->on_reply)
+        if (observer->on_reply && told_later(sim))
+            told_reply(sim, host->number, action);
+        else if (observer->on_reply)
             observer->on_reply(observer->ctx, host->number, action->u.reply.token,
                                action->u.reply.status, action->u.reply.text);
         return;
@@ -160,19 +168,24 @@ static void timer_arm(struct sim *sim, struct sim_host *host)
     if (t_ns >= host->timer_ns || t_ns > SIM_LAST_NS)
         return;
     host->timer_ns = t_ns;
-    sim_queue_put(sim->queue, &(struct sim_event){.t_ns = t_ns,
-                                                  .dst = host->number,
-                                                  .src = host->number,
-                                                  .seq = SIM_EV_TIMER << 1,
-                                                  .kind = SIM_EV_TIMER});
+    sim_put(sim, &(struct sim_event){.t_ns = t_ns,
+                                     .dst = host->number,
+                                     .src = host->number,
+                                     .seq = SIM_EV_TIMER << 1,
+                                     .kind = SIM_EV_TIMER});
 }
 
 /* One on_settled at a time: a host that settles because of it waits for it to return. */
-static void tell_settled(struct sim *sim, struct sim_host *host)
+void host_tell_settled(struct sim *sim, struct sim_host *host)
 {
     const struct sim_observer *observer = &sim->config.observer;
     if (!host->settle || !observer->on_settled)
         return;
+    if (told_later(sim)) {
+        host->settle = 0;
+        told_settled(sim, host->number);
+        return;
+    }
     sim->settle =
         sim_room(sim, sim->settle, sim->settle_count, &sim->settle_capacity, sizeof *sim->settle);
     sim->settle[sim->settle_count++] = host->number;
@@ -209,7 +222,7 @@ void host_settle(struct sim *sim, struct sim_host *host)
         perform(sim, host, &sim->action);
     }
     timer_arm(sim, host);
-    tell_settled(sim, host);
+    host_tell_settled(sim, host);
 }
 
 void host_on_timer(struct sim *sim, const struct sim_event *event)
@@ -449,19 +462,62 @@ void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
         host_boot(sim, host);
 }
 
-uint64_t sim_command(struct sim *sim, uint32_t number, const struct vn_command *command)
+static bool takes_commands(const struct sim *sim, uint32_t number)
 {
-    if (!command || !sim_host_alive(sim, number))
-        return 0;
-    struct sim_host *host = sim_host_at(sim, number);
-    if (!host->node || host->paused)
-        return 0;
-    uint64_t token = ++sim->tokens;
+    return sim_host_alive(sim, number) && sim_host_at(sim, number)->node &&
+           !sim_host_at(sim, number)->paused;
+}
+
+static void give_command(struct sim *sim, struct sim_host *host, uint64_t token,
+                         const struct vn_command *command)
+{
     struct vn_event event = {.kind = VN_EV_COMMAND, .u.command = {token, command}};
     host->settle = 1;
     host_step(sim, host, &event);
     host_settle(sim, host);
+}
+
+uint64_t sim_command(struct sim *sim, uint32_t number, const struct vn_command *command)
+{
+    if (!command || !takes_commands(sim, number))
+        return 0;
+    const uint64_t token = ++sim->tokens;
+    give_command(sim, sim_host_at(sim, number), token, command);
     return token;
+}
+
+uint64_t sim_command_at(struct sim *sim, uint32_t number, uint64_t t_ns,
+                        const struct vn_command *command)
+{
+    if (!command || number >= sim->host_count)
+        return 0;
+    uint32_t index = sim->order_free - 1;
+    if (sim->order_free == 0) {
+        sim->orders =
+            sim_room(sim, sim->orders, sim->order_count, &sim->order_capacity, sizeof *sim->orders);
+        index = sim->order_count++;
+    }
+    struct sim_order *order = &sim->orders[index];
+    sim->order_free = order->next_free;
+    *order = (struct sim_order){.token = ++sim->tokens, .command = *command};
+    vn_slice_ref(command->data);
+    sim_put(sim, &(struct sim_event){.t_ns = sim_bounded(sim_later(t_ns, sim->now_ns)),
+                                     .dst = number,
+                                     .src = number,
+                                     .seq = order->token << 5 | SIM_EV_COMMAND << 1,
+                                     .kind = SIM_EV_COMMAND,
+                                     .arg = index});
+    return order->token;
+}
+
+void host_on_command(struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_order order = sim->orders[event->arg];
+    sim->orders[event->arg] = (struct sim_order){.next_free = sim->order_free};
+    sim->order_free = event->arg + 1;
+    if (takes_commands(sim, event->dst))
+        give_command(sim, sim_host_at(sim, event->dst), order.token, &order.command);
+    vn_slice_unref(order.command.data);
 }
 
 const struct vn_node *sim_node(const struct sim *sim, uint32_t host)
@@ -490,6 +546,10 @@ void hosts_free(struct sim *sim)
         mem_free(host->slots);
     }
     template_unref(sim, sim->template);
+    for (uint32_t i = 0; i < sim->order_count; i++)
+        if (sim->orders[i].token > 0)
+            vn_slice_unref(sim->orders[i].command.data);
+    mem_free(sim->orders);
     for (uint32_t i = 0; i < sim->shared_count; i++)
         sim->shared[i].api->shared_free(sim->shared[i].shared);
     for (uint32_t i = 0; i < sim->host_count; i += SIM_HOSTS_CHUNK)

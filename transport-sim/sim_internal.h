@@ -38,9 +38,10 @@ enum sim_kind {
     SIM_EV_TIMER,
     SIM_EV_DISK,
     SIM_EV_CLOCK,
-    SIM_EV_ROUND, /* a sender's window is open again, or it sends again what was lost */
-    SIM_EV_STUCK, /* a direction may have been blocked for longer than TCP waits */
-    SIM_EV_FAULT  /* a fault is over, or a flapping link is up again; arg is its id */
+    SIM_EV_ROUND,  /* a sender's window is open again, or it sends again what was lost */
+    SIM_EV_STUCK,  /* a direction may have been blocked for longer than TCP waits */
+    SIM_EV_FAULT,  /* a fault is over, or a flapping link is up again; arg is its id */
+    SIM_EV_COMMAND /* arg is its place in sim->orders */
 };
 
 #define SIM_GEN_BITS 25u
@@ -162,6 +163,8 @@ struct sim_host {
     struct vn_node *node; /* NULL while dead, or for a scripted peer */
     uint64_t timer_ns;    /* of the pending SIM_EV_TIMER that counts, or VN_NEVER */
     struct sim_pipe up;
+    uint64_t up_last_ns; /* how long the uplink took for up_last_bytes, the latest size */
+    uint32_t up_last_bytes;
     uint64_t down_free_ns;
     uint64_t up_bps, down_bps;
     struct u64map dialled; /* the core's odd ids -> links */
@@ -229,9 +232,41 @@ struct sim_blocked {
     uint32_t reserved;
 };
 
+/* A command for later, or a free place. */
+struct sim_order {
+    uint64_t token; /* 0: free */
+    struct vn_command command;
+    uint32_t next_free; /* + 1; 0: none */
+};
+
 struct sim_shared {
     const struct vn_api *api;
     struct vn_shared *shared;
+};
+
+/* ---- windows: see sim_window.c ---- */
+
+struct sim_told;
+
+/* A host's events in a window: where in `dealt`, how many. */
+struct sim_span {
+    uint32_t first, count;
+};
+
+struct sim_window {
+    uint64_t until_ns; /* what happens before is the window's; 0: none is being run */
+    uint32_t host;     /* that is being run */
+    bool wanted;
+    struct sim_event *own; /* put by that host for itself, before until_ns */
+    uint32_t own_count, own_capacity;
+    struct sim_event *taken, *dealt; /* in the order of time; host by host */
+    uint32_t taken_count, taken_capacity;
+    uint32_t dealt_count, dealt_capacity;
+    struct sim_span *spans; /* by host; empty between windows */
+    uint32_t *hosts;        /* those to be run */
+    uint32_t host_count, spans_capacity;
+    struct sim_told *told; /* or NULL */
+    uint64_t events_told;  /* the number of the last event that on_event heard of */
 };
 
 struct sim {
@@ -258,6 +293,8 @@ struct sim {
     uint32_t *settle;              /* hosts whose on_settled waits for another's to return */
     uint32_t settle_count, settle_capacity;
     uint64_t tokens;
+    struct sim_order *orders;
+    uint32_t order_count, order_capacity, order_free; /* free: + 1; 0: none */
 
     struct sim_params *params;
     uint32_t params_count, params_capacity;
@@ -275,6 +312,11 @@ struct sim {
     uint32_t mangled_count, mangled_capacity;
     struct sim_blocked *blocked;
     uint32_t blocked_count, blocked_capacity;
+
+    struct sim_window window;
+    uint64_t lookahead_ns; /* no link that is, or may be made, has a lower latency */
+    uint32_t paused;       /* hosts that stand still */
+    uint32_t scripted;     /* hosts without a node, dead or alive */
 
     struct sim_stats stats;
     struct vn_action action;
@@ -299,8 +341,45 @@ void *sim_room(struct sim *sim, void *array, uint32_t count, uint32_t *capacity,
 /* The number n of the stream (purpose, of). */
 uint64_t sim_draw(const struct sim *sim, enum sim_dice purpose, uint64_t of, uint64_t n);
 double sim_draw_unit(const struct sim *sim, enum sim_dice purpose, uint64_t of, uint64_t n);
+/* Handles an event. */
+void sim_dispatch(struct sim *sim, const struct sim_event *event);
+/* Asks for the memory that the next events will touch, of which `count` are known. */
+void sim_look_ahead(const struct sim *sim, const struct sim_event *next, size_t count);
 /* Chains the 64-bit word v to a hash. */
 uint64_t sim_chain(uint64_t hash, uint64_t v);
+
+/* ---- sim_window.c ---- */
+
+/* Whether what is next may be run host by host. */
+bool window_may(const struct sim *sim);
+/* Runs a window that begins with the next event and ends at limit_ns at the latest. */
+void window_run(struct sim *sim, uint64_t limit_ns);
+void window_put(struct sim *sim, const struct sim_event *event);
+void window_free(struct sim *sim);
+
+/* Puts an event, not before the present time. */
+static inline void sim_put(struct sim *sim, const struct sim_event *event)
+{
+    if (event->t_ns < sim->window.until_ns)
+        window_put(sim, event);
+    else
+        sim_queue_put(sim->queue, event);
+}
+
+/* ---- sim_told.c: what observers hear at the end of a window ---- */
+
+static inline bool told_later(const struct sim *sim)
+{
+    return sim->window.until_ns > 0;
+}
+
+void told_trace(struct sim *sim, uint32_t host, const struct vn_trace *trace);
+void told_event(struct sim *sim, uint32_t host, uint32_t kind, uint64_t hash);
+void told_reply(struct sim *sim, uint32_t host, const struct vn_action *action);
+void told_settled(struct sim *sim, uint32_t host);
+/* Tells all that was kept. */
+void told_tell(struct sim *sim);
+void told_free(struct sim *sim);
 
 /* ---- sim_host.c ---- */
 
@@ -311,9 +390,12 @@ void host_link_down(struct sim *sim, struct sim_host *host, uint64_t id, uint32_
 void host_step(struct sim *sim, struct sim_host *host, struct vn_event *event);
 /* Ends a cycle: performs the actions, arms the timer, tells the observer. */
 void host_settle(struct sim *sim, struct sim_host *host);
+/* Tells the observer, if something happened that it asked for. */
+void host_tell_settled(struct sim *sim, struct sim_host *host);
 /* Gives the node a CLOCK, without settling. */
 void host_clock(struct sim *sim, struct sim_host *host);
 void host_on_timer(struct sim *sim, const struct sim_event *event);
+void host_on_command(struct sim *sim, const struct sim_event *event);
 void hosts_free(struct sim *sim);
 struct sim_host *host_new(struct sim *sim, const struct sim_host_params *params);
 uint64_t host_hash(const struct sim_host *host);

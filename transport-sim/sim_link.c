@@ -176,17 +176,17 @@ void link_event(struct sim *sim, uint32_t index, const struct sim_link *link, un
 {
     /* The dialler's count is unique at either side of a direction. An acceptor that speaks to
      * itself needs its own. */
-    bool own = kind == SIM_EV_DOWN;
+    bool own = kind == SIM_EV_DOWN || kind == SIM_EV_ROUND || kind == SIM_EV_STUCK;
     bool back = kind == SIM_EV_SENT || kind == SIM_EV_SYN_ACK;
     uint64_t number = own && d == 1 ? link->id[1] : link->serial;
-    sim_queue_put(sim->queue, &(struct sim_event){
-                                  .t_ns = t_ns,
-                                  .dst = link->host[own || back ? d : 1 - d],
-                                  .src = link->host[back ? 1 - d : d],
-                                  .seq = number << 5 | (uint64_t)kind << 1 | d,
-                                  .kind = (uint32_t)kind | d << 4 | halves << 5 | link->gen << 7,
-                                  .arg = index,
-                              });
+    sim_put(sim, &(struct sim_event){
+                     .t_ns = t_ns,
+                     .dst = link->host[own || back ? d : 1 - d],
+                     .src = link->host[back ? 1 - d : d],
+                     .seq = number << 5 | (uint64_t)kind << 1 | d,
+                     .kind = (uint32_t)kind | d << 4 | halves << 5 | link->gen << 7,
+                     .arg = index,
+                 });
 }
 
 /* ---- the end of an end ---- */
@@ -353,7 +353,8 @@ static void syn_send(struct sim *sim, uint32_t index, struct sim_link *link)
         return;
     }
     uint64_t t_ns = began_ns + ((1u << SYN_TRIES) - 1) * SIM_SECOND;
-    end_down(sim, index, link, 0, VN_WHY_UNREACHABLE, t_ns > sim->now_ns ? t_ns : sim->now_ns);
+    end_down(sim, index, link, 0, VN_WHY_UNREACHABLE,
+             sim_later(t_ns, sim->now_ns + link->dir[1].latency_ns));
 }
 
 uint64_t link_latency_ns(const struct sim *sim, const struct sim_link *link, unsigned d)

@@ -128,12 +128,12 @@ void link_fault_on_stuck(struct sim *sim, const struct sim_event *event)
 static void fault_event(struct sim *sim, uint32_t id, uint64_t t_ns)
 {
     if (t_ns < SIM_LAST_NS)
-        sim_queue_put(sim->queue, &(struct sim_event){.t_ns = t_ns,
-                                                      .dst = SIM_NO_HOST,
-                                                      .src = SIM_NO_HOST,
-                                                      .seq = id,
-                                                      .kind = SIM_EV_FAULT,
-                                                      .arg = id});
+        sim_put(sim, &(struct sim_event){.t_ns = t_ns,
+                                         .dst = SIM_NO_HOST,
+                                         .src = SIM_NO_HOST,
+                                         .seq = id,
+                                         .kind = SIM_EV_FAULT,
+                                         .arg = id});
 }
 
 /* When something changes by itself: it flaps up, or is over. */

@@ -41,7 +41,7 @@ static void again(struct sim *sim, struct sim_host *host, struct sim_event *even
     case SIM_EV_SENT:
     case SIM_EV_DOWN:
         event->t_ns = sim->now_ns;
-        sim_queue_put(sim->queue, event);
+        sim_put(sim, event);
         return;
     case SIM_EV_SYN:
     case SIM_EV_TIMER:
@@ -50,6 +50,7 @@ static void again(struct sim *sim, struct sim_host *host, struct sim_event *even
     case SIM_EV_ROUND:
     case SIM_EV_STUCK:
     case SIM_EV_FAULT:
+    case SIM_EV_COMMAND:
         break;
     }
     assert(!"an event that is held");
@@ -61,6 +62,7 @@ bool sim_host_pause(struct sim *sim, uint32_t number)
     if (!host || !host->node || host->paused)
         return false;
     host->paused = 1;
+    sim->paused++;
     return true;
 }
 
@@ -73,6 +75,7 @@ bool sim_host_resume(struct sim *sim, uint32_t number)
     struct sim_event *held = faults->held;
     uint32_t count = faults->held_count;
     host->paused = 0;
+    sim->paused--;
     host->timer_floor_ns = sim->now_ns + 1;
     if (host->timer_ns <= sim->now_ns)
         host->timer_ns = VN_NEVER;
@@ -95,6 +98,7 @@ bool sim_host_paused(const struct sim *sim, uint32_t host)
 void pause_end(struct sim *sim, struct sim_host *host)
 {
     struct sim_faults *faults = host->faults;
+    sim->paused -= host->paused;
     host->paused = 0;
     if (!faults)
         return;

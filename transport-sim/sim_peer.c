@@ -34,6 +34,7 @@ uint32_t sim_peer_add(struct sim *sim, const struct sim_peer_ops *ops,
     host->peer = sim_resize(sim, NULL, 0, sizeof *host->peer);
     host->peer->ops = *ops;
     host->alive = 1;
+    sim->scripted++;
     return host->number;
 }
 

@@ -122,6 +122,17 @@ uint64_t stream_delay_ns(struct sim *sim, struct sim_link *link, unsigned d)
     return t;
 }
 
+/* How long the uplink takes. Most messages are as long as the one before, and a division is dear.
+ */
+static uint64_t uplink_ns(struct sim_host *host, uint64_t bytes)
+{
+    if (bytes != host->up_last_bytes) {
+        host->up_last_bytes = bytes <= UINT32_MAX ? (uint32_t)bytes : 0;
+        host->up_last_ns = stream_transfer_ns(bytes, host->up_bps);
+    }
+    return host->up_last_ns;
+}
+
 /* When `bytes` that are sent now arrive at the other side. */
 static uint64_t arrival_ns(struct sim *sim, struct sim_link *link, unsigned d, uint64_t bytes)
 {
@@ -129,7 +140,7 @@ static uint64_t arrival_ns(struct sim *sim, struct sim_link *link, unsigned d, u
     struct sim_host *host = sim_host_at(sim, link->host[d]);
     uint64_t t = sim->now_ns;
     if (host->up_bps > 0 && bytes > 0)
-        t = pipe_pass(&host->up.free_ns, t, 0, stream_transfer_ns(bytes, host->up_bps));
+        t = pipe_pass(&host->up.free_ns, t, 0, uplink_ns(host, bytes));
     t += stream_delay_ns(sim, link, d);
     dir->last_ns = sim_bounded(sim_later(t, dir->last_ns));
     return dir->last_ns;
@@ -245,9 +256,9 @@ void stream_on_sent(struct sim *sim, const struct sim_event *event)
 static void dir_refund(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
 {
     struct sim_dir *dir = &link->dir[d];
-    uint32_t halves = dir->eaten / sim->half;
-    if (halves == 0)
+    if (dir->eaten < sim->half)
         return;
+    uint32_t halves = dir->eaten / sim->half;
     dir->eaten -= halves * sim->half;
     if (link->state[d] != SIM_END_OPEN)
         return;

@@ -98,7 +98,7 @@ static void pool_grow(struct mem_pool *pool)
     }
 }
 
-void *mem_pool_take(struct mem_pool *pool)
+void *mem_pool_take_raw(struct mem_pool *pool)
 {
     if (!pool->free_list)
         pool_grow(pool);
@@ -106,7 +106,12 @@ void *mem_pool_take(struct mem_pool *pool)
     ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
     pool->free_list = ((struct link *)object)->next;
     pool->live++;
-    return memset(object, 0, pool->object_size);
+    return object;
+}
+
+void *mem_pool_take(struct mem_pool *pool)
+{
+    return memset(mem_pool_take_raw(pool), 0, pool->object_size);
 }
 
 void mem_pool_give(struct mem_pool *pool, void *object)

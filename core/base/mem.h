@@ -25,6 +25,8 @@ struct mem_pool {
 void mem_pool_init(struct mem_pool *pool, size_t object_size);
 void mem_pool_deinit(struct mem_pool *pool);
 void *mem_pool_take(struct mem_pool *pool);
+/* The same, but not zeroed: for who fills all of it in at once. */
+void *mem_pool_take_raw(struct mem_pool *pool);
 void mem_pool_give(struct mem_pool *pool, void *object);
 
 #endif

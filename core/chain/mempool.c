@@ -12,19 +12,29 @@
 #include "core/chain/keep.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 #define SENDER_OFFSET 32u /* of a transaction's encoding (PROTOCOL-0.1 section 3) */
 
+/* A transaction comes once from each peer: what all but the first time touches is one cache line,
+ * where there are at most 64 slots. */
 struct entry {
     uint8_t id[32];
-    struct vn_slice raw; /* empty if only the id is known */
-    uint64_t timestamp;  /* its own, or without bytes the block's */
-    struct entry *before, *after;
+    uint64_t epoch;  /* source and seen hold but for slots with a new owner since */
     uint32_t blocks; /* of the best chain that hold it; 0: pooled */
     uint32_t source; /* slot that brought it, or MEMPOOL_NO_SLOT */
-    uint64_t epoch;  /* source and seen hold but for slots with a new owner since */
-    uint64_t seen[]; /* a bit per slot */
+    uint64_t seen;   /* a bit per slot, of the first 64 */
+    struct entry *before;
+    struct entry *after;
+    struct vn_slice raw;  /* empty if only the id is known */
+    uint64_t timestamp;   /* its own, or without bytes the block's */
+    uint64_t seen_more[]; /* the bits of the other slots */
 };
+
+#define ENTRY_BYTES 128u /* in a shared pool: so that an entry begins with a line */
+
+_Static_assert(sizeof(struct entry) <= ENTRY_BYTES && offsetof(struct entry, before) <= 64,
+               "what a known transaction touches is one cache line");
 
 /* Who has a slot now: since when, and how many bytes of the pool it brought. */
 struct owner {
@@ -45,6 +55,7 @@ struct sender {
 
 struct mempool {
     struct mempool_limits limits;
+    struct mem_pool *entries; /* or NULL */
     struct idmap by_id;
     struct idmap by_sender; /* of senders with pooled transactions */
     struct entry_list pooled, taken;
@@ -59,9 +70,16 @@ struct mempool {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed)
+void mempool_entries_init(struct mem_pool *entries)
+{
+    mem_pool_init(entries, ENTRY_BYTES);
+}
+
+struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed,
+                            struct mem_pool *entries)
 {
     struct mempool *pool = mem_new(1, sizeof *pool);
+    pool->entries = limits->slots <= 64 ? entries : NULL;
     pool->limits = *limits;
     if (pool->limits.bytes_max == 0)
         pool->limits.bytes_max = MEMPOOL_BYTES_MAX;
@@ -73,7 +91,22 @@ struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed)
 
 static size_t entry_size(const struct mempool *pool)
 {
-    return sizeof(struct entry) + ((size_t)pool->limits.slots + 63) / 64 * sizeof(uint64_t);
+    const uint32_t slots = pool->limits.slots;
+    const size_t more = slots > 64 ? ((size_t)slots - 1) / 64 : 0;
+    return sizeof(struct entry) + more * sizeof(uint64_t);
+}
+
+static uint64_t *seen_word(struct entry *entry, uint32_t slot)
+{
+    return slot < 64 ? &entry->seen : &entry->seen_more[slot / 64 - 1];
+}
+
+static void entry_free(struct mempool *pool, struct entry *entry)
+{
+    if (pool->entries)
+        mem_pool_give(pool->entries, entry);
+    else
+        mem_free(entry);
 }
 
 static void list_append(struct entry_list *list, struct entry *entry)
@@ -205,7 +238,8 @@ static struct entry *entry_find(struct mempool *pool, const uint8_t id[32])
 static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struct vn_slice raw,
                                uint64_t timestamp)
 {
-    struct entry *entry = mem_new(1, entry_size(pool));
+    struct entry *entry =
+        pool->entries ? mem_pool_take(pool->entries) : mem_new(1, entry_size(pool));
     memcpy(entry->id, id, HASH_SIZE);
     entry->raw = raw;
     entry->timestamp = timestamp;
@@ -232,7 +266,7 @@ static void entry_drop(struct mempool *pool, struct entry *entry)
         pool->found = NULL;
     idmap_remove(&pool->by_id, entry->id);
     vn_slice_unref(entry->raw);
-    mem_free(entry);
+    entry_free(pool, entry);
 }
 
 void mempool_free(struct mempool *pool)
@@ -274,7 +308,6 @@ void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry)
         const struct entry *found = idmap_guess(&pool->by_id, id);
         if (found) {
             __builtin_prefetch(found->id);
-            __builtin_prefetch(found->seen);
         }
     }
 }
@@ -304,7 +337,7 @@ static void entry_refresh(const struct mempool *pool, struct entry *entry)
         entry->source = MEMPOOL_NO_SLOT;
     for (uint32_t slot = 0; slot < pool->owner_count; slot++)
         if (pool->owners[slot].epoch > entry->epoch)
-            entry->seen[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+            *seen_word(entry, slot) &= ~(UINT64_C(1) << slot % 64);
     entry->epoch = pool->epoch;
 }
 
@@ -315,8 +348,9 @@ bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot
         return false;
     entry_refresh(pool, entry);
     uint64_t bit = UINT64_C(1) << slot % 64;
-    bool before = (entry->seen[slot / 64] & bit) != 0;
-    entry->seen[slot / 64] |= bit;
+    uint64_t *seen = seen_word(entry, slot);
+    bool before = (*seen & bit) != 0;
+    *seen |= bit;
     return before;
 }
 

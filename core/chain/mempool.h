@@ -6,6 +6,7 @@
 #ifndef CHAIN_MEMPOOL_H
 #define CHAIN_MEMPOOL_H
 
+#include "core/base/mem.h"
 #include "core/chain/chain.h"
 
 struct mempool;
@@ -22,7 +23,11 @@ struct mempool_limits {
     uint64_t bytes_max;  /* of pooled encodings, and of taken ones again; 0: MEMPOOL_BYTES_MAX */
 };
 
-struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed);
+/* Entries of all pools of a process may lie together: `entries`, set up once by
+ * mempool_entries_init, outlives them. NULL: each entry by itself. */
+struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed,
+                            struct mem_pool *entries);
+void mempool_entries_init(struct mem_pool *entries);
 void mempool_free(struct mempool *pool);
 
 /* What is pooled: transactions in all and of one sender, bytes of encodings. */

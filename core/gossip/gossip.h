@@ -55,7 +55,8 @@ struct gossip {
     uint64_t load_next;
 };
 
-void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache);
+void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache,
+                 struct mem_pool *tx_entries);
 void gossip_deinit(struct gossip *g);
 
 /* ---- gossip.c: links ---- */

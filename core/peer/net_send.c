@@ -6,9 +6,8 @@
 
 struct action_entry *net_push_action(struct net *net, enum vn_action_kind kind, uint64_t link)
 {
-    struct action_entry *entry = mem_pool_take(&net->pools->action_entries);
-    entry->kind = kind;
-    entry->link = link;
+    struct action_entry *entry = mem_pool_take_raw(&net->pools->action_entries);
+    *entry = (struct action_entry){.kind = kind, .link = link};
     if (net->actions_last)
         net->actions_last->next = entry;
     else

@@ -49,13 +49,13 @@ void outbox_deinit(struct outbox *box, struct mem_pool *pool)
 void outbox_push(struct outbox *box, struct mem_pool *pool, struct vn_slice frame, uint32_t kind,
                  enum lane lane)
 {
-    struct outbox_entry *entry = mem_pool_take(pool);
-    entry->frame = frame;
-    entry->kind = kind;
-    entry->lane = (uint16_t)lane;
-    entry->count = 1;
+    struct outbox_entry *entry = mem_pool_take_raw(pool);
     struct outbox_entry *last = box->last[lane];
-    entry->next = last ? last->next : entry;
+    *entry = (struct outbox_entry){.next = last ? last->next : entry,
+                                   .frame = frame,
+                                   .kind = kind,
+                                   .lane = (uint16_t)lane,
+                                   .count = 1};
     if (last)
         last->next = entry;
     box->last[lane] = entry;
@@ -162,11 +162,33 @@ static struct outbox_entry *outbox_current(struct outbox *box)
     return box->begun = lane_pop(box, (enum lane)lane);
 }
 
+/* The one frame that waits, if it can leave whole. */
+static struct outbox_entry *lone_entry(const struct outbox *box, uint32_t window)
+{
+    if (box->frames != 1 || box->begun)
+        return NULL;
+    uint32_t lane = LANE_TX;
+    for (uint32_t i = 0; !box->last[lane]; i++)
+        lane = i;
+    return box->last[lane]->frame.len <= window ? box->last[lane] : NULL;
+}
+
 uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
                      struct vn_slice *out, uint32_t max, struct outbox_left *finished,
                      uint32_t *finished_count)
 {
     uint32_t count = 0;
+    struct outbox_entry *lone = lone_entry(box, window);
+    if (lone) { /* as most: its reference leaves with it */
+        out[0] = lone->frame;
+        finished[0] = (struct outbox_left){lone->kind, lone->frame.len, 1};
+        *finished_count = 1;
+        box->last[lone->lane] = NULL;
+        box->lane_bytes[lone->lane] -= lone->frame.len;
+        box->frames = 0;
+        mem_pool_give(pool, lone);
+        return 1;
+    }
     *finished_count = 0;
     while (count < max && window > 0) {
         struct outbox_entry *entry = outbox_current(box);
@@ -180,8 +202,9 @@ uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
         box->begun_sent += n;
         box->lane_bytes[entry->lane] -= n;
         if (n == left) {
-            finished[(*finished_count)++] = (struct outbox_left){
-                entry->kind, entry->frame.len / entry->count, entry->count};
+            const uint32_t each =
+                entry->count == 1 ? entry->frame.len : entry->frame.len / entry->count;
+            finished[(*finished_count)++] = (struct outbox_left){entry->kind, each, entry->count};
             box->begun = NULL;
             entry_drop(box, pool, entry);
         }

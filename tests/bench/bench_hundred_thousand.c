@@ -57,6 +57,7 @@ static struct result measure(uint32_t n, uint64_t blocks, uint64_t batch)
     struct sim_stats stats;
     const double began = wall_s(), cpu_ns = bench_now_ns();
     struct sim *sim = network_of(&graph);
+    sim_windows(sim, true);
     sim_run_until(sim, 10 * SECOND);
     expect_links(sim, &graph);
     r.up_s = wall_s() - began;

@@ -7,9 +7,10 @@
  * streams cost.
  *
  * An idle node is weighed after 60 simulated seconds, by what the allocator counts: the node, its
- * simulated host and its half of the links. One size of a network, or others than the usual three:
+ * simulated host and its half of the links. One size of a network, or others than the usual three;
+ * --by-time 1 handles every event by time, without windows (see sim_windows), to compare:
  *
- * bench_protocol [--json] [--nodes N [--txs N] [--blocks N]] [--rounds N] */
+ * bench_protocol [--json] [--nodes N [--txs N] [--blocks N]] [--rounds N] [--by-time 1] */
 #include "scenarios/hugepages.h"
 #include "tests/bench/network.h"
 #include "transport-sim/queue.h"
@@ -85,6 +86,7 @@ struct figures {
 
 struct sizes {
     uint64_t nodes, txs, blocks, rounds;
+    uint64_t by_time;
 };
 
 static size_t heap_bytes(void)
@@ -109,6 +111,7 @@ static void round_of(struct bench *bench, const struct sizes *sizes, struct figu
     struct sim_stats idle, flooded, mined;
     const size_t heap = heap_bytes();
     struct sim *sim = network_of(&graph);
+    sim_windows(sim, sizes->by_time == 0);
     sim_run_until(sim, 60 * SECOND);
     expect_links(sim, &graph);
     sim_stats(sim, &idle);
@@ -175,12 +178,14 @@ static void print(const struct bench *bench, const struct figures *f, bool first
 
 int main(int argc, char **argv)
 {
-    static const struct sizes usual[] = {{100, 1000, 20, 3}, {1000, 100, 20, 3}, {10000, 20, 4, 1}};
-    struct sizes own = {0, 0, 0, 0};
+    static const struct sizes usual[] = {
+        {100, 1000, 20, 3, 0}, {1000, 100, 20, 3, 0}, {10000, 20, 4, 1, 0}};
+    struct sizes own = {0};
     const struct bench_option options[] = {{"--nodes", &own.nodes},
                                            {"--txs", &own.txs},
                                            {"--blocks", &own.blocks},
-                                           {"--rounds", &own.rounds}};
+                                           {"--rounds", &own.rounds},
+                                           {"--by-time", &own.by_time}};
     struct bench bench;
     hugepages_ask();
     bench_init_options(&bench, argc, argv, options, sizeof options / sizeof *options);
@@ -189,6 +194,7 @@ int main(int argc, char **argv)
         struct sizes sizes = usual[i];
         if (own.nodes != 0 && i > 0)
             break;
+        sizes.by_time = own.by_time;
         sizes.nodes = own.nodes ? own.nodes : sizes.nodes;
         sizes.txs = own.txs ? own.txs : sizes.txs;
         sizes.blocks = own.blocks ? own.blocks : sizes.blocks;

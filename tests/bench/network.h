@@ -113,14 +113,15 @@ static inline struct vn_buf *transaction(uint32_t number)
 
 static inline void flood_transactions(struct sim *sim, const struct graph *graph, uint32_t count)
 {
+    const uint64_t began_ns = sim_now_ns(sim);
     for (uint32_t i = 0; i < count; i++) {
         struct vn_buf *tx = transaction(i);
         const struct vn_command command = {.kind = VN_CMD_SUBMIT_TX, .data = {tx, 0, tx->len}};
-        sim_command(sim, (uint32_t)(i * UINT64_C(7919) % graph->n), &command);
+        sim_command_at(sim, (uint32_t)(i * UINT64_C(7919) % graph->n), began_ns + i * TX_EVERY,
+                       &command);
         vn_buf_unref(tx);
-        sim_run_until(sim, sim_now_ns(sim) + TX_EVERY);
     }
-    sim_run_until(sim, sim_now_ns(sim) + 3 * SECOND);
+    sim_run_until(sim, began_ns + count * TX_EVERY + 3 * SECOND);
 }
 
 static inline void flood_blocks(struct sim *sim, const struct graph *graph, uint32_t count)

@@ -225,6 +225,129 @@ static void test_one_seed_is_one_run_and_another_seed_another(void **state)
     assert_int_not_equal(hash_of_run(9), hash_of_run(10));
 }
 
+/* All that an observer hears, in its order, as one number. */
+struct ear {
+    struct sim *sim;
+    uint64_t hash, heard, replies, settled, stop_after;
+    uint64_t settled_ns; /* the latest time at which on_settled was called */
+};
+
+static void hear(struct ear *ear, uint64_t what, uint64_t a, uint64_t b)
+{
+    ear->heard++;
+    ear->hash = (ear->hash ^ what ^ a << 8 ^ b << 32) * UINT64_C(0x9e3779b97f4a7c15);
+    ear->hash ^= ear->hash >> 29;
+}
+
+static void hear_bytes(struct ear *ear, const void *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hear(ear, 1, ((const uint8_t *)data)[i], 0);
+}
+
+static void hear_trace(void *ctx, uint32_t host, const struct vn_trace *trace)
+{
+    struct ear *ear = ctx;
+    hear(ear, 2, host, trace->kind);
+    hear(ear, trace->now_ns, trace->link, trace->a);
+    hear(ear, trace->b, trace->c, trace->size);
+    if (trace->addr)
+        hear_bytes(ear, trace->addr, sizeof *trace->addr);
+    if (trace->hash)
+        hear_bytes(ear, trace->hash, 32);
+    if (trace->text)
+        hear_bytes(ear, trace->text, strlen(trace->text));
+}
+
+static void hear_settled(void *ctx, uint32_t host)
+{
+    struct ear *ear = ctx;
+    hear(ear, 3, host, 0);
+    ear->settled_ns = sim_now_ns(ear->sim);
+    if (++ear->settled == ear->stop_after)
+        sim_stop(ear->sim);
+}
+
+static void hear_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
+                       uint64_t hash)
+{
+    struct ear *ear = ctx;
+    hear(ear, 4, number, t_ns);
+    hear(ear, host, kind, hash);
+}
+
+static void hear_reply(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text)
+{
+    struct ear *ear = ctx;
+    hear(ear, 5, host, token);
+    hear_bytes(ear, text, strlen(text));
+    ear->replies += status == VN_OK;
+}
+
+/* Twenty nodes mine, relay, and two of them are no more. Returns the trace hash. */
+static uint64_t overheard(struct ear *ear, bool windows)
+{
+    struct sim_config config;
+    sim_config_init(&config);
+    config.observer = (struct sim_observer){.ctx = ear,
+                                            .on_trace = hear_trace,
+                                            .trace_mask = UINT64_MAX,
+                                            .on_settled = hear_settled,
+                                            .settle_mask = UINT64_MAX,
+                                            .on_event = hear_event,
+                                            .on_reply = hear_reply};
+    struct sim *sim = ear->sim = sim_new(&config);
+    sim_windows(sim, windows);
+    for (uint32_t i = 0; i < 20; i++) {
+        struct vn_config node;
+        struct vn_addr seeds[4];
+        char why[160];
+        vn_config_init(&node);
+        snprintf(node.node_id, sizeof node.node_id, "node-%u", (unsigned)i);
+        for (uint32_t k = 0; k < 4; k++)
+            seeds[k] = sim_host_addr((i + k * k + 1) % 20);
+        node.seeds = seeds;
+        node.seed_count = 4;
+        node.mine_interval_ns = i % 3 == 0 ? 8 * S : 0;
+        assert_int_equal(sim_host_add(sim, &node, NULL, why, sizeof why), i);
+    }
+    for (uint64_t t = 1; t <= 20 && ear->settled < ear->stop_after; t++) {
+        sim_run_until(sim, t * S);
+        if (t % 5 == 0 && ear->settled < ear->stop_after)
+            mine(sim, (uint32_t)t % 20, 1);
+        if (t == 12 || t == 13)
+            sim_host_kill(sim, (uint32_t)t);
+    }
+    struct sim_stats stats;
+    sim_stats(sim, &stats);
+    assert_true(windows ? stats.windows > 5 : stats.windows == 0);
+    uint64_t hash = sim_trace_hash(sim);
+    sim_free(sim);
+    return hash;
+}
+
+static void test_observers_hear_the_same_where_hosts_run_apart(void **state)
+{
+    (void)state;
+    struct ear by_time = {.stop_after = UINT64_MAX}, apart = {.stop_after = UINT64_MAX};
+    assert_int_equal(overheard(&apart, true), overheard(&by_time, false));
+    assert_int_equal(apart.heard, by_time.heard);
+    assert_int_equal(apart.hash, by_time.hash);
+    assert_true(by_time.heard > 10000 && by_time.settled > 500);
+    assert_int_equal(by_time.replies, 4);
+}
+
+static void test_a_stop_while_hosts_run_apart_ends_the_run_at_the_end_of_the_window(void **state)
+{
+    (void)state;
+    struct ear by_time = {.stop_after = 700}, apart = {.stop_after = 700};
+    overheard(&by_time, false);
+    overheard(&apart, true);
+    assert_int_equal(by_time.settled, 700);
+    assert_true(apart.settled >= 700);
+    assert_in_range(apart.settled_ns - by_time.settled_ns, 0, 50 * 1000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_a_killed_node_comes_back_with_what_its_disk_holds),
         cmocka_unit_test(test_a_newcomer_gets_from_the_disks_what_no_memory_holds),
         cmocka_unit_test(test_one_seed_is_one_run_and_another_seed_another),
+        cmocka_unit_test(test_observers_hear_the_same_where_hosts_run_apart),
+        cmocka_unit_test(test_a_stop_while_hosts_run_apart_ends_the_run_at_the_end_of_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,54 @@ static void test_observers_hear_every_event_and_may_command_when_all_is_settled(
     sim_free(sim);
 }
 
+struct answers {
+    struct sim *sim;
+    uint64_t tokens[8], t_ns[8];
+    uint32_t hosts[8], count;
+};
+
+static void note_reply(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text)
+{
+    struct answers *answers = ctx;
+    (void)text;
+    assert_int_equal(status, VN_OK);
+    answers->tokens[answers->count] = token;
+    answers->t_ns[answers->count] = sim_now_ns(answers->sim);
+    answers->hosts[answers->count++] = host;
+}
+
+static void test_a_command_for_later_is_given_at_its_time_in_the_order_of_asking(void **state)
+{
+    (void)state;
+    struct answers got = {0};
+    struct sim_config config;
+    sim_config_init(&config);
+    config.observer = (struct sim_observer){.ctx = &got, .on_reply = note_reply};
+    struct sim *sim = got.sim = sim_new(&config);
+    const uint32_t a = host_add(sim, "sink", 0, 0), b = host_add(sim, "sink", 0, 0);
+    const uint32_t dead = host_add(sim, "sink", 0, 0);
+    struct vn_command ban = {.kind = VN_CMD_BAN, .data = pattern(10)};
+    const uint64_t late = sim_command_at(sim, b, 5 * MS, &ban);
+    const uint64_t first = sim_command_at(sim, a, 3 * MS, &ban);
+    const uint64_t second = sim_command_at(sim, a, 3 * MS, &ban);
+    assert_true(sim_command_at(sim, dead, 4 * MS, &ban) > 0);
+    assert_int_equal(sim_command_at(sim, 7, 4 * MS, &ban), 0);
+    sim_host_kill(sim, dead);
+    sim_run_until(sim, 10 * MS);
+    const uint64_t past = sim_command_at(sim, a, 1, &ban);
+    sim_command_at(sim, a, 20 * MS, &ban); /* never given */
+    vn_slice_unref(ban.data);
+    sim_run_until(sim, 10 * MS);
+    assert_int_equal(got.count, 4);
+    const uint64_t tokens[] = {first, second, late, past};
+    const uint64_t times[] = {3 * MS, 3 * MS, 5 * MS, 10 * MS};
+    const uint32_t hosts[] = {a, a, b, a};
+    assert_memory_equal(got.tokens, tokens, sizeof tokens);
+    assert_memory_equal(got.t_ns, times, sizeof times);
+    assert_memory_equal(got.hosts, hosts, sizeof hosts);
+    sim_free(sim);
+}
+
 static void test_nonsense_is_refused(void **state)
 {
     (void)state;
@@ -296,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_a_disk_survives_a_kill_but_not_what_was_not_yet_stored),
         cmocka_unit_test(test_a_shorter_branch_replaces_the_stored_one),
         cmocka_unit_test(test_observers_hear_every_event_and_may_command_when_all_is_settled),
+        cmocka_unit_test(test_a_command_for_later_is_given_at_its_time_in_the_order_of_asking),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_an_idle_link_takes_at_most_256_bytes),
     };

@@ -15,6 +15,15 @@ struct chaos {
     uint32_t cuts[CUTS_MAX];
     uint64_t scripted_link;
     bool faulty; /* links degrade, flap and are forgotten, too */
+    bool calm;   /* nothing but latency joins hosts */
+};
+
+enum chaos_kind {
+    CHAOS_COSTLY = 1, /* links lose, and have a rate */
+    CHAOS_FAULTY = 2, /* see above */
+    CHAOS_FAR = 4,    /* no latency below 20 ms, nobody is a script; but for CHAOS_FAULTY nobody
+                         is cut off or stands still: windows may be run */
+    CHAOS_WINDOWS = 8 /* they are run */
 };
 
 static uint32_t below(struct chaos *chaos, uint32_t bound)
@@ -40,8 +49,9 @@ static void on_bytes(void *ctx, uint32_t host, uint64_t link, struct vn_slice da
         sim_host_kill(chaos->sim, host);
 }
 
-static struct sim *network(struct chaos *chaos, uint64_t seed, bool costly)
+static struct sim *network(struct chaos *chaos, uint64_t seed, unsigned kind)
 {
+    const bool costly = kind & CHAOS_COSTLY;
     static const char *const kinds[] = {"sink", "echo", "sink", "flood"};
     struct sim_config config;
     struct sim_link_params params;
@@ -54,6 +64,8 @@ static struct sim *network(struct chaos *chaos, uint64_t seed, bool costly)
     rng_fork(&chaos->rng, config.seed, "chaos", 0);
     sim_link_params_init(&params);
     params.latency = (struct sim_dist){.kind = SIM_UNIFORM, .a = 0, .b = 0.2};
+    if (kind & CHAOS_FAR)
+        params.latency.a = 0.02;
     params.jitter = (struct sim_dist){.kind = SIM_EXPONENTIAL, .a = 0.01};
     params.loss = costly ? 0.1 : 0;
     params.rate_bps = costly ? 300000 : 0;
@@ -61,7 +73,11 @@ static struct sim *network(struct chaos *chaos, uint64_t seed, bool costly)
     for (uint32_t i = 0; i < HOSTS; i++)
         host_add(sim, kinds[i % 4], costly && i % 3 == 0 ? 200000 : 0, costly ? 400000 : 0);
     const struct sim_peer_ops ops = {chaos, on_link, on_bytes, NULL};
-    sim_peer_add(sim, &ops, NULL);
+    if (!(kind & CHAOS_FAR))
+        sim_peer_add(sim, &ops, NULL);
+    sim_windows(sim, kind & CHAOS_WINDOWS);
+    chaos->faulty = kind & CHAOS_FAULTY;
+    chaos->calm = (kind & CHAOS_FAR) && !chaos->faulty;
     return sim;
 }
 
@@ -122,7 +138,7 @@ static void act_on_host(struct chaos *chaos, uint32_t host, uint32_t what)
     struct sim_clock clock = {.skew_ns = -(int64_t)below(chaos, 100000)};
     struct sim_disk_faults disk;
     sim_disk_faults_init(&disk);
-    if (what == 0) {
+    if (what == 0 && !chaos->calm) {
         sim_host_pause(sim, host);
     } else if (what < 3) {
         sim_host_resume(sim, host);
@@ -130,7 +146,7 @@ static void act_on_host(struct chaos *chaos, uint32_t host, uint32_t what)
         clock.drift_ppm = (int32_t)below(chaos, 1000) - 500;
         clock.jump_every_ns = below(chaos, 2) * SECONDS;
         clock.jump_ns = -5;
-        assert_int_equal(sim_host_clock(sim, host, &clock), true);
+        assert_int_equal(sim_host_clock(sim, host, &clock), host < sim_host_count(sim));
     } else {
         disk.slow = 1 + below(chaos, 100);
         disk.fail_stores = disk.fail_loads = below(chaos, 3) * 0.3;
@@ -163,7 +179,7 @@ static void act(struct chaos *chaos)
         command(sim, a, VN_CMD_DISCONNECT, below(chaos, 4) == 0 ? 0 : 1 + 2 * below(chaos, 40));
     else if (what < 20)
         command(sim, a, what == 18 ? VN_CMD_BAN : VN_CMD_UNBAN, 0);
-    else if (what < 22)
+    else if (what < 22 && !chaos->calm)
         act_on_cut(chaos);
     else if (what == 22)
         sim_host_kill(sim, a);
@@ -247,15 +263,20 @@ static uint32_t check_prefixes(struct sim *sim)
     return checked;
 }
 
-static uint32_t checked_links; /* in all runs of this program */
+/* In all runs of this program. */
+static uint32_t checked_links;
+static uint64_t windows;
 
-static uint64_t chaos_run(uint64_t seed, bool costly, bool faulty, uint64_t *bytes)
+static uint64_t chaos_run(uint64_t seed, unsigned kind, uint64_t *bytes)
 {
     struct chaos chaos;
-    struct sim *sim = network(&chaos, seed, costly);
-    chaos.faulty = faulty;
+    struct sim *sim = network(&chaos, seed, kind);
     struct sim_stats stats;
     for (unsigned i = 0; i < STEPS; i++) {
+        if (i == STEPS - 1) {
+            sim_stats(sim, &stats);
+            windows += stats.windows;
+        }
         act(&chaos);
         uint64_t wait_ns = rng_exponential_ns(&chaos.rng, 100 * MS);
         sim_run_until(sim, sim_now_ns(sim) + wait_ns);
@@ -283,7 +304,7 @@ static void test_every_link_ends_by_exactly_one_down_whatever_happens(void **sta
     (void)state;
     uint64_t bytes = 0;
     for (uint64_t seed = 0; seed < 60; seed++)
-        chaos_run(seed, seed % 2 == 1, seed >= 30, &bytes);
+        chaos_run(seed, (seed % 2 == 1) * CHAOS_COSTLY | (seed >= 30) * CHAOS_FAULTY, &bytes);
     assert_true(bytes > 10 * 1000 * 1000 && checked_links > 500); /* something did happen */
 }
 
@@ -291,10 +312,11 @@ static void test_one_seed_is_one_run(void **state)
 {
     (void)state;
     uint64_t bytes = 0;
-    uint64_t hash = chaos_run(100, true, true, &bytes);
-    assert_int_equal(chaos_run(100, true, true, &bytes), hash);
-    assert_int_not_equal(chaos_run(101, true, true, &bytes), hash);
-    assert_int_not_equal(chaos_run(100, false, true, &bytes), hash);
+    const unsigned kind = CHAOS_COSTLY | CHAOS_FAULTY;
+    uint64_t hash = chaos_run(100, kind, &bytes);
+    assert_int_equal(chaos_run(100, kind, &bytes), hash);
+    assert_int_not_equal(chaos_run(101, kind, &bytes), hash);
+    assert_int_not_equal(chaos_run(100, CHAOS_FAULTY, &bytes), hash);
 }
 
 static void test_the_hash_of_a_run_is_known(void **state)
@@ -302,7 +324,23 @@ static void test_the_hash_of_a_run_is_known(void **state)
     (void)state;
     uint64_t bytes = 0;
     /* Whatever compiler and level; changes when the model does. */
-    assert_int_equal(chaos_run(7, true, false, &bytes), 0xa75885975a12f7e0);
+    assert_int_equal(chaos_run(7, CHAOS_COSTLY, &bytes), 0xa75885975a12f7e0);
+}
+
+static void test_hosts_that_run_apart_do_what_they_do_by_time(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 200; seed < 220; seed++) {
+        const unsigned kind = CHAOS_FAR | (unsigned)(seed % 4);
+        uint64_t by_time = 0, apart = 0;
+        windows = 0;
+        uint64_t hash = chaos_run(seed, kind, &by_time);
+        assert_int_equal(windows, 0);
+        assert_int_equal(chaos_run(seed, kind | CHAOS_WINDOWS, &apart), hash);
+        if (!(kind & CHAOS_FAULTY))
+            assert_true(windows > 1000);
+        assert_int_equal(apart, by_time);
+    }
 }
 
 static void count_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
@@ -364,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_one_seed_is_one_run),
         cmocka_unit_test(test_the_hash_of_a_run_is_known),
         cmocka_unit_test(test_observers_change_nothing),
+        cmocka_unit_test(test_hosts_that_run_apart_do_what_they_do_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ static void fixture_init(struct fixture *f, const struct mempool_limits *limits)
 {
     for (uint32_t i = 0; i < TXS; i++)
         f->txs[i] = fixture_tx(i / 8, i, FIXTURE_TIME + i * 60, i % 3 * 40);
-    f->pool = mempool_new(limits, 3);
+    f->pool = mempool_new(limits, 3, NULL);
 }
 
 static void fixture_deinit(struct fixture *f)
