@@ -195,6 +195,43 @@ static inline void bucket_put(struct sim_queue *q, const struct sim_event *event
     q->levels |= 1u << level;
 }
 
+/* Moves all of a bucket to another one. */
+static void bucket_join(struct bucket *to, struct bucket *from)
+{
+    struct chunk **end = &from->first;
+    while (*end)
+        end = &(*end)->next;
+    *end = to->first;
+    to->first = from->first;
+    if (to->count == 0 || from->least_ns < to->least_ns)
+        to->least_ns = from->least_ns;
+    to->count += from->count;
+    *from = (struct bucket){0};
+}
+
+/* Moves the base back. What differs from it in a lower digit than it does from to_ns differs from
+ * to_ns in the digit where the two do, and has the old base's there. */
+static void base_back(struct sim_queue *q, uint64_t to_ns)
+{
+    const uint64_t from_ns = q->base_ns;
+    q->base_ns = to_ns;
+    if (from_ns == to_ns)
+        return;
+    const unsigned level = (63u - (unsigned)__builtin_clzll(from_ns ^ to_ns)) / DIGIT_BITS;
+    const unsigned digit = (unsigned)(from_ns >> (level * DIGIT_BITS)) & (DIGITS - 1);
+    struct bucket *bucket = &q->buckets[level][digit];
+    for (unsigned low = 0; low < level; low++) {
+        for (uint32_t left = q->digits[low]; left != 0; left &= left - 1)
+            bucket_join(bucket, &q->buckets[low][__builtin_ctz(left)]);
+        q->digits[low] = 0;
+        q->levels &= ~(1u << low);
+    }
+    if (bucket->count > 0) {
+        q->digits[level] |= 1u << digit;
+        q->levels |= 1u << level;
+    }
+}
+
 /* Deals the run and the heap out again, so that only events of the present time stay in front. */
 static void front_deal(struct sim_queue *q)
 {
@@ -202,7 +239,8 @@ static void front_deal(struct sim_queue *q)
     struct events late = q->late;
     q->run = (struct events){0};
     q->late = (struct events){0};
-    q->base_ns = q->limit_ns = q->last_ns;
+    base_back(q, q->last_ns);
+    q->limit_ns = q->last_ns;
     size_t taken = q->run_taken;
     q->run_taken = 0;
     for (size_t i = taken; i < run.count + late.count; i++) {
@@ -348,6 +386,7 @@ bool sim_queue_take(struct sim_queue *q, uint64_t limit_ns, struct sim_event *ou
     const struct sim_event *least = from_late ? late : run;
     if (least->t_ns > limit_ns)
         return false;
+    assert(least->t_ns >= q->last_ns);
     *out = *least;
     q->last_ns = least->t_ns;
     q->count--;

@@ -185,6 +185,47 @@ static void test_queue_takes_near_puts_after_it_looked_far_ahead(void **state)
     pair_deinit(&pair);
 }
 
+/* What lies behind 32768 was dealt out by its distance from there when the queue looked ahead; the
+ * puts before it make the queue deal out anew by the distance from 1000. */
+static void test_queue_keeps_its_order_when_many_puts_come_before_what_it_looked_at(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_init(&pair, 102);
+    for (uint64_t t = 1000; t < 1003; t++)
+        pair_put(&pair, t);
+    for (uint64_t i = 0; i < 30; i++)
+        pair_put(&pair, 32773 + i * 33);
+    pair_take(&pair, 1000);
+    for (uint64_t i = 0; i < 64; i++)
+        pair_put(&pair, 1500 + i);
+    while (pair.model.count > 0)
+        pair_take(&pair, UINT64_MAX);
+    pair_deinit(&pair);
+}
+
+/* A window takes all up to its end, then puts come from there on. */
+static void test_queue_keeps_its_order_when_puts_come_after_a_whole_stretch_was_taken(void **state)
+{
+    (void)state;
+    for (uint64_t n = 200; n < 220; n++) {
+        struct pair pair;
+        pair_init(&pair, n);
+        for (unsigned i = 0; i < 200; i++)
+            pair_put(&pair, rng_below(&pair.rng, 300000));
+        while (pair.model.count > 0 && pair.now_ns < 10000000) {
+            const uint64_t end_ns = sim_queue_next_ns(pair.q) + rng_below(&pair.rng, 30000);
+            uint64_t taken = 0;
+            for (; sim_queue_next_ns(pair.q) <= end_ns; taken++)
+                pair_take(&pair, end_ns);
+            pair_take(&pair, end_ns);
+            for (; taken > 0; taken--)
+                pair_put(&pair, end_ns + 1 + rng_below(&pair.rng, 200000));
+        }
+        pair_deinit(&pair);
+    }
+}
+
 static void test_queue_gives_memory_of_one_burst_to_the_next(void **state)
 {
     (void)state;
@@ -217,6 +258,8 @@ int main(void)
         cmocka_unit_test(test_queue_gives_events_in_total_order_whatever_the_order_of_puts),
         cmocka_unit_test(test_queue_takes_puts_at_the_present_time_while_that_is_taken),
         cmocka_unit_test(test_queue_takes_near_puts_after_it_looked_far_ahead),
+        cmocka_unit_test(test_queue_keeps_its_order_when_many_puts_come_before_what_it_looked_at),
+        cmocka_unit_test(test_queue_keeps_its_order_when_puts_come_after_a_whole_stretch_was_taken),
         cmocka_unit_test(test_queue_gives_memory_of_one_burst_to_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
