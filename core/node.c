@@ -6,13 +6,27 @@
 
 #include <string.h>
 
-struct vn_shared *vn_shared_new(void)
+static struct vn_shared *shared_new(uint64_t seed)
 {
     struct vn_shared *shared = mem_new(1, sizeof *shared);
     net_pools_init(&shared->pools);
-    mempool_entries_init(&shared->tx_entries);
     shared->cache = chain_cache_new();
+    shared->book = tx_book_new(seed);
     return shared;
+}
+
+/* Nodes that share one are simulated: whoever picks ids to fill one slot slows down himself. */
+struct vn_shared *vn_shared_new(void)
+{
+    return shared_new(0);
+}
+
+/* A node by itself has a seed that no peer knows. */
+static struct vn_shared *shared_own(const struct vn_config *config)
+{
+    struct rng salt;
+    rng_fork(&salt, config->seed, "shared-salt", 0);
+    return shared_new(rng_u64(&salt));
 }
 
 void vn_shared_free(struct vn_shared *shared)
@@ -21,7 +35,7 @@ void vn_shared_free(struct vn_shared *shared)
         return;
     chain_cache_free(shared->cache);
     net_pools_deinit(&shared->pools);
-    mem_pool_deinit(&shared->tx_entries);
+    tx_book_free(shared->book);
     mem_free(shared);
 }
 
@@ -32,9 +46,9 @@ struct vn_node *vn_node_new(const struct vn_config *config)
         return NULL;
     struct vn_node *node = mem_new(1, sizeof *node);
     node->owns_shared = config->shared == NULL;
-    node->shared = config->shared ? config->shared : vn_shared_new();
+    node->shared = config->shared ? config->shared : shared_own(config);
     net_init(&node->net, config, &node->shared->pools);
-    gossip_init(&node->gossip, &node->net, node->shared->cache, &node->shared->tx_entries);
+    gossip_init(&node->gossip, &node->net, node->shared->cache, node->shared->book);
     return node;
 }
 

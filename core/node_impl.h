@@ -6,7 +6,7 @@
 
 struct vn_shared {
     struct net_pools pools;
-    struct mem_pool tx_entries; /* see mempool_entries_init */
+    struct tx_book *book;
     struct chain_cache *cache;
 };
 

@@ -19,7 +19,7 @@
 #define AHEAD_NODE  7u
 #define AHEAD_PEERS 5u
 #define AHEAD_PEER  3u
-#define AHEAD_DATA  1u
+#define AHEAD_DATA  2u
 
 void *sim_resize(struct sim *sim, void *old, size_t old_size, size_t size)
 {
@@ -207,12 +207,6 @@ static const struct sim_item *head_of(const struct sim *sim, const struct sim_ev
     return sim_link_at(sim, event->arg)->dir[event->kind >> 4 & 1].head;
 }
 
-static struct vn_slice data_of(const struct sim *sim, const struct sim_event *event)
-{
-    const struct sim_item *item = head_of(sim, event);
-    return item ? (struct vn_slice){item->buf, item->off, item->len} : (struct vn_slice){0};
-}
-
 static void ask_link(const struct sim *sim, const struct sim_event *event)
 {
     const struct sim_link *link = sim_link_at(sim, event->arg);
@@ -223,11 +217,11 @@ static void ask_link(const struct sim *sim, const struct sim_event *event)
 
 static void ask_data(const struct sim *sim, const struct sim_event *event)
 {
-    const struct vn_slice data = data_of(sim, event);
-    if (!data.buf)
+    const struct sim_item *item = head_of(sim, event);
+    if (!item || !item->buf)
         return;
-    __builtin_prefetch(data.buf);
-    __builtin_prefetch(vn_slice_data(data));
+    __builtin_prefetch(item->buf);
+    __builtin_prefetch(item->buf->data + item->off);
 }
 
 static void ask_node(const struct sim *sim, const struct sim_event *event, enum vn_soon soon)
@@ -236,10 +230,9 @@ static void ask_node(const struct sim *sim, const struct sim_event *event, enum 
     const struct vn_api *api = host->api;
     if (!host->node || api->size < sizeof *api || !api->node_prefetch)
         return;
-    const bool by_data = soon == VN_SOON_PEER || soon == VN_SOON_DATA;
     const struct sim_link *link = sim_link_at(sim, event->arg);
-    api->node_prefetch(host->node, link->id[1 - (event->kind >> 4 & 1)],
-                       by_data ? data_of(sim, event) : (struct vn_slice){0}, soon);
+    api->node_prefetch(host->node, link->id[1 - (event->kind >> 4 & 1)], (struct vn_slice){0},
+                       soon);
 }
 
 void sim_look_ahead(const struct sim *sim, const struct sim_event *next, size_t count)
@@ -259,7 +252,8 @@ void sim_look_ahead(const struct sim *sim, const struct sim_event *next, size_t 
     }
     if (count > AHEAD_PEER && is_stream(&next[AHEAD_PEER]))
         ask_node(sim, &next[AHEAD_PEER], VN_SOON_PEER);
-    if (count > AHEAD_DATA && is_stream(&next[AHEAD_DATA]))
+    if (count > AHEAD_DATA && is_stream(&next[AHEAD_DATA]) &&
+        next[AHEAD_DATA].dst != next[AHEAD_DATA - 1].dst)
         ask_node(sim, &next[AHEAD_DATA], VN_SOON_DATA);
 }
 

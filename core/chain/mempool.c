@@ -1,5 +1,5 @@
-/* The pool: one entry per known transaction, in a map by id and in one of two lists, pooled or
- * taken, between which blocks move it.
+/* The pool: one entry per known transaction, in its place by number (tx_book.h) and in one of two
+ * lists, pooled or taken, between which blocks move it.
  *
  * The happy path: a transaction is added, a block takes it, and it is forgotten when it is too old
  * to be valid again. Failure modes: a full pool refuses newcomers; the list of the taken forgets
@@ -16,25 +16,27 @@
 
 #define SENDER_OFFSET 32u /* of a transaction's encoding (PROTOCOL-0.1 section 3) */
 
-/* A transaction comes once from each peer: what all but the first time touches is one cache line,
- * where there are at most 64 slots. */
 struct entry {
     uint8_t id[32];
-    uint64_t epoch;  /* source and seen hold but for slots with a new owner since */
-    uint32_t blocks; /* of the best chain that hold it; 0: pooled */
-    uint32_t source; /* slot that brought it, or MEMPOOL_NO_SLOT */
-    uint64_t seen;   /* a bit per slot, of the first 64 */
-    struct entry *before;
-    struct entry *after;
-    struct vn_slice raw;  /* empty if only the id is known */
-    uint64_t timestamp;   /* its own, or without bytes the block's */
-    uint64_t seen_more[]; /* the bits of the other slots */
+    struct vn_slice raw; /* empty if only the id is known */
+    uint64_t timestamp;  /* its own, or without bytes the block's */
+    struct entry *before, *after;
+    uint32_t number;      /* in the book */
+    uint32_t blocks;      /* of the best chain that hold it; 0: pooled */
+    uint32_t source;      /* slot that brought it, or MEMPOOL_NO_SLOT */
+    uint64_t epoch;       /* in which it brought it */
+    uint64_t seen_more[]; /* a bit per slot from the 65th on */
 };
 
-#define ENTRY_BYTES 128u /* in a shared pool: so that an entry begins with a line */
+#define PAGE_ENTRIES 16u
 
-_Static_assert(sizeof(struct entry) <= ENTRY_BYTES && offsetof(struct entry, before) <= 64,
-               "what a known transaction touches is one cache line");
+/* What is known of transactions whose numbers follow each other. A transaction comes once from each
+ * peer, and all but the first time touch no more than this. */
+struct page {
+    struct entry *entries[PAGE_ENTRIES]; /* or NULL: unknown */
+    uint64_t seen[PAGE_ENTRIES];         /* a bit per slot, of the first 64 */
+    uint32_t used;
+};
 
 /* Who has a slot now: since when, and how many bytes of the pool it brought. */
 struct owner {
@@ -55,35 +57,33 @@ struct sender {
 
 struct mempool {
     struct mempool_limits limits;
-    struct mem_pool *entries; /* or NULL */
-    struct idmap by_id;
+    struct tx_book *book;
+    bool owns_book;
+    struct page **pages; /* by number / PAGE_ENTRIES; NULL: nothing known */
+    uint32_t page_count; /* places for pages */
+    uint32_t pages_live;
+    uint32_t known;         /* entries */
+    uint32_t found;         /* the number looked up last, or TX_NO_NUMBER */
     struct idmap by_sender; /* of senders with pooled transactions */
     struct entry_list pooled, taken;
     uint64_t oldest;      /* no entry's timestamp is below */
     uint64_t epoch;       /* counts changes of owners */
     struct owner *owners; /* of the slots below owner_count; of others: since epoch 0, no bytes */
     uint32_t owner_count;
-    struct entry *found; /* last, or NULL */
-    uint64_t
-        found_word; /* the first bytes of its id, so that another is known without a look at it */
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-void mempool_entries_init(struct mem_pool *entries)
-{
-    mem_pool_init(entries, ENTRY_BYTES);
-}
-
 struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed,
-                            struct mem_pool *entries)
+                            struct tx_book *book)
 {
     struct mempool *pool = mem_new(1, sizeof *pool);
-    pool->entries = limits->slots <= 64 ? entries : NULL;
+    pool->owns_book = !book;
+    pool->book = book ? book : tx_book_new(seed);
+    pool->found = TX_NO_NUMBER;
     pool->limits = *limits;
     if (pool->limits.bytes_max == 0)
         pool->limits.bytes_max = MEMPOOL_BYTES_MAX;
-    idmap_init(&pool->by_id, offsetof(struct entry, id), seed);
     idmap_init(&pool->by_sender, offsetof(struct sender, id), seed ^ 1);
     pool->oldest = UINT64_MAX;
     return pool;
@@ -94,19 +94,6 @@ static size_t entry_size(const struct mempool *pool)
     const uint32_t slots = pool->limits.slots;
     const size_t more = slots > 64 ? ((size_t)slots - 1) / 64 : 0;
     return sizeof(struct entry) + more * sizeof(uint64_t);
-}
-
-static uint64_t *seen_word(struct entry *entry, uint32_t slot)
-{
-    return slot < 64 ? &entry->seen : &entry->seen_more[slot / 64 - 1];
-}
-
-static void entry_free(struct mempool *pool, struct entry *entry)
-{
-    if (pool->entries)
-        mem_pool_give(pool->entries, entry);
-    else
-        mem_free(entry);
 }
 
 static void list_append(struct entry_list *list, struct entry *entry)
@@ -223,31 +210,92 @@ static void owners_grow(struct mempool *pool, uint32_t slot)
 
 /* ---- entries -------------------------------------------------------------------------------- */
 
-/* A message looks the same transaction up more than once. */
-static struct entry *entry_find(struct mempool *pool, const uint8_t id[32])
+static struct page *page_of(const struct mempool *pool, uint32_t number)
 {
-    const uint64_t word = get_le64(id);
-    if (!pool->found || pool->found_word != word || !hash_eq(pool->found->id, id)) {
-        pool->found = idmap_get(&pool->by_id, id);
-        pool->found_word = word;
+    const uint32_t at = number / PAGE_ENTRIES;
+    return at < pool->page_count ? pool->pages[at] : NULL;
+}
+
+static struct entry *entry_at(const struct mempool *pool, uint32_t number)
+{
+    const struct page *page = page_of(pool, number);
+    return page ? page->entries[number % PAGE_ENTRIES] : NULL;
+}
+
+/* The number of a transaction that this pool knows, or TX_NO_NUMBER. A message looks the same one
+ * up more than once. */
+static uint32_t number_of(struct mempool *pool, const uint8_t id[32])
+{
+    if (pool->found != TX_NO_NUMBER && hash_eq(tx_book_id(pool->book, pool->found), id))
+        return pool->found;
+    const uint32_t number = tx_book_find(pool->book, id);
+    if (number == TX_NO_NUMBER || !entry_at(pool, number))
+        return TX_NO_NUMBER;
+    return pool->found = number;
+}
+
+static struct entry *entry_find(const struct mempool *pool, const uint8_t id[32])
+{
+    const uint32_t number = tx_book_find(pool->book, id);
+    return number == TX_NO_NUMBER ? NULL : entry_at(pool, number);
+}
+
+static void pages_reserve(struct mempool *pool, uint32_t at)
+{
+    if (at < pool->page_count)
+        return;
+    uint32_t count = pool->page_count ? pool->page_count : 4;
+    while (count <= at)
+        count *= 2;
+    pool->pages = mem_resize(pool->pages, count, sizeof *pool->pages);
+    memset(pool->pages + pool->page_count, 0, (count - pool->page_count) * sizeof *pool->pages);
+    pool->page_count = count;
+}
+
+static void place_put(struct mempool *pool, struct entry *entry)
+{
+    const uint32_t at = entry->number / PAGE_ENTRIES;
+    pages_reserve(pool, at);
+    if (!pool->pages[at]) {
+        pool->pages[at] = mem_new(1, sizeof *pool->pages[at]);
+        pool->pages_live++;
     }
-    return pool->found;
+    pool->pages[at]->entries[entry->number % PAGE_ENTRIES] = entry;
+    pool->pages[at]->seen[entry->number % PAGE_ENTRIES] = 0;
+    pool->pages[at]->used++;
+    pool->known++;
+}
+
+static void place_clear(struct mempool *pool, const struct entry *entry)
+{
+    struct page **page = &pool->pages[entry->number / PAGE_ENTRIES];
+    (*page)->entries[entry->number % PAGE_ENTRIES] = NULL;
+    if (--(*page)->used == 0) {
+        mem_free(*page);
+        *page = NULL;
+        pool->pages_live--;
+    }
+    if (--pool->known == 0) {
+        mem_free(pool->pages);
+        pool->pages = NULL;
+        pool->page_count = 0;
+    }
+    if (pool->found == entry->number)
+        pool->found = TX_NO_NUMBER;
 }
 
 /* raw is given away. */
 static struct entry *entry_new(struct mempool *pool, const uint8_t id[32], struct vn_slice raw,
                                uint64_t timestamp)
 {
-    struct entry *entry =
-        pool->entries ? mem_pool_take(pool->entries) : mem_new(1, entry_size(pool));
+    struct entry *entry = mem_new(1, entry_size(pool));
     memcpy(entry->id, id, HASH_SIZE);
     entry->raw = raw;
     entry->timestamp = timestamp;
     entry->source = MEMPOOL_NO_SLOT;
-    entry->epoch = pool->epoch;
-    idmap_put(&pool->by_id, entry);
-    pool->found = entry;
-    pool->found_word = get_le64(id);
+    entry->number = tx_book_take(pool->book, id);
+    place_put(pool, entry);
+    pool->found = entry->number;
     if (timestamp < pool->oldest)
         pool->oldest = timestamp;
     return entry;
@@ -262,11 +310,10 @@ static void entry_drop(struct mempool *pool, struct entry *entry)
         sender_lose(pool, sender_of(entry));
         source_lose(pool, entry);
     }
-    if (pool->found == entry)
-        pool->found = NULL;
-    idmap_remove(&pool->by_id, entry->id);
+    place_clear(pool, entry);
+    tx_book_give(pool->book, entry->number);
     vn_slice_unref(entry->raw);
-    entry_free(pool, entry);
+    mem_free(entry);
 }
 
 void mempool_free(struct mempool *pool)
@@ -277,7 +324,8 @@ void mempool_free(struct mempool *pool)
         entry_drop(pool, pool->pooled.first);
     while (pool->taken.first)
         entry_drop(pool, pool->taken.first);
-    idmap_deinit(&pool->by_id);
+    if (pool->owns_book)
+        tx_book_free(pool->book);
     idmap_deinit(&pool->by_sender);
     mem_free(pool->owners);
     mem_free(pool);
@@ -286,7 +334,7 @@ void mempool_free(struct mempool *pool)
 enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx, struct vn_slice raw)
 {
     assert(raw.len == tx->raw.len && vn_slice_data(raw) == tx->raw.data);
-    if (idmap_get(&pool->by_id, tx->tx_id))
+    if (number_of(pool, tx->tx_id) != TX_NO_NUMBER)
         return MEMPOOL_KNOWN;
     const struct sender *sender = idmap_get(&pool->by_sender, tx->sender);
     struct mempool_use use = {pool->pooled.count, sender ? sender->pooled : 0, pool->pooled.bytes};
@@ -297,22 +345,26 @@ enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx, 
     return MEMPOOL_ADDED;
 }
 
-void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry)
+void mempool_prefetch(const struct mempool *pool, uint32_t step)
 {
-    if (!id) {
-        __builtin_prefetch(pool);
-        __builtin_prefetch(&pool->by_id.seed);
-    } else if (!entry) {
-        idmap_prefetch(&pool->by_id, id);
-    } else {
-        const struct entry *found = idmap_guess(&pool->by_id, id);
-        if (found) {
-            __builtin_prefetch(found->id);
-        }
+    if (step == 0) {
+        for (const char *at = (const char *)pool; at < (const char *)(pool + 1); at += 64)
+            __builtin_prefetch(at);
+    } else if (step == 1 && pool->page_count > 0) {
+        __builtin_prefetch(&pool->pages[pool->found / PAGE_ENTRIES % pool->page_count]);
+    } else if (step == 2) {
+        const struct page *page = page_of(pool, pool->found);
+        for (const char *at = (const char *)page; page && at < (const char *)(page + 1); at += 64)
+            __builtin_prefetch(at);
     }
 }
 
-uint32_t mempool_has(struct mempool *pool, const uint8_t id[32])
+bool mempool_knows(struct mempool *pool, const uint8_t id[32])
+{
+    return number_of(pool, id) != TX_NO_NUMBER;
+}
+
+uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32])
 {
     const struct entry *entry = entry_find(pool, id);
     if (!entry)
@@ -322,48 +374,42 @@ uint32_t mempool_has(struct mempool *pool, const uint8_t id[32])
 
 struct vn_slice mempool_raw(const struct mempool *pool, const uint8_t id[32])
 {
-    const struct entry *entry = idmap_get(&pool->by_id, id);
+    const struct entry *entry = entry_find(pool, id);
     return entry ? entry->raw : (struct vn_slice){0};
 }
 
 /* ---- who sent what -------------------------------------------------------------------------- */
 
-/* Brings an entry up to date with the owners that slots got since it was last looked at. */
-static void entry_refresh(const struct mempool *pool, struct entry *entry)
+static uint64_t *seen_word(const struct mempool *pool, uint32_t number, uint32_t slot)
 {
-    if (entry->epoch == pool->epoch)
-        return;
-    if (!source_of(pool, entry))
-        entry->source = MEMPOOL_NO_SLOT;
-    for (uint32_t slot = 0; slot < pool->owner_count; slot++)
-        if (pool->owners[slot].epoch > entry->epoch)
-            *seen_word(entry, slot) &= ~(UINT64_C(1) << slot % 64);
-    entry->epoch = pool->epoch;
+    struct page *page = page_of(pool, number);
+    if (slot < 64)
+        return &page->seen[number % PAGE_ENTRIES];
+    return &page->entries[number % PAGE_ENTRIES]->seen_more[slot / 64 - 1];
 }
 
 bool mempool_seen_from(struct mempool *pool, const uint8_t id[32], uint32_t slot)
 {
-    struct entry *entry = entry_find(pool, id);
-    if (!entry || slot >= pool->limits.slots)
+    const uint32_t number = number_of(pool, id);
+    if (number == TX_NO_NUMBER || slot >= pool->limits.slots)
         return false;
-    entry_refresh(pool, entry);
-    uint64_t bit = UINT64_C(1) << slot % 64;
-    uint64_t *seen = seen_word(entry, slot);
-    bool before = (*seen & bit) != 0;
+    const uint64_t bit = UINT64_C(1) << slot % 64;
+    uint64_t *seen = seen_word(pool, number, slot);
+    const bool before = (*seen & bit) != 0;
     *seen |= bit;
     return before;
 }
 
 void mempool_brought_by(struct mempool *pool, const uint8_t id[32], uint32_t slot)
 {
-    struct entry *entry = idmap_get(&pool->by_id, id);
+    struct entry *entry = entry_find(pool, id);
     if (!entry || entry->blocks > 0 || slot >= pool->limits.slots)
         return;
-    entry_refresh(pool, entry);
     if (slot >= pool->owner_count)
         owners_grow(pool, slot);
     source_lose(pool, entry);
     entry->source = slot;
+    entry->epoch = pool->epoch;
     source_gain(pool, entry);
 }
 
@@ -380,13 +426,16 @@ void mempool_reset_slot(struct mempool *pool, uint32_t slot)
     if (slot >= pool->owner_count)
         owners_grow(pool, slot);
     pool->owners[slot] = (struct owner){.epoch = ++pool->epoch};
+    for (uint32_t number = 0; number < pool->page_count * PAGE_ENTRIES; number++)
+        if (entry_at(pool, number))
+            *seen_word(pool, number, slot) &= ~(UINT64_C(1) << slot % 64);
 }
 
 /* ---- blocks --------------------------------------------------------------------------------- */
 
 static void take(struct mempool *pool, const uint8_t id[32], uint64_t block_time)
 {
-    struct entry *entry = idmap_get(&pool->by_id, id);
+    struct entry *entry = entry_find(pool, id);
     if (!entry) {
         entry = entry_new(pool, id, (struct vn_slice){0}, block_time);
     } else if (entry->blocks == 0) {
@@ -402,7 +451,7 @@ static void take(struct mempool *pool, const uint8_t id[32], uint64_t block_time
 
 static void give_back(struct mempool *pool, const uint8_t id[32])
 {
-    struct entry *entry = idmap_get(&pool->by_id, id);
+    struct entry *entry = entry_find(pool, id);
     if (!entry || entry->blocks == 0)
         return;
     if (entry->blocks > 1) {
@@ -477,13 +526,19 @@ uint32_t mempool_count(const struct mempool *pool)
 
 bool mempool_empty(const struct mempool *pool)
 {
-    return pool->by_id.count == 0;
+    return pool->known == 0;
+}
+
+static size_t pages_bytes(const struct mempool *pool)
+{
+    return pool->page_count * sizeof *pool->pages + pool->pages_live * sizeof **pool->pages;
 }
 
 size_t mempool_bytes(const struct mempool *pool)
 {
-    return sizeof *pool + idmap_bytes(&pool->by_id) + idmap_bytes(&pool->by_sender) +
+    return sizeof *pool + idmap_bytes(&pool->by_sender) + pages_bytes(pool) +
+
            (size_t)pool->owner_count * sizeof *pool->owners +
-           (size_t)pool->by_id.count * entry_size(pool) +
+           (size_t)pool->known * entry_size(pool) +
            (size_t)pool->by_sender.count * sizeof(struct sender);
 }

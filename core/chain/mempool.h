@@ -6,8 +6,8 @@
 #ifndef CHAIN_MEMPOOL_H
 #define CHAIN_MEMPOOL_H
 
-#include "core/base/mem.h"
 #include "core/chain/chain.h"
+#include "core/chain/tx_book.h"
 
 struct mempool;
 
@@ -23,11 +23,9 @@ struct mempool_limits {
     uint64_t bytes_max;  /* of pooled encodings, and of taken ones again; 0: MEMPOOL_BYTES_MAX */
 };
 
-/* Entries of all pools of a process may lie together: `entries`, set up once by
- * mempool_entries_init, outlives them. NULL: each entry by itself. */
+/* `book` is that of all pools of the process, and outlives them; NULL: the pool has its own. */
 struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed,
-                            struct mem_pool *entries);
-void mempool_entries_init(struct mem_pool *entries);
+                            struct tx_book *book);
 void mempool_free(struct mempool *pool);
 
 /* What is pooled: transactions in all and of one sender, bytes of encodings. */
@@ -46,13 +44,15 @@ enum mempool_result { MEMPOOL_ADDED, MEMPOOL_KNOWN, MEMPOOL_FULL };
 enum mempool_result mempool_add(struct mempool *pool, const struct tx_view *tx,
                                 struct vn_slice raw);
 
-/* Asks for the memory that mempool_has and mempool_seen_from of an id will touch: the pool's own
- * first (id: NULL), then where the id is found, then the entry. Each step looks at what the one
- * before asked for. */
-void mempool_prefetch(const struct mempool *pool, const uint8_t *id, bool entry);
+/* Asks for the memory that the next lookups will probably touch, in steps 0, 1, 2: each looks at
+ * what the one before asked for. */
+void mempool_prefetch(const struct mempool *pool, uint32_t step);
+
+/* Is it pooled, or taken by a block of the best chain? */
+bool mempool_knows(struct mempool *pool, const uint8_t id[32]);
 
 /* 0 unknown, 1 pooled, 2 taken by a block of the best chain. */
-uint32_t mempool_has(struct mempool *pool, const uint8_t id[32]);
+uint32_t mempool_has(const struct mempool *pool, const uint8_t id[32]);
 
 /* Notes that the link in `slot` sent us this transaction; true if it had sent it before. The entry
  * must be known (else false). Slots of unknown or own origin: pass MEMPOOL_NO_SLOT, never seen. */

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache,
-                 struct mem_pool *tx_entries)
+void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache, struct tx_book *book)
 {
     const struct vn_config *cfg = &net->cfg;
     *g = (struct gossip){.net = net,
@@ -28,7 +27,7 @@ void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache,
                                         .bytes_max = cfg->mempool_bytes_max,
                                         .per_sender = cfg->mempool_per_sender,
                                         .slots = net->slot_count};
-    g->pool = mempool_new(&pool, rng_u64(&salt), tx_entries);
+    g->pool = mempool_new(&pool, rng_u64(&salt), book);
     seen_init(&g->heard, net->slot_count);
     seen_init(&g->told, net->slot_count);
     sync_init(&g->sync);

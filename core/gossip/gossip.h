@@ -56,7 +56,7 @@ struct gossip {
 };
 
 void gossip_init(struct gossip *g, struct net *net, struct chain_cache *cache,
-                 struct mem_pool *tx_entries);
+                 struct tx_book *book);
 void gossip_deinit(struct gossip *g);
 
 /* ---- gossip.c: links ---- */

@@ -61,7 +61,7 @@ enum mempool_result tx_accept(struct gossip *g, struct peer *from, const struct 
 void on_new_transaction(struct gossip *g, struct peer *peer, const struct tx_view *tx,
                         struct vn_slice payload, uint32_t used)
 {
-    if (mempool_has(g->pool, tx->tx_id)) {
+    if (mempool_knows(g->pool, tx->tx_id)) {
         if (mempool_seen_from(g->pool, tx->tx_id, peer->slot)) {
             net_score(g->net, peer, SCORE_DUPLICATE_TX);
             net_charge(g->net, peer, LIMIT_UNASKED, used);

@@ -488,6 +488,46 @@ static void random_step(struct fixture *f, struct model *m, struct block_stack *
     }
 }
 
+/* What another pool with the same book does must not be noticed. */
+static void random_step_of_another(struct fixture *other, struct rng *rng)
+{
+    const uint32_t tx = (uint32_t)rng_below(rng, TXS);
+    const uint64_t kind = rng_below(rng, 20);
+    if (kind < 10)
+        add(other, tx);
+    else if (kind < 14)
+        connect(other, tx, FIXTURE_TIME);
+    else if (kind < 19)
+        mempool_seen_from(other->pool, id_of(other, tx), (uint32_t)rng_below(rng, SLOTS));
+    else
+        mempool_expire(other->pool, UINT64_MAX);
+}
+
+static void test_pools_that_share_a_book_do_not_notice_each_other(void **state)
+{
+    (void)state;
+    const struct mempool_limits limits = {
+        .max = 30, .per_sender = 8, .slots = SLOTS, .bytes_max = 20000};
+    struct fixture f[2];
+    struct model m = {0};
+    struct block_stack stack = {0};
+    struct rng rng = fixture_rng("shared book");
+    struct tx_book *book = tx_book_new(5);
+    for (uint32_t i = 0; i < 2; i++) {
+        fixture_init(&f[i], &limits);
+        mempool_free(f[i].pool);
+        f[i].pool = mempool_new(&limits, i, book);
+    }
+    for (uint32_t step = 0; step < 6000; step++) {
+        random_step(&f[0], &m, &stack, &rng, FIXTURE_TIME + step, &limits);
+        random_step_of_another(&f[1], &rng);
+        compare(&f[0], &m);
+    }
+    fixture_deinit(&f[0]);
+    fixture_deinit(&f[1]);
+    tx_book_free(book);
+}
+
 static void test_random_operations_agree_with_a_model(void **state)
 {
     (void)state;
@@ -511,6 +551,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_empty_pool_is_small),
+        cmocka_unit_test(test_pools_that_share_a_book_do_not_notice_each_other),
         cmocka_unit_test(test_added_transactions_are_selected_in_order_of_arrival),
         cmocka_unit_test(test_a_full_pool_drops_the_newcomer),
         cmocka_unit_test(test_a_sender_has_a_share),
