@@ -46,7 +46,8 @@ void window_put(struct sim *sim, const struct sim_event *event)
 {
     struct sim_window *w = &sim->window;
     assert(event->dst == w->host);
-    w->own = sim_room(sim, w->own, w->own_count, &w->own_capacity, sizeof *w->own);
+    if (w->own_count == w->own_capacity)
+        w->own = sim_room(sim, w->own, w->own_count, &w->own_capacity, sizeof *w->own);
     uint32_t hole = w->own_count++;
     while (hole > 0 && sim_event_before(&w->own[hole - 1], event)) {
         w->own[hole] = w->own[hole - 1];
