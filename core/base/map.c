@@ -206,20 +206,6 @@ void *idmap_get(const struct idmap *map, const uint8_t id[32])
     return map->count ? map->slots[idmap_slot(map, id)] : NULL;
 }
 
-void idmap_prefetch(const struct idmap *map, const uint8_t id[32])
-{
-    if (map->count == 0)
-        return;
-    const uint32_t i = id_hash(id, map->seed) & map->mask;
-    __builtin_prefetch(&map->tags[i]);
-    __builtin_prefetch(&map->slots[i]);
-}
-
-const void *idmap_guess(const struct idmap *map, const uint8_t id[32])
-{
-    return map->count ? guess(map, id_hash(id, map->seed)) : NULL;
-}
-
 void idmap_put(struct idmap *map, void *value)
 {
     assert(!idmap_get(map, key_of(map, value)));

@@ -25,10 +25,6 @@ struct idmap {
 void idmap_init(struct idmap *map, size_t key_offset, uint64_t seed);
 void idmap_deinit(struct idmap *map);
 void *idmap_get(const struct idmap *map, const uint8_t id[32]);
-/* Asks for the memory that idmap_get of the id will look at first. */
-void idmap_prefetch(const struct idmap *map, const uint8_t id[32]);
-/* What idmap_get will give, by a byte of the hash alone: a hint that touches no value. */
-const void *idmap_guess(const struct idmap *map, const uint8_t id[32]);
 /* The key must not be present. */
 void idmap_put(struct idmap *map, void *value);
 /* Returns the value taken out, or NULL. */
@@ -47,7 +43,7 @@ void *u64map_get(const struct u64map *map, uint64_t key);
 void u64map_put(struct u64map *map, void *value);
 /* Asks for the memory that u64map_get of the key will look at. */
 void u64map_prefetch(const struct u64map *map, uint64_t key);
-/* As idmap_guess. */
+/* What u64map_get will give, by a byte of the hash alone: a hint that touches no value. */
 const void *u64map_guess(const struct u64map *map, uint64_t key);
 /* Asks for the map's own memory; for the first `bytes` bytes of every value. */
 void u64map_prefetch_all(const struct u64map *map);

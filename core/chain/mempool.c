@@ -426,9 +426,12 @@ void mempool_reset_slot(struct mempool *pool, uint32_t slot)
     if (slot >= pool->owner_count)
         owners_grow(pool, slot);
     pool->owners[slot] = (struct owner){.epoch = ++pool->epoch};
-    for (uint32_t number = 0; number < pool->page_count * PAGE_ENTRIES; number++)
-        if (entry_at(pool, number))
-            *seen_word(pool, number, slot) &= ~(UINT64_C(1) << slot % 64);
+    for (uint32_t at = 0; at < pool->page_count; at++) {
+        const uint32_t first = at * PAGE_ENTRIES;
+        for (uint32_t number = first; pool->pages[at] && number < first + PAGE_ENTRIES; number++)
+            if (entry_at(pool, number))
+                *seen_word(pool, number, slot) &= ~(UINT64_C(1) << slot % 64);
+    }
 }
 
 /* ---- blocks --------------------------------------------------------------------------------- */
