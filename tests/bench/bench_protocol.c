@@ -78,6 +78,7 @@ enum { RATE, STEPS, FLOOR_RATE, FLOOR_STEPS, BLOCKS_RATE, VALUES };
 struct figures {
     uint32_t nodes;
     uint64_t messages, blocks_messages; /* of one round */
+    uint64_t windows;                   /* of the transactions: see sim_windows */
     double idle_bytes, idle_sim_bytes;  /* a node: all that is allocated, the simulator's part */
     double values[VALUES][ROUNDS_MAX];
     uint64_t rounds;
@@ -125,6 +126,7 @@ static void round_of(struct bench *bench, const struct sizes *sizes, struct figu
     const double after = bench_calibrate(bench);
     sim_stats(sim, &flooded);
     f->messages = flooded.messages - idle.messages;
+    f->windows = flooded.windows - idle.windows;
     f->values[RATE][f->rounds] = (double)f->messages / took * 1e9;
     f->values[STEPS][f->rounds] = took / (double)f->messages * 2 / (before + after);
     f->step_ns = (before + after) / 2;
@@ -157,16 +159,18 @@ static void print(const struct bench *bench, const struct figures *f, bool first
     if (bench->json) {
         printf("%s  {\"nodes\": %u, \"messages_per_s\": %.0f, \"steps_per_message\": %.2f, "
                "\"floor_messages_per_s\": %.0f, \"floor_steps_per_message\": %.2f, "
-               "\"block_messages_per_s\": %.0f, \"idle_bytes\": %.0f, \"idle_bytes_sim\": %.0f, "
+               "\"block_messages_per_s\": %.0f, \"windows\": %llu, \"idle_bytes\": %.0f, "
+               "\"idle_bytes_sim\": %.0f, "
                "\"rounds\": %u}",
                first ? "" : ",\n", f->nodes, f->values[RATE][0], steps, f->values[FLOOR_RATE][0],
-               floor, f->values[BLOCKS_RATE][0], f->idle_bytes, f->idle_sim_bytes,
-               (unsigned)f->rounds);
+               floor, f->values[BLOCKS_RATE][0], (unsigned long long)f->windows, f->idle_bytes,
+               f->idle_sim_bytes, (unsigned)f->rounds);
         return;
     }
     printf("%u nodes, 16 links each, median of %u\n", f->nodes, (unsigned)f->rounds);
-    printf("  transactions: %9.0f messages/s  %7.1f steps a message (%llu messages)\n",
-           f->values[RATE][0], steps, (unsigned long long)f->messages);
+    printf(
+        "  transactions: %9.0f messages/s  %7.1f steps a message (%llu messages, %llu windows)\n",
+        f->values[RATE][0], steps, (unsigned long long)f->messages, (unsigned long long)f->windows);
     printf(
         "  the floor:    %9.0f messages/s  %7.1f steps a message: the protocol costs %.1f times\n",
         f->values[FLOOR_RATE][0], floor, steps / floor);
