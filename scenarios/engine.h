@@ -81,6 +81,8 @@ struct engine_options {
     uint64_t lua_steps_max;  /* VM instructions between two waits [200 million] */
     const uint32_t *without; /* decisions to leave out, by number, ascending [none] */
     size_t without_count;
+    bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
+                     the standing invariant breaks: then it ends a little earlier [false] */
     const volatile sig_atomic_t *interrupt; /* becomes nonzero: stop soon */
     struct engine_observer observer;
 };

@@ -193,7 +193,7 @@ static void advance(struct run *run, struct chunk *chunk)
     target = target < limit ? target : limit;
     run->stopped = false;
     if (run->world.exact) /* who watches sees each change as it is made */
-        run->world.exact(run->world.self, run->watched > 0);
+        run->world.exact(run->world.self, run->watched > 0 || run->options->by_time);
     run->world.run_until(run->world.self, target);
     if (run->stopped && ++chunk->stops % STOPS_PER_PROGRESS != 0)
         return;

@@ -219,7 +219,6 @@ static void end_gone(struct sim *sim, uint32_t index, struct sim_link *link, uns
         return;
     }
     link->state[e] = SIM_END_GONE;
-    stream_clear(sim, link, other);
     if (link->state[other] == SIM_END_GONE || link->state[other] == SIM_END_LOST ||
         (link->state[other] == SIM_END_NONE && !link->dir[e].head))
         link_give(sim, index, link);
@@ -260,7 +259,6 @@ void link_close(struct sim *sim, uint32_t index, struct sim_link *link, unsigned
     if (link->state[e] != SIM_END_OPEN && link->state[e] != SIM_END_DIALLING)
         return;
     link->state[e] = SIM_END_CLOSING;
-    stream_clear(sim, link, 1 - e);
     if (end_listens(link, 1 - e))
         stream_mark(sim, index, link, e, SIM_MARK_FIN);
     end_down(sim, index, link, e, VN_WHY_LOCAL_CLOSED, sim->now_ns);
@@ -445,7 +443,6 @@ void link_accept(struct sim *sim, uint32_t index, struct sim_link *link)
         return;
     }
     link->state[1] = SIM_END_GONE;
-    stream_clear(sim, link, 0);
     if (link->state[0] == SIM_END_OPEN)
         stream_mark(sim, index, link, 1, SIM_MARK_RST);
     else if (link->state[0] == SIM_END_GONE || link->state[0] == SIM_END_LOST)

@@ -178,14 +178,12 @@ void stream_send(struct sim *sim, uint32_t index, struct sim_link *link, unsigne
     for (uint32_t i = 0; i < count; i++)
         bytes += slices[i].len;
     dir->used = bytes < UINT32_MAX - dir->used ? dir->used + (uint32_t)bytes : UINT32_MAX;
-    bool lost = link->state[1 - d] == SIM_END_GONE ||
-                (link->state[1 - d] == SIM_END_CLOSING && !(link->quiet >> (1 - d) & 1));
     bool idle = !dir->head;
     bool paced = link->tcp != NULL;
     uint64_t t_ns = paced ? VN_NEVER : bytes > 0 ? arrival_ns(sim, link, d, bytes) : 0;
     struct sim_item *first = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (lost || slices[i].len == 0) {
+        if (slices[i].len == 0) {
             vn_slice_unref(slices[i]);
             continue;
         }
@@ -382,6 +380,29 @@ static bool dir_arrive(struct sim *sim, uint32_t index, struct sim_link *link, u
     return false;
 }
 
+/* Nobody is at end e to whom anything could be given. Who sends to it does not know yet, and goes
+ * on as if there were: its uplink and its window must not depend on what it cannot know. */
+static bool end_is_deaf(const struct sim_link *link, unsigned e)
+{
+    return link->state[e] == SIM_END_GONE ||
+           (link->state[e] == SIM_END_CLOSING && !(link->quiet >> e & 1));
+}
+
+/* What is due has come to a deaf end. */
+static void dir_drop(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
+{
+    struct sim_dir *dir = &link->dir[d];
+    uint32_t left = dir->arrived > 0 ? dir->arrived : UINT32_MAX;
+    dir->arrived = 0;
+    while (left-- > 0 && dir->head && dir->head->t_ns <= sim->now_ns) {
+        struct sim_item *item = dir_pop(dir);
+        vn_buf_unref(item->buf);
+        stream_item_give(sim, item);
+    }
+    if (dir->head && !dir->blocked)
+        stream_arm(sim, index, link, d, sim_later(dir->head->t_ns, sim->now_ns));
+}
+
 /* The receiver reads no more: only a reset gets through to it. */
 static void dir_withhold(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d)
 {
@@ -425,12 +446,14 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
         }
         if (link->state[1 - d] == SIM_END_LOST) {
             link->state[1 - d] = SIM_END_GONE;
-            stream_clear(sim, link, d);
             stream_mark(sim, event->arg, link, 1 - d, SIM_MARK_RST);
-            return;
         }
-        if (!dir_arrive(sim, event->arg, link, d))
+        if (!end_is_deaf(link, 1 - d) && !dir_arrive(sim, event->arg, link, d))
             return;
+    }
+    if (end_is_deaf(link, 1 - d)) {
+        dir_drop(sim, event->arg, link, d);
+        return;
     }
     struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
     if (host->paused)

@@ -271,6 +271,40 @@ static void test_a_cut_of_the_way_back_alone_stops_a_transfer_after_a_round(void
     pair_free(&p);
 }
 
+/* When all of a third host's bytes have come, sent behind those for b, which may have closed. */
+static uint64_t third_has_all_ns(bool b_closes)
+{
+    struct sim_link_params params = modelled();
+    struct pair p = pair_new(&params, MBIT);
+    const uint32_t c = host_add(p.sim, "sink", 0, 0);
+    dial(p.sim, p.a, c);
+    sim_run_until(p.sim, 2 * SECONDS);
+    if (b_closes)
+        command(p.sim, p.b, VN_CMD_DISCONNECT, 0);
+    sim_run_until(p.sim, 2 * SECONDS + 20 * MS); /* the end of b's stream needs 50 ms */
+    submit(p.sim, p.a, 5 * SEGMENT);
+    const struct fake_link *got = link_of(p.sim, c, 0);
+    while (got->rx_bytes < 5 * SEGMENT && sim_now_ns(p.sim) < 10 * SECONDS)
+        sim_run_until(p.sim, sim_now_ns(p.sim) + MS);
+    const uint64_t at_ns = sim_now_ns(p.sim);
+    assert_int_equal(link_of(p.sim, p.b, 0)->rx_bytes, b_closes ? 0 : 5 * SEGMENT);
+    sim_run_until(p.sim, 20 * SECONDS);
+    struct sim_stats stats;
+    sim_stats(p.sim, &stats);
+    assert_int_equal(stats.links_now, b_closes ? 1 : 2);
+    sim_free(p.sim);
+    return at_ns;
+}
+
+static void
+test_what_is_sent_to_an_end_that_closed_takes_its_time_until_the_sender_knows(void **state)
+{
+    (void)state;
+    const uint64_t open_ns = third_has_all_ns(false);
+    assert_in_range(open_ns, 2 * SECONDS + 180 * MS, 2 * SECONDS + 190 * MS);
+    assert_int_equal(third_has_all_ns(true), open_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_throughput_under_loss_is_near_the_published_model),
         cmocka_unit_test(test_a_full_queue_drops_and_the_rate_is_still_used_and_never_passed),
         cmocka_unit_test(test_a_deep_queue_delays_what_else_a_host_sends),
+        cmocka_unit_test(
+            test_what_is_sent_to_an_end_that_closed_takes_its_time_until_the_sender_knows),
         cmocka_unit_test(test_what_was_sent_before_a_close_arrives_and_before_a_reset_does_not),
         cmocka_unit_test(test_a_cut_stops_a_transfer_which_starts_slowly_after_it),
         cmocka_unit_test(test_a_cut_of_the_way_back_alone_stops_a_transfer_after_a_round),
