@@ -316,6 +316,8 @@ struct sim {
     struct sim_window window;
     uint64_t lookahead_ns; /* no link that is, or may be made, has a lower latency */
     uint32_t paused;       /* hosts that stand still */
+    uint32_t lost;         /* ends in SIM_END_LOST */
+    bool mangles;          /* some links change bytes */
     uint32_t scripted;     /* hosts without a node, dead or alive */
 
     struct sim_stats stats;
@@ -419,6 +421,9 @@ void link_lose(struct sim *sim, uint32_t index, struct sim_link *link, unsigned 
 /* End d sends no more what is stuck in its direction: to it the link failed. Frees the link if
  * nobody is left. */
 void link_give_up(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d);
+/* Frees the link if nobody is left at its ends and nothing waits to be sent: a host that has closed
+ * goes on sending what it had, whatever became of the other. Returns whether it did. */
+bool link_give_if_left(struct sim *sim, uint32_t index, struct sim_link *link);
 /* The base latency of direction d under the link's parameters. */
 uint64_t link_latency_ns(const struct sim *sim, const struct sim_link *link, unsigned d);
 /* The accepting end opens, or answers with a reset if its host is dead. */

@@ -62,6 +62,8 @@ static void link_give(struct sim *sim, uint32_t index, struct sim_link *link)
     stream_clear(sim, link, 0);
     stream_clear(sim, link, 1);
     tcp_free(sim, link);
+    for (unsigned e = 0; e < 2; e++)
+        sim->lost -= link->state[e] == SIM_END_LOST;
     sim->barriers -= link->forgotten;
     link->forgotten = 0;
     link->live = 0;
@@ -203,10 +205,24 @@ static void end_lost(struct sim *sim, uint32_t index, struct sim_link *link, uns
 {
     struct sim_dir *dir = &link->dir[1 - e];
     link->state[e] = SIM_END_LOST;
+    sim->lost++;
     dir->arrived = 0;
     dir->stopped = 0;
     if (dir->head && !dir->blocked)
         stream_arm(sim, index, link, 1 - e, sim_later(dir->head->t_ns, sim->now_ns));
+}
+
+static bool end_left(const struct sim_link *link, unsigned e)
+{
+    return link->state[e] == SIM_END_GONE || link->state[e] == SIM_END_LOST;
+}
+
+bool link_give_if_left(struct sim *sim, uint32_t index, struct sim_link *link)
+{
+    if (!end_left(link, 0) || !end_left(link, 1) || tcp_waits(link, 0) || tcp_waits(link, 1))
+        return false;
+    link_give(sim, index, link);
+    return true;
 }
 
 /* Whoever was at end e knows, or is dead. Frees the link when nobody is left to tell. */
@@ -219,15 +235,19 @@ static void end_gone(struct sim *sim, uint32_t index, struct sim_link *link, uns
         return;
     }
     link->state[e] = SIM_END_GONE;
-    if (link->state[other] == SIM_END_GONE || link->state[other] == SIM_END_LOST ||
-        (link->state[other] == SIM_END_NONE && !link->dir[e].head))
+    if (link->state[other] == SIM_END_NONE && !link->dir[e].head)
         link_give(sim, index, link);
+    else
+        link_give_if_left(sim, index, link);
 }
 
 void link_drop(struct sim *sim, uint32_t index, struct sim_link *link, unsigned e, uint32_t why)
 {
     struct sim_host *host = sim_host_at(sim, link->host[e]);
     uint64_t id = link->id[e];
+    const bool told = why == VN_WHY_REMOTE_CLOSED || why == VN_WHY_RESET;
+    if (told && link->tcp) /* nobody wants what waits to be sent */
+        tcp_drop_unsent(sim, link, e);
     end_gone(sim, index, link, e);
     host_link_down(sim, host, id, why);
 }
@@ -259,7 +279,7 @@ void link_close(struct sim *sim, uint32_t index, struct sim_link *link, unsigned
     if (link->state[e] != SIM_END_OPEN && link->state[e] != SIM_END_DIALLING)
         return;
     link->state[e] = SIM_END_CLOSING;
-    if (end_listens(link, 1 - e))
+    if (link->state[1 - e] != SIM_END_NONE || link->dir[0].head) /* it was connected */
         stream_mark(sim, index, link, e, SIM_MARK_FIN);
     end_down(sim, index, link, e, VN_WHY_LOCAL_CLOSED, sim->now_ns);
 }
@@ -282,6 +302,8 @@ void link_give_up(struct sim *sim, uint32_t index, struct sim_link *link, unsign
         link_give(sim, index, link);
     } else if (link->state[d] == SIM_END_GONE) { /* it was the end of its stream */
         link->state[d] = SIM_END_LOST;
+        sim->lost++;
+        link_give_if_left(sim, index, link);
     }
 }
 
@@ -445,6 +467,6 @@ void link_accept(struct sim *sim, uint32_t index, struct sim_link *link)
     link->state[1] = SIM_END_GONE;
     if (link->state[0] == SIM_END_OPEN)
         stream_mark(sim, index, link, 1, SIM_MARK_RST);
-    else if (link->state[0] == SIM_END_GONE || link->state[0] == SIM_END_LOST)
-        link_give(sim, index, link);
+    else
+        link_give_if_left(sim, index, link);
 }

@@ -117,9 +117,12 @@ void link_fault_on_stuck(struct sim *sim, const struct sim_event *event)
     if (!link || !stuck_since(sim, event->arg, link, d, sim->now_ns - USER_TIMEOUT))
         return;
     bool unacknowledged = link->dir[d].halves > 0 || tcp_waits(link, 1 - d);
-    if (unacknowledged)
+    if (unacknowledged && link->state[1 - d] == SIM_END_GONE) /* and its kernel still sends */
+        link_give_up(sim, event->arg, link, 1 - d);
+    else if (unacknowledged)
         link_lose(sim, event->arg, link, 1 - d, VN_WHY_RESET);
-    if (link->dir[d].head)
+    link = link_of_event(sim, event);
+    if (link && link->dir[d].head)
         link_give_up(sim, event->arg, link, d);
 }
 

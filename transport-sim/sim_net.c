@@ -134,6 +134,7 @@ bool net_params_intern(struct sim *sim, const struct sim_link_params *params, ui
         sim_room(sim, sim->params, sim->params_count, &sim->params_capacity, sizeof *sim->params);
     const uint64_t least_ns = sim_dist_at_ns(&params->latency, 0);
     sim->lookahead_ns = least_ns < sim->lookahead_ns ? least_ns : sim->lookahead_ns;
+    sim->mangles |= params->corrupt > 0 || params->duplicate > 0;
     *index = (uint16_t)sim->params_count;
     sim->params[sim->params_count++] =
         (struct sim_params){.p = *params, .log_keep = exact_log(1.0 - params->loss)};

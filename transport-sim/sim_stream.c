@@ -433,6 +433,10 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
     dir->armed_ns = VN_NEVER;
     if (!dir->head)
         return;
+    if (dir->arrived > 0 && dir->head->t_ns > sim->now_ns) { /* a reset comes behind it */
+        stream_arm(sim, event->arg, link, d, dir->head->t_ns);
+        return;
+    }
     if (dir->arrived == 0) {
         if (dir->blocked)
             return;
@@ -446,6 +450,7 @@ void stream_on_event(struct sim *sim, const struct sim_event *event)
         }
         if (link->state[1 - d] == SIM_END_LOST) {
             link->state[1 - d] = SIM_END_GONE;
+            sim->lost--;
             stream_mark(sim, event->arg, link, 1 - d, SIM_MARK_RST);
         }
         if (!end_is_deaf(link, 1 - d) && !dir_arrive(sim, event->arg, link, d))

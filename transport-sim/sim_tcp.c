@@ -456,6 +456,9 @@ void tcp_on_round(struct sim *sim, const struct sim_event *event)
         link_fault_block(sim, event->arg, link, 1 - d); /* no acknowledgement has come */
     else
         tcp_pump(sim, event->arg, link, d);
+    link = link_of_event(sim, event);
+    if (link) /* the last of a closed end may have left */
+        link_give_if_left(sim, event->arg, link);
 }
 
 void tcp_resume(struct sim *sim, uint32_t index, struct sim_link *link, unsigned d, uint64_t t_ns)

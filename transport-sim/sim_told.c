@@ -122,11 +122,16 @@ static void tell(struct sim *sim, struct told *told)
         o->on_reply(o->ctx, told->host, told->hash, told->trace.kind, text);
         return;
     case TOLD_SETTLED:
+        if (!sim_host_alive(sim, told->host)) /* by what came of another's */
+            return;
         sim_host_at(sim, told->host)->settle = 1;
         host_tell_settled(sim, sim_host_at(sim, told->host));
         return;
     }
 }
+
+/* A burst does not keep its memory for ever: see sim_window.c. */
+#define KEPT_MAX 1024u
 
 /* Whoever is told may act, and what comes of that is told at once. */
 void told_tell(struct sim *sim)
@@ -138,13 +143,18 @@ void told_tell(struct sim *sim)
     for (uint32_t i = 0; i < log->count; i++)
         tell(sim, &log->at[i]);
     log->count = log->text_bytes = 0;
+    if (log->capacity > KEPT_MAX)
+        told_free(sim);
 }
 
 void told_free(struct sim *sim)
 {
-    if (!sim->window.told)
+    struct sim_told *log = sim->window.told;
+    if (!log)
         return;
-    mem_free(sim->window.told->at);
-    mem_free(sim->window.told->texts);
-    mem_free(sim->window.told);
+    sim->stats.memory -= sizeof *log + log->capacity * sizeof *log->at + log->text_capacity;
+    mem_free(log->at);
+    mem_free(log->texts);
+    mem_free(log);
+    sim->window.told = NULL;
 }

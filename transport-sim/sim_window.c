@@ -12,7 +12,8 @@
  * observers are to hear is kept (sim_told.c) and told when all hosts have come to the window's end.
  *
  * A window needs that hosts speak to each other by latency alone. So there is none while something
- * else joins them: a fault between hosts, a process that stands still, a script's peer, a latency
+ * else joins them: a fault between hosts or an end that one has left behind, links that change
+ * bytes (sim_mangled tells of the present), a process that stands still, a script's peer, a latency
  * that may be as good as nothing. Then events are handled by time, as ever. */
 #include "transport-sim/sim_internal.h"
 
@@ -36,7 +37,7 @@ bool window_may(const struct sim *sim)
 {
     return sim->window.wanted && sim->lookahead_ns >= LOOKAHEAD_MIN && sim->barriers == 0 &&
            sim->blocked_count == 0 && sim->degrade_count == 0 && sim->paused == 0 &&
-           sim->scripted == 0;
+           sim->scripted == 0 && sim->lost == 0 && !sim->mangles;
 }
 
 /* ---- events of the host's own making ---- */

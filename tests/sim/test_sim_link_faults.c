@@ -356,6 +356,28 @@ static void test_what_makes_no_sense_is_refused(void **state)
     sim_free(t.sim);
 }
 
+static void test_a_reset_behind_bytes_in_a_downlink_does_not_let_them_pass_it_twice(void **state)
+{
+    (void)state;
+    struct sim *sim = net_new(1);
+    links(sim, 0.02, 0, 0);
+    const uint32_t a = host_add(sim, "sink", 0, 0), b = host_add(sim, "sink", 0, 1000000);
+    dial(sim, a, b);
+    sim_run_until(sim, SECONDS);
+    submit(sim, a, 30000); /* 240 ms in the downlink of b */
+    sim_run_until(sim, SECONDS + 10 * MS);
+    assert_int_equal(sim_half_open(sim, b, a), 1);
+    sim_run_until(sim, SECONDS + 30 * MS);
+    submit(sim, b, 10); /* a's answer, the reset, is there at 1.07 s */
+    const struct fake_link *got = link_of(sim, b, 0);
+    sim_run_until(sim, SECONDS + 259 * MS);
+    assert_int_equal(got->rx_bytes, 0);
+    sim_run_until(sim, SECONDS + 260 * MS);
+    assert_int_equal(got->rx_bytes, 30000);
+    assert_int_equal(got->state, FAKE_DOWN);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_corrupted_bytes_reach_one_receiver_and_spoil_nobody_elses),
         cmocka_unit_test(test_a_share_of_the_deliveries_comes_with_a_piece_twice),
         cmocka_unit_test(test_what_makes_no_sense_is_refused),
+        cmocka_unit_test(test_a_reset_behind_bytes_in_a_downlink_does_not_let_them_pass_it_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ struct chaos {
     uint64_t scripted_link;
     bool faulty; /* links degrade, flap and are forgotten, too */
     bool calm;   /* nothing but latency joins hosts */
+    bool far;    /* things happen in the middle of windows, too */
 };
 
 enum chaos_kind {
@@ -77,7 +78,8 @@ static struct sim *network(struct chaos *chaos, uint64_t seed, unsigned kind)
         sim_peer_add(sim, &ops, NULL);
     sim_windows(sim, kind & CHAOS_WINDOWS);
     chaos->faulty = kind & CHAOS_FAULTY;
-    chaos->calm = (kind & CHAOS_FAR) && !chaos->faulty;
+    chaos->far = kind & CHAOS_FAR;
+    chaos->calm = chaos->far && !chaos->faulty;
     return sim;
 }
 
@@ -159,10 +161,33 @@ static void act_on_host(struct chaos *chaos, uint32_t host, uint32_t what)
     }
 }
 
+/* One of a few things, soon: where hosts run apart, while others are before or behind it. */
+static void act_soon(struct chaos *chaos)
+{
+    static const uint32_t kinds[] = {VN_CMD_SUBMIT_TX, VN_CMD_SUBMIT_TX, VN_CMD_DISCONNECT,
+                                     VN_CMD_CONNECT};
+    struct vn_command c = {.kind = kinds[below(chaos, 4)]};
+    const uint32_t host = below(chaos, HOSTS);
+    const uint64_t t_ns = sim_now_ns(chaos->sim) + below(chaos, 100 * MS);
+    if (c.kind == VN_CMD_SUBMIT_TX) {
+        const uint32_t most = below(chaos, 2) ? 300 : 30000;
+        c.data = pattern(1 + below(chaos, most));
+    } else if (c.kind == VN_CMD_DISCONNECT) {
+        c.number = below(chaos, 4) == 0 ? 0 : 1 + 2 * below(chaos, 60);
+    } else {
+        c.addr = sim_host_addr(below(chaos, HOSTS));
+        c.number = UINT64_MAX;
+    }
+    sim_command_at(chaos->sim, host, t_ns, &c);
+    vn_slice_unref(c.data);
+}
+
 /* One random thing, at the present time. */
 static void act(struct chaos *chaos)
 {
     struct sim *sim = chaos->sim;
+    for (uint32_t i = chaos->far ? below(chaos, 5) : 0; i > 0; i--)
+        act_soon(chaos);
     if (chaos->faulty && below(chaos, 6) == 0) {
         act_on_links(chaos);
         return;

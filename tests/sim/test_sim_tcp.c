@@ -305,6 +305,43 @@ test_what_is_sent_to_an_end_that_closed_takes_its_time_until_the_sender_knows(vo
     assert_int_equal(third_has_all_ns(true), open_ns);
 }
 
+/* When all of a third host's bytes have come, sent while what a had for b, to whom it closed
+ * before, still passes its uplink. */
+static uint64_t third_waits_for_ns(bool b_closes)
+{
+    struct sim_link_params params = modelled();
+    struct pair p = pair_new(&params, MBIT);
+    const uint32_t c = host_add(p.sim, "sink", 0, 0);
+    submit(p.sim, p.a, 60 * SEGMENT); /* 0.7 s, of which ten segments leave at once */
+    sim_run_until(p.sim, SECONDS + 10 * MS);
+    command(p.sim, p.a, VN_CMD_DISCONNECT, 0);
+    dial(p.sim, p.a, c);
+    sim_run_until(p.sim, SECONDS + 20 * MS);
+    if (b_closes)
+        command(p.sim, p.b, VN_CMD_DISCONNECT, 0);
+    sim_run_until(p.sim, SECONDS + 300 * MS);
+    submit(p.sim, p.a, 5 * SEGMENT);
+    const struct fake_link *got = link_of(p.sim, c, 0);
+    while (got->rx_bytes < 5 * SEGMENT && sim_now_ns(p.sim) < 10 * SECONDS)
+        sim_run_until(p.sim, sim_now_ns(p.sim) + MS);
+    const uint64_t at_ns = sim_now_ns(p.sim);
+    sim_run_until(p.sim, 20 * SECONDS);
+    struct sim_stats stats;
+    sim_stats(p.sim, &stats);
+    assert_int_equal(stats.links_now, 1);
+    sim_free(p.sim);
+    return at_ns;
+}
+
+static void
+test_who_has_closed_goes_on_sending_what_it_had_whatever_became_of_the_other(void **state)
+{
+    (void)state;
+    const uint64_t open_ns = third_waits_for_ns(false);
+    assert_true(open_ns > SECONDS + 450 * MS); /* and not 60 ms and the latency after 1.3 s */
+    assert_int_equal(third_waits_for_ns(true), open_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_a_deep_queue_delays_what_else_a_host_sends),
         cmocka_unit_test(
             test_what_is_sent_to_an_end_that_closed_takes_its_time_until_the_sender_knows),
+        cmocka_unit_test(
+            test_who_has_closed_goes_on_sending_what_it_had_whatever_became_of_the_other),
         cmocka_unit_test(test_what_was_sent_before_a_close_arrives_and_before_a_reset_does_not),
         cmocka_unit_test(test_a_cut_stops_a_transfer_which_starts_slowly_after_it),
         cmocka_unit_test(test_a_cut_of_the_way_back_alone_stops_a_transfer_after_a_round),
