@@ -16,21 +16,10 @@ struct heap {
     size_t count;
 };
 
-static bool before(const struct sim_event *a, const struct sim_event *b)
-{
-    if (a->t_ns != b->t_ns)
-        return a->t_ns < b->t_ns;
-    if (a->dst != b->dst)
-        return a->dst < b->dst;
-    if (a->src != b->src)
-        return a->src < b->src;
-    return a->seq < b->seq;
-}
-
 static void heap_put(struct heap *heap, const struct sim_event *event)
 {
     size_t hole = heap->count++;
-    while (hole > 0 && before(event, &heap->at[(hole - 1) / 2])) {
+    while (hole > 0 && sim_event_before(event, &heap->at[(hole - 1) / 2])) {
         heap->at[hole] = heap->at[(hole - 1) / 2];
         hole = (hole - 1) / 2;
     }
@@ -43,9 +32,9 @@ static struct sim_event heap_take(struct heap *heap)
     struct sim_event moved = heap->at[--heap->count];
     size_t hole = 0;
     for (size_t child = 1; child < heap->count; child = 2 * hole + 1) {
-        if (child + 1 < heap->count && before(&heap->at[child + 1], &heap->at[child]))
+        if (child + 1 < heap->count && sim_event_before(&heap->at[child + 1], &heap->at[child]))
             child++;
-        if (!before(&heap->at[child], &moved))
+        if (!sim_event_before(&heap->at[child], &moved))
             break;
         heap->at[hole] = heap->at[child];
         hole = child;

@@ -271,6 +271,24 @@ static void test_a_cut_of_the_way_back_alone_stops_a_transfer_after_a_round(void
     pair_free(&p);
 }
 
+/* When five segments have come to a host, to the millisecond. */
+static uint64_t has_all_ns(struct sim *sim, uint32_t host)
+{
+    const struct fake_link *got = link_of(sim, host, 0);
+    while (got->rx_bytes < 5 * SEGMENT && sim_now_ns(sim) < 10 * SECONDS)
+        sim_run_until(sim, sim_now_ns(sim) + MS);
+    return sim_now_ns(sim);
+}
+
+/* In the end no link is kept that nobody is left at. */
+static void links_left(struct sim *sim, uint64_t count)
+{
+    struct sim_stats stats;
+    sim_run_until(sim, 20 * SECONDS);
+    sim_stats(sim, &stats);
+    assert_int_equal(stats.links_now, count);
+}
+
 /* When all of a third host's bytes have come, sent behind those for b, which may have closed. */
 static uint64_t third_has_all_ns(bool b_closes)
 {
@@ -283,15 +301,9 @@ static uint64_t third_has_all_ns(bool b_closes)
         command(p.sim, p.b, VN_CMD_DISCONNECT, 0);
     sim_run_until(p.sim, 2 * SECONDS + 20 * MS); /* the end of b's stream needs 50 ms */
     submit(p.sim, p.a, 5 * SEGMENT);
-    const struct fake_link *got = link_of(p.sim, c, 0);
-    while (got->rx_bytes < 5 * SEGMENT && sim_now_ns(p.sim) < 10 * SECONDS)
-        sim_run_until(p.sim, sim_now_ns(p.sim) + MS);
-    const uint64_t at_ns = sim_now_ns(p.sim);
+    const uint64_t at_ns = has_all_ns(p.sim, c);
     assert_int_equal(link_of(p.sim, p.b, 0)->rx_bytes, b_closes ? 0 : 5 * SEGMENT);
-    sim_run_until(p.sim, 20 * SECONDS);
-    struct sim_stats stats;
-    sim_stats(p.sim, &stats);
-    assert_int_equal(stats.links_now, b_closes ? 1 : 2);
+    links_left(p.sim, b_closes ? 1 : 2);
     sim_free(p.sim);
     return at_ns;
 }
@@ -321,14 +333,8 @@ static uint64_t third_waits_for_ns(bool b_closes)
         command(p.sim, p.b, VN_CMD_DISCONNECT, 0);
     sim_run_until(p.sim, SECONDS + 300 * MS);
     submit(p.sim, p.a, 5 * SEGMENT);
-    const struct fake_link *got = link_of(p.sim, c, 0);
-    while (got->rx_bytes < 5 * SEGMENT && sim_now_ns(p.sim) < 10 * SECONDS)
-        sim_run_until(p.sim, sim_now_ns(p.sim) + MS);
-    const uint64_t at_ns = sim_now_ns(p.sim);
-    sim_run_until(p.sim, 20 * SECONDS);
-    struct sim_stats stats;
-    sim_stats(p.sim, &stats);
-    assert_int_equal(stats.links_now, 1);
+    const uint64_t at_ns = has_all_ns(p.sim, c);
+    links_left(p.sim, 1);
     sim_free(p.sim);
     return at_ns;
 }
