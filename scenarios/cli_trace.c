@@ -5,7 +5,7 @@
 #include "scenarios/cli_term.h"
 #include "scenarios/progress.h"
 #include "scenarios/record.h"
-#include "scenarios/words.h"
+#include "trace/words.h"
 
 #include <errno.h>
 #include <inttypes.h>

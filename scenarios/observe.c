@@ -6,7 +6,7 @@
 #include "core/wire/msg.h"
 #include "scenarios/blocks.h"
 #include "scenarios/run.h"
-#include "scenarios/words.h"
+#include "trace/words.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include "core/crypto/sha256.h"
 #include "scenarios/blocks.h"
 #include "scenarios/topology.h"
-#include "scenarios/words.h"
+#include "trace/words.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-FOLDERS = ("core", "transport-sim", "transport-tcp", "store", "scenarios", "tests")
+FOLDERS = ("core", "transport-sim", "transport-tcp", "store", "trace", "vibenode", "scenarios", "tests")
 
 
 class Lint:

@@ -1,6 +1,6 @@
 /* What happens to a node, in words: for the story of a failure and for --trace. */
-#ifndef SCENARIOS_WORDS_H
-#define SCENARIOS_WORDS_H
+#ifndef TRACE_WORDS_H
+#define TRACE_WORDS_H
 
 #include "core/node.h"
 

@@ -1,5 +1,5 @@
 /* What happens to a node, in words; see words.h. */
-#include "scenarios/words.h"
+#include "trace/words.h"
 
 #include "core/wire/msg.h"
 
