@@ -29,8 +29,7 @@ struct vn_tcp_options {
     uint32_t size;         /* sizeof(struct vn_tcp_options) of the user's build */
     uint32_t window;       /* bytes of a link that may be SENT and not yet taken by the kernel,
                               4 KiB..1 GiB [1 MiB] */
-    uint32_t read_bytes;   /* of a read buffer, 4 KiB..64 MiB [256 KiB] */
-    uint32_t spare_buffers;/* read buffers that are kept when nobody uses them [4] */
+    uint32_t read_bytes;   /* of the buffer that all links are read into, 4 KiB..64 MiB [256 KiB] */
     uint32_t max_files;    /* descriptors that links may take in all; above it no link is accepted
                               and dials fail [the process's limit less 64] */
     uint32_t speed;        /* nanoseconds of the nodes' clocks in one real nanosecond, 1..1000 [1] */

@@ -1,0 +1,262 @@
+/* A socket's life: see tcp_internal.h for its states.
+ *
+ * Reading goes into the space that the owner names, or into the loop's buffer, and is handed on at
+ * once. An end of stream or an error is noted and told in the next flush, as is the end of writing
+ * out. Closing politely means: write everything, send the end of stream, and read until the other
+ * end closes too (for LINGER_NS at most), since a socket closed with bytes unread answers with a
+ * reset, which may overtake what was written last (RFC 1122, 4.2.2.13). */
+#include "transport-tcp/tcp_internal.h"
+
+#include <sys/socket.h>
+
+#define LINGER_NS  UINT64_C(2000000000)
+#define CLOSING_NS UINT64_C(10000000000)
+#define LINGER_MAX 256u /* beyond that many there is no waiting for the other end */
+
+/* ---- lists ---- */
+
+static void list_put(struct tcp_link **first, struct tcp_link *link)
+{
+    link->prev = NULL;
+    link->next = *first;
+    if (*first)
+        (*first)->prev = link;
+    *first = link;
+}
+
+static void list_take(struct tcp_link **first, struct tcp_link *link)
+{
+    if (link->prev)
+        link->prev->next = link->next;
+    else
+        *first = link->next;
+    if (link->next)
+        link->next->prev = link->prev;
+    link->next = link->prev = NULL;
+}
+
+/* The owner will not hear of it again. */
+static void disown(struct tcp_link *link)
+{
+    struct tcp_owner *owner = link->owner;
+    if (link->state == LINK_CLOSING) {
+        owner->stats.closing--;
+    } else {
+        list_take(&owner->links, link);
+        owner->stats.links--;
+    }
+    link->owner = NULL;
+}
+
+/* ---- the end ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct tcp_link *link = (struct tcp_link *)handle;
+    struct vn_tcp *tcp = link->tcp;
+    assert(!link->out && !link->owner);
+    if (link->dirty) /* whoever takes it from that list frees it */
+        link->freed = true;
+    else
+        mem_free(link);
+    tcp_file_give(tcp);
+}
+
+static void die(struct tcp_link *link)
+{
+    if (link->state == LINK_DEAD)
+        return;
+    tcp_write_drop(link);
+    if (link->state == LINK_CLOSING || link->state == LINK_LINGERING) {
+        list_take(&link->tcp->ending, link);
+        link->tcp->ending_count--;
+    }
+    if (link->owner)
+        disown(link);
+    link->state = LINK_DEAD;
+    uv_close((uv_handle_t *)&link->handle, on_closed);
+}
+
+void tcp_link_drop(struct tcp_link *link, bool abort)
+{
+    uv_os_fd_t fd;
+    if (abort && link->state != LINK_DEAD && uv_fileno((uv_handle_t *)&link->handle, &fd) == 0) {
+        const struct linger now = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    die(link);
+}
+
+void tcp_link_fail(struct tcp_link *link, enum vn_why why)
+{
+    if (link->failed || link->state >= LINK_LINGERING)
+        return;
+    link->failed = true;
+    link->why = (uint8_t)why;
+    tcp_dirty(link);
+}
+
+void tcp_link_close(struct tcp_link *link)
+{
+    if (link->state == LINK_CONNECTING) {
+        tcp_link_fail(link, VN_WHY_LOCAL_CLOSED);
+        return;
+    }
+    if (link->state != LINK_UP)
+        return;
+    list_take(&link->owner->links, link);
+    link->owner->stats.links--;
+    link->owner->stats.closing++;
+    link->state = LINK_CLOSING;
+    link->close_ns = uv_hrtime();
+    list_put(&link->tcp->ending, link);
+    link->tcp->ending_count++;
+    tcp_dirty(link);
+}
+
+/* All is written: the end of stream, and then what the other end still sends goes unread. */
+static void linger(struct tcp_link *link)
+{
+    uv_os_fd_t fd;
+    if (link->tcp->ending_count > LINGER_MAX || uv_fileno((uv_handle_t *)&link->handle, &fd) != 0 ||
+        shutdown(fd, SHUT_WR) != 0) {
+        die(link);
+        return;
+    }
+    link->state = LINK_LINGERING;
+    link->close_ns = uv_hrtime();
+    tcp_link_read(link, true);
+}
+
+void tcp_link_settle(struct tcp_link *link)
+{
+    if (link->freed) {
+        mem_free(link);
+        return;
+    }
+    struct tcp_owner *owner = link->owner;
+    if (!owner)
+        return;
+    uint64_t sent = tcp_write_flush(link);
+    if (sent > 0 && link->state == LINK_UP && !link->failed)
+        owner->on_sent(owner, link, sent);
+    bool closing = link->state == LINK_CLOSING;
+    if (!link->failed && !(closing && tcp_write_idle(link)))
+        return;
+    enum vn_why why = closing ? VN_WHY_LOCAL_CLOSED : (enum vn_why)link->why;
+    tcp_write_drop(link);
+    disown(link);
+    if (closing && !link->failed)
+        linger(link);
+    else
+        die(link);
+    owner->on_down(owner, link, why);
+}
+
+void tcp_ending_drop(struct vn_tcp *tcp, const struct tcp_owner *owner)
+{
+    struct tcp_link *link = tcp->ending;
+    while (link) {
+        struct tcp_link *next = link->next;
+        if (!owner || link->owner == owner)
+            die(link);
+        link = next;
+    }
+}
+
+/* Who does not take what we said last, or does not close, has had time enough. */
+void tcp_on_ending_timer(uv_timer_t *timer)
+{
+    struct vn_tcp *tcp = timer->data;
+    struct tcp_link *link = tcp->ending;
+    uint64_t now_ns = uv_hrtime();
+    while (link) {
+        struct tcp_link *next = link->next;
+        if (link->state == LINK_LINGERING && now_ns - link->close_ns > LINGER_NS)
+            die(link);
+        else if (link->state == LINK_CLOSING && now_ns - link->close_ns > CLOSING_NS)
+            tcp_link_fail(link, VN_WHY_LOCAL_CLOSED);
+        link = next;
+    }
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct tcp_link *link = (struct tcp_link *)handle;
+    struct vn_tcp *tcp = link->tcp;
+    (void)suggested;
+    tcp->reading = tcp_read_space(tcp);
+    *buf = uv_buf_init((char *)tcp->reading.buf->data + tcp->reading.off, tcp->reading.len);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct tcp_link *link = (struct tcp_link *)stream;
+    struct vn_tcp *tcp = link->tcp;
+    (void)buf;
+    if (n > 0 && link->state == LINK_UP && !link->failed) {
+        struct vn_slice data = tcp->reading;
+        data.len = (uint32_t)n;
+        link->owner->stats.bytes_in += data.len;
+        link->owner->stats.reads++;
+        link->owner->on_bytes(link->owner, link, data);
+    }
+    tcp_read_done(tcp);
+    if (n >= 0)
+        return;
+    uv_read_stop(stream);
+    if (link->state == LINK_LINGERING)
+        die(link);
+    else
+        tcp_link_fail(link, n == UV_EOF ? VN_WHY_REMOTE_CLOSED : VN_WHY_RESET);
+}
+
+void tcp_link_read(struct tcp_link *link, bool on)
+{
+    link->reading = on;
+    if (link->state != LINK_UP && link->state != LINK_CLOSING && link->state != LINK_LINGERING)
+        return;
+    if (!on)
+        uv_read_stop((uv_stream_t *)&link->handle);
+    else if (uv_read_start((uv_stream_t *)&link->handle, on_alloc, on_read) < 0)
+        tcp_link_fail(link, VN_WHY_RESET);
+}
+
+/* ---- the beginning ---- */
+
+struct tcp_link *tcp_link_new(struct vn_tcp *tcp, struct tcp_owner *owner, uint64_t id,
+                              const struct vn_addr *remote)
+{
+    if (!tcp_file_take(tcp))
+        return NULL;
+    struct tcp_link *link = mem_new(1, sizeof *link);
+    uv_tcp_init(tcp->loop, &link->handle);
+    link->id = id;
+    link->tcp = tcp;
+    link->owner = owner;
+    link->remote = *remote;
+    link->reading = true;
+    list_put(&owner->links, link);
+    owner->stats.links++;
+    return link;
+}
+
+void tcp_link_up(struct tcp_link *link)
+{
+    link->state = LINK_UP;
+    uv_tcp_nodelay(&link->handle, 1);
+    tcp_link_read(link, link->reading);
+    link->owner->on_up(link->owner, link);
+}
+
+struct vn_addr tcp_link_local(const struct tcp_link *link)
+{
+    struct sockaddr_storage sys = {0};
+    int len = sizeof sys;
+    struct vn_addr addr = {0};
+    if (uv_tcp_getsockname(&link->handle, (struct sockaddr *)&sys, &len) == 0)
+        tcp_addr_from_sys(&sys, &addr);
+    return addr;
+}
