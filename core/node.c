@@ -182,16 +182,24 @@ void vn_node_step(struct vn_node *node, const struct vn_event *event)
 {
     if (event->now_ns > node->net.now_ns)
         node->net.now_ns = event->now_ns;
-    node->hash = node_hash_event(node->hash, event);
+    if (node->net.cfg.hash == VN_HASH_ALL)
+        node->hash = node_hash_event(node->hash, event);
     node->net.work++;
     dispatch(node, event);
     settle(node);
 }
 
+bool vn_node_rx(struct vn_node *node, uint64_t link, struct vn_slice *space)
+{
+    struct peer *peer = net_find(&node->net, link);
+    return peer && !peer->closed && framer_space(&peer->framer, space);
+}
+
 bool vn_node_next_action(struct vn_node *node, struct vn_action *action)
 {
     bool some = net_next_action(&node->net, action);
-    node->hash = some ? node_hash_action(node->hash, action) : node_hash_drained(node->hash);
+    if (node->net.cfg.hash == VN_HASH_ALL)
+        node->hash = some ? node_hash_action(node->hash, action) : node_hash_drained(node->hash);
     return some;
 }
 

@@ -31,7 +31,7 @@
 
 /* The version of this header's structures and of struct vn_api. Raised on any change that an
  * already compiled driver would notice. */
-#define VN_API_VERSION 2u
+#define VN_API_VERSION 3u
 
 #define VN_NEVER UINT64_MAX /* a deadline that never comes */
 
@@ -167,6 +167,10 @@ enum vn_command_kind {
     VN_CMD_UNBAN,          /* lift the ban of addr's ban key */
     VN_CMD_ADD_PEER,       /* put addr into the address list as a seed */
     VN_CMD_SHUTDOWN,       /* Disconnect(Shutdown) to all, dial no more, accept no more */
+    VN_CMD_PING,           /* `number` Pings (1..10000) now to each ready link with addr (port 0: any
+                              port), each with data behind it, which its receiver ignores. Refused
+                              (VN_ERR_LIMIT) where they would fill an outbox more than half. The
+                              last Pong of them gives the link's rtt_ns */
     VN_CMD_COUNT
 };
 
@@ -383,6 +387,12 @@ enum vn_ban_by {
     VN_BAN_BY_ID
 };
 
+/* What the trace hash covers. */
+enum vn_hash {
+    VN_HASH_ALL, /* every field of every event and action, bytes included */
+    VN_HASH_NONE /* nothing: it stays 0, and nobody pays for it. For nodes that nobody will replay */
+};
+
 struct vn_shared;
 
 /* vn_config_init fills in the defaults given in brackets; sources are PROTOCOL-0.1 section 6 unless
@@ -448,6 +458,8 @@ struct vn_config {
     void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */
     void *trace_ctx;
     uint64_t trace_mask;             /* 1 << enum vn_trace_kind of what on_trace hears [all] */
+    uint32_t hash;                   /* enum vn_hash [all] */
+    uint32_t reserved;
 };
 
 VN_API void vn_config_init(struct vn_config *config);
@@ -482,6 +494,12 @@ VN_API void vn_node_step(struct vn_node *node, const struct vn_event *event);
 enum vn_soon { VN_SOON_NODE, VN_SOON_LINK, VN_SOON_PEER, VN_SOON_DATA };
 VN_API void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct vn_slice data,
                              uint32_t soon);
+
+/* Where the bytes that the link receives next may be put, so that a long frame that is half here
+ * needs no copy: they are then given by BYTES with a slice of this buffer, from this offset. Borrowed,
+ * and good until the next step; false: nowhere, read into a buffer of your own. Changes nothing that
+ * anybody can see but held_bytes. */
+VN_API bool vn_node_rx(struct vn_node *node, uint64_t link, struct vn_slice *space);
 
 /* Takes the next action; false when there is none. *action is overwritten. */
 VN_API bool vn_node_next_action(struct vn_node *node, struct vn_action *action);
@@ -576,6 +594,7 @@ struct vn_api {
     /* Absent in a table whose size ends before; NULL where a build has none. */
     void (*node_prefetch)(const struct vn_node *node, uint64_t link, struct vn_slice data,
                           uint32_t soon);
+    bool (*node_rx)(struct vn_node *node, uint64_t link, struct vn_slice *space); /* the same */
 };
 
 /* The table of this build, or NULL if it does not speak `version`. */

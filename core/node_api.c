@@ -24,6 +24,7 @@ const struct vn_api *vn_api(uint32_t version)
         .node_block_hash = vn_node_block_hash,
         .node_has_tx = vn_node_has_tx,
         .node_prefetch = vn_node_prefetch,
+        .node_rx = vn_node_rx,
     };
     return version == VN_API_VERSION ? &api : NULL;
 }

@@ -106,6 +106,7 @@ static bool check_counts(const struct vn_config *c, struct line *line)
         uint64_t low, high, got;
     } rows[] = {
         {"ban_by", 0, 2, c->ban_by},
+        {"hash", 0, 1, c->hash},
         {"max_outbound", 0, 10000, c->max_outbound},
         {"max_inbound", 0, 10000, c->max_inbound},
         {"known_peers", 1, 100000, c->known_peers},

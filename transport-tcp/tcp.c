@@ -54,14 +54,22 @@ uint64_t tcp_ms_until(const struct vn_tcp *tcp, uint64_t t_ns)
 
 /* ---- the flush ---- */
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
 void tcp_dirty(struct tcp_link *link)
 {
+    struct vn_tcp *tcp = link->tcp;
     if (link->dirty)
         return;
+    if (!tcp->dirty)
+        uv_idle_start(&tcp->idle, on_idle); /* no sleep before the next flush */
     link->dirty = true;
     link->next_dirty = NULL;
-    *link->tcp->dirty_tail = link;
-    link->tcp->dirty_tail = &link->next_dirty;
+    *tcp->dirty_tail = link;
+    tcp->dirty_tail = &link->next_dirty;
 }
 
 static void flush(struct vn_tcp *tcp)
@@ -81,26 +89,14 @@ static void flush(struct vn_tcp *tcp)
         uv_idle_stop(&tcp->idle);
 }
 
-static void on_idle(uv_idle_t *idle)
-{
-    (void)idle;
-}
-
-static void flush_all(struct vn_tcp *tcp)
-{
-    flush(tcp);
-    if (tcp->dirty)
-        uv_idle_start(&tcp->idle, on_idle);
-}
-
 static void on_prepare(uv_prepare_t *prepare)
 {
-    flush_all(prepare->data);
+    flush(prepare->data);
 }
 
 static void on_check(uv_check_t *check)
 {
-    flush_all(check->data);
+    flush(check->data);
 }
 
 /* ---- buffers to read into ---- */
@@ -116,6 +112,8 @@ struct vn_slice tcp_read_space(struct vn_tcp *tcp)
 void tcp_read_done(struct vn_tcp *tcp)
 {
     struct vn_buf *buf = tcp->read_buf;
+    if (!buf || tcp->reading.buf != buf)
+        return;
     if (buf->refs == 1) {
         buf->memo = 0;
         buf->memo_by = NULL;

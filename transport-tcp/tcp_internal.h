@@ -81,7 +81,7 @@ struct vn_tcp {
     uint64_t began_ns;
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_idle_t idle; /* runs while links are dirty after a flush, so that the loop does not sleep */
+    uv_idle_t idle; /* runs while links are dirty, so that the loop does not sleep */
     uv_timer_t ending_timer;
     uint32_t handles; /* of its own that libuv has not given back */
     uint32_t files;   /* that links have open */
@@ -127,11 +127,12 @@ struct vn_tcp_node {
     uv_timer_t timer;
     uint64_t timer_ns;     /* when it is armed for, or VN_NEVER */
     uv_timer_t look_timer; /* at the wall clock, and whether to accept again */
-    uv_idle_t idle;        /* runs while events wait */
+    uv_idle_t idle; /* runs while links are dirty, so that the loop does not sleep */
     struct tcp_later *later, **later_tail;
     int64_t wall_offset_ns; /* wall clock less now_ns, as last told */
     uint64_t told_ns;       /* when that was */
     int64_t skew_ns;        /* added to the wall clock */
+    bool reads_ahead;       /* its build of the core has node_rx */
     bool own_clock;         /* its owner tells it the time */
     uint64_t warned_ns[TCP_WARNINGS];
     struct tcp_listener *listeners;

@@ -186,8 +186,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct tcp_link *link = (struct tcp_link *)handle;
     struct vn_tcp *tcp = link->tcp;
+    struct tcp_owner *owner = link->state == LINK_UP ? link->owner : NULL;
     (void)suggested;
-    tcp->reading = tcp_read_space(tcp);
+    if (!owner || !owner->on_alloc || !owner->on_alloc(owner, link, &tcp->reading))
+        tcp->reading = tcp_read_space(tcp);
     *buf = uv_buf_init((char *)tcp->reading.buf->data + tcp->reading.off, tcp->reading.len);
 }
 

@@ -107,6 +107,12 @@ static void on_bytes(struct tcp_owner *owner, struct tcp_link *link, struct vn_s
     tcp_node_drain(node_of(owner));
 }
 
+static bool on_alloc(struct tcp_owner *owner, struct tcp_link *link, struct vn_slice *space)
+{
+    const struct vn_tcp_node *node = node_of(owner);
+    return node->reads_ahead && node->api->node_rx(node->core, link->id, space);
+}
+
 static void on_sent(struct tcp_owner *owner, struct tcp_link *link, uint64_t bytes)
 {
     struct vn_event event = {.kind = VN_EV_SENT, .u.sent = {link->id, bytes}};
@@ -372,9 +378,12 @@ struct vn_tcp_node *vn_tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node
         return NULL;
     struct vn_tcp_node *node = mem_new(1, sizeof *node);
     node->owner = (struct tcp_owner){
-        .on_up = on_up, .on_bytes = on_bytes, .on_sent = on_sent, .on_down = on_down};
+        .on_up = on_up, .on_bytes = on_bytes, .on_alloc = on_alloc, .on_sent = on_sent,
+        .on_down = on_down};
     node->tcp = tcp;
     node->api = config->api ? config->api : vn_api(VN_API_VERSION);
+    node->reads_ahead =
+        node->api->size > offsetof(struct vn_api, node_rx) && node->api->node_rx != NULL;
     node->hooks = config->hooks;
     node->bind = config->bind;
     node->next_accepted = 2;

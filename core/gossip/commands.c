@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MINE_MAX    1000u
+#define PINGS_MAX   10000u
 #define MINE_ROUNDS 64u /* searches per block before the command gives up */
 
 static void reply(struct gossip *g, uint64_t token, enum vn_status status, const char *text)
@@ -76,13 +77,38 @@ static void submit_tx(struct gossip *g, uint64_t token, struct vn_slice data)
     vn_buf_unref(frame);
 }
 
+/* An open link with this address, of whatever port if it has none. */
+static bool link_with(const struct peer *p, const struct vn_addr *addr)
+{
+    bool match = addr->port ? addr_equal(&p->remote, addr) || peer_listens_at(p, addr)
+                            : addr_same_ip(&p->remote, addr);
+    return match && !p->closed;
+}
+
+static void ping(struct gossip *g, uint64_t token, const struct vn_command *command)
+{
+    if (command->number < 1 || command->number > PINGS_MAX) {
+        reply(g, token, VN_ERR_ARGUMENT, "number of Pings must be 1..10000");
+        return;
+    }
+    bool found = false, full = false;
+    for (struct peer *p = g->net->first; p; p = p->next) {
+        if (!peer_ready(p) || !link_with(p, &command->addr))
+            continue;
+        found = true;
+        full |= !net_send_pings(g->net, p, (uint32_t)command->number, command->data);
+    }
+    if (!found)
+        reply(g, token, VN_ERR_UNKNOWN, "no ready link with this address");
+    else
+        reply(g, token, full ? VN_ERR_LIMIT : VN_OK, full ? "so many do not fit" : NULL);
+}
+
 static void disconnect(struct gossip *g, uint64_t token, const struct vn_addr *addr)
 {
     bool found = false;
     for (struct peer *p = g->net->first; p; p = p->next) {
-        bool match = addr->port ? addr_equal(&p->remote, addr) || peer_listens_at(p, addr)
-                                : addr_same_ip(&p->remote, addr);
-        if (!match || p->closed)
+        if (!link_with(p, addr))
             continue;
         found = true;
         net_close(g->net, p, VN_WHY_SHUTDOWN);
@@ -181,6 +207,9 @@ void commands_run(struct gossip *g, uint64_t token, const struct vn_command *com
         return;
     case VN_CMD_SHUTDOWN:
         shut_down(g, token);
+        return;
+    case VN_CMD_PING:
+        ping(g, token, command);
         return;
     case VN_CMD_COUNT:
         break;

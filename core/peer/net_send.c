@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
+#define PING_SIZE   12u  /* of its payload */
+#define PING_PACKED 256u /* larger frames are not copied */
+
 struct action_entry *net_push_action(struct net *net, enum vn_action_kind kind, uint64_t link)
 {
     struct action_entry *entry = mem_pool_take_raw(&net->pools->action_entries);
@@ -62,6 +65,51 @@ void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce)
     outbox_push_small(&peer->outbox, &net->pools->outbox_entries, frame, sizeof frame, MSG_PONG,
                       LANE_CONTROL);
     queued(net, peer);
+}
+
+/* The frames of one call are alike: encoded once, however many outboxes and places they lie in. */
+static struct vn_buf *ping_frame(uint64_t nonce, struct vn_slice extra)
+{
+    const struct msg msg = {.kind = MSG_PING, .u.ping.nonce = nonce};
+    const uint32_t payload = PING_SIZE + extra.len;
+    struct vn_buf *frame = vn_buf_new(FRAME_HEADER + payload);
+    put_be32(frame->data, payload);
+    msg_encode(&msg, frame->data + FRAME_HEADER);
+    if (extra.len > 0)
+        memcpy(frame->data + FRAME_HEADER + PING_SIZE, vn_slice_data(extra), extra.len);
+    return frame;
+}
+
+bool net_send_pings(struct net *net, struct peer *peer, uint32_t count, struct vn_slice extra)
+{
+    if (peer->closed || extra.len > FRAME_PAYLOAD_MAX - PING_SIZE)
+        return false;
+    const uint64_t bytes = (uint64_t)count * (FRAME_HEADER + PING_SIZE + extra.len);
+    if (outbox_bytes(&peer->outbox) + bytes > net->cfg.outbox_hard / 2)
+        return false;
+    peer_errands_begin(peer);
+    struct errands *errands = peer->own_errands;
+    const bool one_out = errands->ping_ns != 0 && errands->pongs_owed == 0;
+    if (errands->pongs_owed > UINT32_MAX - 1 - count)
+        return false;
+    errands->pongs_owed += count + one_out;
+    errands->ping_ns = net->now_ns;
+    errands->ping_nonce = rng_u64(&net->ping_rng);
+    struct vn_buf *frame = ping_frame(errands->ping_nonce, extra);
+    if (outbox_empty(&peer->outbox))
+        peer->progress_ns = net->now_ns;
+    for (uint32_t i = 0; i < count; i++) {
+        if (frame->len <= PING_PACKED)
+            outbox_push_small(&peer->outbox, &net->pools->outbox_entries, frame->data, frame->len,
+                              MSG_PING, LANE_CONTROL);
+        else
+            outbox_push(&peer->outbox, &net->pools->outbox_entries,
+                        (struct vn_slice){vn_buf_ref(frame), 0, frame->len}, MSG_PING,
+                        LANE_CONTROL);
+    }
+    vn_buf_unref(frame);
+    queued(net, peer);
+    return true;
 }
 
 void net_send_msg(struct net *net, struct peer *peer, const struct msg *msg, enum lane lane)

@@ -100,7 +100,8 @@ void peer_errands_deinit(struct peer *peer)
 void peer_errands_end(struct peer *peer)
 {
     const struct errands *errands = peer->errands;
-    if (peer->served_count > 0 || errands->load_token != 0 || errands->ping_ns != 0)
+    if (peer->served_count > 0 || errands->load_token != 0 || errands->ping_ns != 0 ||
+        errands->pongs_owed > 0)
         return;
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++) {
         const struct request *request = &errands->requests[kind];

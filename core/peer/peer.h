@@ -39,6 +39,7 @@ struct errands {
     uint64_t load_token; /* of the LOAD that answers the first of them; 0: none */
     uint64_t ping_ns;    /* when the outstanding Ping left; 0: none */
     uint64_t ping_nonce;
+    uint32_t pongs_owed; /* to Pings that a command had us send, which may come before */
 };
 
 struct action_entry;

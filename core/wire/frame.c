@@ -5,6 +5,9 @@
  * where that is cheap to keep, else as a copy. The next input of the same buffer that begins where
  * the window ends is joined to it by moving the borders; any other input is appended to a copy.
  *
+ * A driver may read into the rest of the assembly buffer (framer_space): then the next input begins
+ * where the part ends, in its own buffer, and is not copied.
+ *
  * The copy lies in an assembly buffer that the framer alone holds. It grows with what has arrived
  * and not with what was announced, and has the frame's exact size when the frame is complete, so
  * that whoever keeps the payload pins nothing else. */
@@ -120,8 +123,11 @@ static void assembly_take(struct framer *f, uint32_t limit, uint32_t size)
 
     if (n == 0)
         return;
-    assembly_reserve(f, f->part.len + n, size);
-    memcpy(f->part.buf->data + f->part.len, vn_slice_data(f->input), n);
+    /* What was read into framer_space lies there already. */
+    if (f->input.buf != f->part.buf) {
+        assembly_reserve(f, f->part.len + n, size);
+        memcpy(f->part.buf->data + f->part.len, vn_slice_data(f->input), n);
+    }
     f->part.len += n;
     advance(&f->input, n);
 }
@@ -180,6 +186,22 @@ static enum frame_result next_in_assembly(struct framer *f, struct vn_slice *pay
         (struct vn_slice){.buf = f->part.buf, .off = FRAME_HEADER, .len = size - FRAME_HEADER};
     f->mode = DELIVERED;
     return FRAME_READY;
+}
+
+bool framer_space(struct framer *f, struct vn_slice *space)
+{
+    if (f->mode > ASSEMBLY || f->part.len < FRAME_HEADER)
+        return false;
+    const uint32_t size = frame_size(vn_slice_data(f->part), f->part.len);
+    if (size - f->part.len < FRAME_RX_MIN)
+        return false;
+    if (f->mode == WINDOW)
+        assembly_begin(f, size);
+    else if (f->part.buf->len - f->part.len < FRAME_RX_MIN)
+        f->part.buf = buf_resize(f->part.buf, 2 * f->part.len < size ? 2 * f->part.len : size);
+    const uint32_t room = f->part.buf->len - f->part.len;
+    *space = (struct vn_slice){.buf = f->part.buf, .off = f->part.len, .len = room};
+    return room >= FRAME_RX_MIN;
 }
 
 static bool adjacent(struct vn_slice a, struct vn_slice b)
