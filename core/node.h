@@ -496,9 +496,9 @@ VN_API void vn_node_prefetch(const struct vn_node *node, uint64_t link, struct v
                              uint32_t soon);
 
 /* Where the bytes that the link receives next may be put, so that a long frame that is half here
- * needs no copy: they are then given by BYTES with a slice of this buffer, from this offset. Borrowed,
- * and good until the next step; false: nowhere, read into a buffer of your own. Changes nothing that
- * anybody can see but held_bytes. */
+ * needs no copy: they are then given by BYTES with a slice of this buffer, from this offset.
+ * Borrowed, and good until the next step; false: nowhere, read into a buffer of your own. Changes
+ * nothing that anybody can see but held_bytes. */
 VN_API bool vn_node_rx(struct vn_node *node, uint64_t link, struct vn_slice *space);
 
 /* Takes the next action; false when there is none. *action is overwritten. */
@@ -532,6 +532,8 @@ struct vn_info {
                             transaction and block that the rules were put to, and of every answer
                             that was put together. What the nodes of a process share saves time
                             but no steps. */
+    uint32_t online; /* 1: it dials and takes links; 0 while it loads, and after a SHUTDOWN */
+    uint32_t reserved;
 };
 
 struct vn_peer_info {

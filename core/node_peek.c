@@ -31,6 +31,7 @@ void vn_node_info(const struct vn_node *node, struct vn_info *out)
         .wall_ns = net_wall_ns(net),
         .hash = node->hash,
         .work = net->work,
+        .online = net->online,
     };
     for (const struct peer *peer = net->first; peer; peer = peer->next)
         info.held_bytes += account_held(&node->gossip, peer);

@@ -29,10 +29,10 @@ struct vn_tcp_options {
     uint32_t size;         /* sizeof(struct vn_tcp_options) of the user's build */
     uint32_t window;       /* bytes of a link that may be SENT and not yet taken by the kernel,
                               4 KiB..1 GiB [1 MiB] */
-    uint32_t read_bytes;   /* of the buffer that all links are read into, 4 KiB..64 MiB [256 KiB] */
+    uint32_t read_bytes;   /* of the buffer that links are read into, 4 KiB..64 MiB [256 KiB] */
     uint32_t max_files;    /* descriptors that links may take in all; above it no link is accepted
                               and dials fail [the process's limit less 64] */
-    uint32_t speed;        /* nanoseconds of the nodes' clocks in one real nanosecond, 1..1000 [1] */
+    uint32_t speed;        /* ns of the nodes' clocks in one real nanosecond, 1..1000 [1] */
     uv_loop_t *loop;       /* borrowed [must be set] */
 };
 
@@ -70,7 +70,7 @@ struct vn_tcp_hooks {
 struct vn_tcp_node_config {
     uint32_t size;                /* sizeof(struct vn_tcp_node_config) of the user's build */
     uint32_t backlog;             /* of listen(2), 1..65535 [511] */
-    const struct vn_config *core; /* copied; its `listen` is what the node announces [must be set] */
+    const struct vn_config *core; /* copied; its `listen` is announced [must be set] */
     const struct vn_addr *listen; /* where to listen, copied [nowhere] */
     uint32_t listen_count;        /* 0..16 [0]. Port 0: any free one, see vn_tcp_node_listen */
     struct vn_addr bind;          /* dials come from this address, of any port [none: any] */
@@ -107,7 +107,7 @@ bool vn_tcp_node_listen(const struct vn_tcp_node *node, uint32_t index, struct v
 struct vn_tcp_stats {
     uint32_t size;       /* set by the caller */
     uint32_t links;      /* open or connecting now */
-    uint32_t closing;    /* sockets that still write out or wait for the other end, without a link */
+    uint32_t closing;    /* links that the core closed and that still write out */
     uint32_t throttled;  /* 1 while no link is accepted for want of descriptors */
     uint64_t accepted, dialled;  /* links ever */
     uint64_t dials_failed;

@@ -127,7 +127,7 @@ struct vn_tcp_node {
     uv_timer_t timer;
     uint64_t timer_ns;     /* when it is armed for, or VN_NEVER */
     uv_timer_t look_timer; /* at the wall clock, and whether to accept again */
-    uv_idle_t idle; /* runs while links are dirty, so that the loop does not sleep */
+    uv_idle_t idle;        /* runs while links are dirty, so that the loop does not sleep */
     struct tcp_later *later, **later_tail;
     int64_t wall_offset_ns; /* wall clock less now_ns, as last told */
     uint64_t told_ns;       /* when that was */
@@ -138,6 +138,7 @@ struct vn_tcp_node {
     struct tcp_listener *listeners;
     uint32_t listener_count;
     uint32_t handles; /* of its own that libuv has not given back, names being resolved included */
+    bool online;      /* the core has loaded what it keeps, and takes links */
     bool performing;  /* actions: nobody may step it now */
     bool closing;
     bool standing; /* its process is made to stand still, see tcp_fault.h */

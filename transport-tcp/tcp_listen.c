@@ -2,9 +2,9 @@
  * descriptors libuv accepts and drops connections, or goes round for ever; here accepting stops for
  * a while and those who connect wait in the kernel's backlog.
  *
- * Accepting stops when as many links are open as may be (options.max_files), when the system has no
- * descriptor or memory for another, and while the node stands still. It goes on when a link ends,
- * and once a second, see tcp_node.c. */
+ * Accepting begins when the core has loaded what it keeps, and stops when as many links are open as
+ * may be (options.max_files), when the system has no descriptor or memory for another, and while
+ * the node stands still. It goes on when a link ends, and once a second, see tcp_node.c. */
 #include "transport-tcp/tcp_internal.h"
 
 #include <errno.h>
@@ -135,7 +135,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 void tcp_listen_resume(struct vn_tcp_node *node)
 {
-    if (node->closing || node->standing || node->tcp->files >= node->tcp->options.max_files)
+    if (!node->online || node->closing || node->standing ||
+        node->tcp->files >= node->tcp->options.max_files)
         return;
     node->owner.stats.throttled = 0;
     all_poll(node, true);
@@ -214,7 +215,6 @@ bool tcp_listen(struct vn_tcp_node *node, const struct vn_addr *addrs, uint32_t 
             return false;
         node->listener_count++;
     }
-    tcp_listen_resume(node);
     return true;
 }
 

@@ -260,6 +260,16 @@ static void timer_arm(struct vn_tcp_node *node)
     uv_timer_start(&node->timer, on_timer, tcp_ms_until(node->tcp, t_ns), 0);
 }
 
+/* Connections wait in the backlog until the core has loaded what it keeps. */
+static void open_when_loaded(struct vn_tcp_node *node)
+{
+    struct vn_info info = {.size = sizeof info};
+    node->api->node_info(node->core, &info);
+    node->online = info.online;
+    if (node->online)
+        tcp_listen_resume(node);
+}
+
 void tcp_node_drain(struct vn_tcp_node *node)
 {
     struct vn_action *action = &node->tcp->action;
@@ -271,6 +281,8 @@ void tcp_node_drain(struct vn_tcp_node *node)
     if (node->hooks.on_drained)
         node->hooks.on_drained(node->hooks.ctx);
     node->performing = false;
+    if (!node->online)
+        open_when_loaded(node);
     timer_arm(node);
 }
 
@@ -377,9 +389,11 @@ struct vn_tcp_node *vn_tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node
     if (!config_check(config, why, size))
         return NULL;
     struct vn_tcp_node *node = mem_new(1, sizeof *node);
-    node->owner = (struct tcp_owner){
-        .on_up = on_up, .on_bytes = on_bytes, .on_alloc = on_alloc, .on_sent = on_sent,
-        .on_down = on_down};
+    node->owner = (struct tcp_owner){.on_up = on_up,
+                                     .on_bytes = on_bytes,
+                                     .on_alloc = on_alloc,
+                                     .on_sent = on_sent,
+                                     .on_down = on_down};
     node->tcp = tcp;
     node->api = config->api ? config->api : vn_api(VN_API_VERSION);
     node->reads_ahead =

@@ -155,8 +155,8 @@ void net_send_msg(struct net *net, struct peer *peer, const struct msg *msg, enu
 /* Pongs share buffers, so that a flood of Pings costs little more than its answers' bytes. */
 void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce);
 
-/* Sends count Pings of one nonce, each with `extra` behind it, borrowed. False, and none was sent, if
- * they would not leave half of the outbox free, or one exceeds a frame. */
+/* Sends count Pings of one nonce, each with `extra` behind it, borrowed. False, and none was sent,
+ * if they would not leave half of the outbox free, or one exceeds a frame. */
 bool net_send_pings(struct net *net, struct peer *peer, uint32_t count, struct vn_slice extra);
 
 /* Asks for blocks start..end (REQUEST_BLOCK: start only) and starts the wait. */

@@ -41,9 +41,9 @@ void framer_deinit(struct framer *f);
 void framer_push(struct framer *f, struct vn_slice data);
 enum frame_result framer_next(struct framer *f, struct vn_slice *payload);
 
-/* The space behind an unfinished long frame, into which its next bytes may be read: pushed as a slice
- * that begins there, they are not copied. False: none of at least FRAME_RX_MIN bytes. Borrowed, and good
- * until the next push. */
+/* The space behind an unfinished long frame, into which its next bytes may be read: pushed as a
+ * slice that begins there, they are not copied. False: none of at least FRAME_RX_MIN bytes.
+ * Borrowed, and good until the next push. */
 #define FRAME_RX_MIN 16384u
 bool framer_space(struct framer *f, struct vn_slice *space);
 
