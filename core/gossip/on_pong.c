@@ -1,5 +1,5 @@
-/* Pong ends the wait of our own Ping and measures the round trip; of Pings that a command had us send
- * the last one does. Any other is ignored, but counted. */
+/* Pong ends the wait of our own Ping and measures the round trip; of Pings that a command had us
+ * send the last one does. Any other is ignored, but counted. */
 #include "core/gossip/gossip.h"
 
 void on_pong(struct gossip *g, struct peer *peer, uint64_t nonce)

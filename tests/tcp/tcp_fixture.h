@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 
 struct net {
     uv_loop_t loop;
