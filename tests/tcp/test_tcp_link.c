@@ -444,7 +444,8 @@ static void test_each_link_of_a_crowd_that_misbehaves_ends_once(void **state)
     for (int i = 0; i < 16; i++)
         raw[i].fd = -1;
     for (int i = 0; i < 6000; i++) {
-        raw_misbehave(&raw[rng_below(&rng, 16)], &rng, &p.node);
+        uint64_t who = rng_below(&rng, 16);
+        raw_misbehave(&raw[who], &rng, &p.node);
         if (rng_below(&rng, 3) == 0)
             uv_run(&p.net.loop, UV_RUN_NOWAIT);
     }
