@@ -168,7 +168,8 @@ enum vn_command_kind {
     VN_CMD_ADD_PEER,       /* put addr into the address list as a seed */
     VN_CMD_SHUTDOWN,       /* Disconnect(Shutdown) to all, dial no more, accept no more */
     VN_CMD_PING,           /* `number` Pings (1..10000) now to each ready link with addr (port 0:
-                              any), each with data behind it, which its receiver ignores. Refused
+                              any), each with data behind it, which its receiver ignores: the one
+                              case in which trailing bytes are sent. Refused
                               (VN_ERR_LIMIT) where they would fill an outbox more than half. The
                               last Pong of them gives the link's rtt_ns */
     VN_CMD_COUNT

@@ -120,7 +120,8 @@ static void frame_out(struct rig *rig, struct rig_link *link, const uint8_t *pay
     frame->at_ns = rig->now_ns;
     memcpy(frame->payload->data, payload, len);
     assert_true(msg_decode(&frame->msg, frame->payload->data, len));
-    assert_int_equal(frame->msg.used, len); /* an encoder writes no trailing bytes */
+    /* An encoder writes no trailing bytes, but behind Pings that a command asks for. */
+    assert_true(frame->msg.used == len || (rig->padded_pings && frame->msg.kind == MSG_PING));
     if (frame->msg.kind == MSG_REQUEST_BLOCK || frame->msg.kind == MSG_REQUEST_BLOCK_RANGE) {
         uint64_t *asked = &link->asked_ns[frame->msg.kind == MSG_REQUEST_BLOCK_RANGE];
         assert_true(*asked == 0 || rig->now_ns - *asked >= rig->cfg.response_timeout_ns);

@@ -92,13 +92,14 @@ struct rig {
     struct tape *tape; /* captures when set */
     bool draining;
     /* knobs */
-    bool manual_disk; /* STORE and LOAD wait for rig_answer */
-    bool fail_stores; /* STORED says VN_ERR_IO, and nothing is kept */
-    bool fail_loads;  /* LOADED says VN_ERR_IO */
-    bool keep_window; /* no SENT by itself */
-    bool keep_links;  /* no LINK_DOWN after CLOSE by itself */
-    uint32_t window;  /* of new links */
-    uint32_t chunk;   /* bytes per BYTES event, 0: all at once */
+    bool manual_disk;  /* STORE and LOAD wait for rig_answer */
+    bool fail_stores;  /* STORED says VN_ERR_IO, and nothing is kept */
+    bool fail_loads;   /* LOADED says VN_ERR_IO */
+    bool keep_window;  /* no SENT by itself */
+    bool keep_links;   /* no LINK_DOWN after CLOSE by itself */
+    bool padded_pings; /* Pings may have something behind them */
+    uint32_t window;   /* of new links */
+    uint32_t chunk;    /* bytes per BYTES event, 0: all at once */
 };
 
 /* Defaults: id "m-node-under-test", listening at 10.0.0.1:8765, no seeds, no feelers, no looking
