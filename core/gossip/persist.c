@@ -12,6 +12,7 @@
 #include "core/chain/keep.h"
 #include "core/gossip/bans.h"
 #include "core/gossip/gossip.h"
+#include "core/peer/anchors.h"
 #include "core/peer/dialer.h"
 
 #include <string.h>
@@ -152,7 +153,9 @@ static void load_addr(struct gossip *g, struct vn_slice slice)
         return;
     struct vn_addr addr = {.family = key[0], .port = get_le16(key + 17)};
     memcpy(addr.ip, key + 1, sizeof addr.ip);
-    net_addr_add(g->net, &addr, false);
+    struct addr_entry *entry = net_addr_add(g->net, &addr, false);
+    if (entry && slice.len > ADDR_KEY_SIZE + 8 && key[ADDR_KEY_SIZE + 8] == 1)
+        anchors_on_loaded(g->net, entry);
 }
 
 /* False where what follows makes no sense without this one. */

@@ -15,6 +15,7 @@ struct addr_entry {
     uint64_t link;         /* the live link to or from it; 0: none */
     bool seed;             /* never forgotten */
     bool self;             /* our own address: never dialled */
+    bool anchor;           /* see anchors.h */
     bool id_known; /* somebody answered there */
     uint8_t *id_key; /* of 32 bytes: score key of who answered there when last dialled, noted where
                         nodes are judged by id; else NULL */

@@ -1,6 +1,8 @@
 /* See dialer.h. */
 #include "core/peer/dialer.h"
 
+#include "core/peer/anchors.h"
+
 #define FEELERS_MAX 1u
 
 static bool usable(const void *ctx, const struct addr_entry *entry)
@@ -23,11 +25,11 @@ static bool welcome(const void *ctx, const struct addr_entry *entry)
     return !score_banned(rep, net->now_ns) && net_score_of(net, rep) > SCORE_PROBATION;
 }
 
-/* Those on probation come last. */
+/* Anchors come first, those on probation last. */
 static struct addr_entry *pick(struct net *net, uint64_t *next_ns)
 {
-    struct addr_entry *entry = NULL;
-    if (net->shamed)
+    struct addr_entry *entry = anchors_pick(net, net->shamed ? welcome : usable);
+    if (!entry && net->shamed)
         entry = addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, welcome, net, next_ns);
     if (!entry)
         entry = addrs_pick(&net->addrs, net->now_ns, &net->dial_rng, usable, net, next_ns);

@@ -6,6 +6,7 @@
 
 #include "core/crypto/sha256.h"
 #include "core/peer/admit.h"
+#include "core/peer/anchors.h"
 #include "core/peer/identity.h"
 
 #include <string.h>
@@ -122,7 +123,7 @@ static void remember_address(struct net *net, struct peer *peer)
     entry->failures = 0;
     if (entry->link == 0)
         entry->link = peer->link;
-    net_store_addr(net, &entry->addr, false);
+    net_store_addr(net, entry);
 }
 
 static void become_ready(struct net *net, struct peer *peer)
@@ -135,6 +136,7 @@ static void become_ready(struct net *net, struct peer *peer)
     ++*(peer->inbound ? &net->ready_in : &net->ready_out);
     remember_address(net, peer);
     net_set_state(net, peer, VN_PEER_READY, VN_WHY_NONE);
+    anchors_on_ready(net, peer);
     net_peer_rearm(net, peer);
 }
 

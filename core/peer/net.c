@@ -3,6 +3,7 @@
 
 #include "core/crypto/sha256.h"
 #include "core/peer/admit.h"
+#include "core/peer/anchors.h"
 
 #include <assert.h>
 #include <string.h>
@@ -251,6 +252,7 @@ static struct addr_entry *address_ended(struct net *net, struct peer *peer, enum
     entry->link = live_link_with(net, peer, &entry->addr);
     if (entry->link != 0)
         return entry;
+    anchors_on_ended(net, entry);
     bool blameless = was_ready || peer->inbound || why == VN_WHY_SHUTDOWN || why == VN_WHY_BANNED;
     bool not_now = why == VN_WHY_DUPLICATE || (why == VN_WHY_TOO_MANY && was_ready);
     if (not_now) /* there, but with no place for us: others first */

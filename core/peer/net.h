@@ -229,8 +229,9 @@ void net_store(struct net *net, enum vn_store_op op, const void *key, uint32_t k
 /* addrs_add; what the list forgets for it leaves the store too. */
 struct addr_entry *net_addr_add(struct net *net, const struct vn_addr *addr, bool seed);
 
-/* Stores that somebody listens at addr, seen now; or forgets it. */
-void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget);
+/* Stores that somebody listens there, seen now, and whether it is an anchor; forgets an address. */
+void net_store_addr(struct net *net, const struct addr_entry *entry);
+void net_forget_addr(struct net *net, const struct vn_addr *addr);
 
 /* ---- telling ---- */
 

@@ -211,23 +211,37 @@ static struct vn_buf *seen_now(struct net *net)
     return net->seen_now;
 }
 
-void net_store_addr(struct net *net, const struct vn_addr *addr, bool forget)
+static void store_addr(struct net *net, const struct vn_addr *addr, struct vn_slice value)
 {
     uint8_t key[19] = {addr->family};
     memcpy(key + 1, addr->ip, 16);
     put_le16(key + 17, addr->port);
-    struct vn_slice value = {0};
-    if (!forget) {
-        value = (struct vn_slice){vn_buf_ref(seen_now(net)), 0, 8};
-    }
     net_store(net, VN_STORE_ADDR, key, sizeof key, 0, value);
+}
+
+void net_store_addr(struct net *net, const struct addr_entry *entry)
+{
+    struct vn_slice value = {vn_buf_ref(seen_now(net)), 0, 8};
+    if (entry->anchor) { /* of which there are few */
+        struct vn_buf *more = vn_buf_new(9);
+        memcpy(more->data, vn_slice_data(value), 8);
+        more->data[8] = 1;
+        vn_slice_unref(value);
+        value = (struct vn_slice){more, 0, 9};
+    }
+    store_addr(net, &entry->addr, value);
+}
+
+void net_forget_addr(struct net *net, const struct vn_addr *addr)
+{
+    store_addr(net, addr, (struct vn_slice){0});
 }
 
 struct addr_entry *net_addr_add(struct net *net, const struct vn_addr *addr, bool seed)
 {
     struct addr_entry *entry = addrs_add(&net->addrs, addr, seed, net->now_ns);
     if (net->addrs.forgot)
-        net_store_addr(net, &net->addrs.forgotten, true);
+        net_forget_addr(net, &net->addrs.forgotten);
     return entry;
 }
 
