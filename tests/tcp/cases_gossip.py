@@ -72,6 +72,8 @@ def bad_blocks(node, parent):
         "B5-tx-root": node.child(parent, ids=ids, tx_root=HALF),
         "B5-tx-root-zero": node.child(parent, tx_root=vc.ZERO),
         "B6-difficulty": node.child(parent, difficulty=node.difficulty + 1),
+        "B6-difficulty-and-total": node.child(parent, difficulty=node.difficulty + 1,
+                                              total_difficulty=parent.total_difficulty + node.difficulty + 1),
         "B7-total-difficulty": node.child(parent, total_difficulty=parent.total_difficulty),
         "B7-overflow": node.child(parent, total_difficulty=2**128 - 1),
         "B8-hash": replace(good, state_root=HALF),
