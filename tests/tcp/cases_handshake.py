@@ -27,6 +27,22 @@ def answers(world):
     peer.fence()
 
 
+@case("a node that listens on IPv6 says so in its handshake, and hears of such addresses")
+def ipv6(world):
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return  # this machine has no IPv6
+        port = probe.getsockname()[1]
+    ip = socket.inet_pton(socket.AF_INET6, "::1")
+    peer = world.node(ip="::1", port=port).ready()
+    same(peer.hello, vc.Handshake(vc.VERSION, "node", ip, port), "its Handshake")
+    peer.fence()
+    mapped = bytes(10) + b"\xff\xff" + bytes((127, 0, 0, 1))
+    world.node().connect().shake(node_id="mapped", ip=mapped, port=1).fence()
+
+
 @case("a handshake and what follows it may come in two pieces, cut anywhere, or all in one")
 def two_pieces(world):
     node = world.node(max_inbound=200)

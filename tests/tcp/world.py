@@ -49,8 +49,9 @@ class Program:
 class Node:
     """A running program. Options are those of the command line, with underscores."""
 
-    def __init__(self, world, ip, difficulty=1, node_id="node", seeds=(), **options):
-        self.world, self.ip, self.port, self.node_id = world, ip, PORT, node_id
+    def __init__(self, world, ip, port=PORT, difficulty=1, node_id="node", seeds=(), **options):
+        self.world, self.ip, self.port, self.node_id = world, ip, port, node_id
+        self.family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         self.difficulty = difficulty
         self.genesis = vc.genesis(TIMESTAMP, difficulty)
         self.folder = os.path.join(world.folder, ip)
@@ -60,13 +61,29 @@ class Node:
         self.start()
 
     def start(self):
-        command = [self.world.program.path, "--listen", f"{self.ip}:{self.port}", "--data", self.folder,
+        ip = self.ip if self.family == socket.AF_INET else f"[{self.ip}]"
+        command = [self.world.program.path, "--listen", f"{ip}:{self.port}", "--data", self.folder,
                    "--node-id", self.node_id, "--genesis", f"{TIMESTAMP}:{self.difficulty}", "--log", "info"]
         for seed in self.seeds:
             command += ["--seed-peer", seed]
         command += self.world.program.options(**self.options)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.await_service()
+
+    def await_service(self):
+        """Until it has read its folder: before, it turns everybody away with Shutdown."""
+        ip, until = self.world.fresh_ip(), time.monotonic() + WAIT
+        while True:
+            peer = self.connect(ip, answers=False)
+            peer.send(vc.Handshake(node_id="first", version="service?"))
+            turned_away = peer.take() == vc.Disconnect("Shutdown")
+            peer.close()
+            if not turned_away:
+                return
+            if time.monotonic() > until:
+                raise Wrong("the node turns everybody away")
+            time.sleep(0.01)
 
     def stop(self):
         """Politely."""
@@ -92,9 +109,9 @@ class Node:
     def connect(self, ip=None, rcvbuf=0, answers=True):
         """A connection from that address (None: a fresh one), once the node listens."""
         until = time.monotonic() + WAIT
-        ip = ip or self.world.fresh_ip()
+        ip = self.ip if self.family == socket.AF_INET6 else ip or self.world.fresh_ip()
         while True:
-            sock = socket.socket()
+            sock = socket.socket(self.family)
             if rcvbuf:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
             sock.bind((ip, 0))
@@ -179,8 +196,9 @@ class World:
         self.ids += 1
         return f"python-{self.ids:03}"
 
-    def node(self, **options):
-        node = Node(self, self.fresh_ip(), **options)
+    def node(self, ip=None, **options):
+        """ip: where it listens, by default on an address of its own."""
+        node = Node(self, ip or self.fresh_ip(), **options)
         self.nodes.append(node)
         return node
 
