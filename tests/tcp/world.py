@@ -15,6 +15,7 @@ import vibecoin as vc
 from peer import WAIT, Listener, Peer, Wrong
 
 CASES = []  # (sentence, function)
+RUNNING = []  # processes, to be killed when all else fails
 PORT = 10000 + os.getpid() % 20000
 BLOCK = 16 + os.getpid() % 200  # of addresses: 127.BLOCK.case.*
 TIMESTAMP = 1744067299
@@ -69,6 +70,7 @@ class Node:
         command += self.world.program.options(**self.options)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        RUNNING.append(self.process)
         self.await_service()
 
     def await_service(self):
