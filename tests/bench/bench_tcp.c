@@ -4,8 +4,9 @@
  * Contenders take turns within each round, so that what disturbs the machine meets all; what is
  * printed is the median of the rounds, and the median of the ratios to the first contender. CPU
  * time is that of all threads of a process, user and system: it counts where wall time only says
- * who had to wait. SHA-256 over a MiB is measured in every round, too: a block that is received
- * must be hashed.
+ * who had to wait, or, on a machine with other work, whose threads were more. How much of it was
+ * user time the system samples at its clock's ticks, so that this part needs long runs. SHA-256
+ * over a MiB is measured in every round, too: a block that is received must be hashed.
  *
  * bench_tcp [--json] [--rounds N] [--ms N] [--links N] [--only WORK,...] [--with NAME,...] */
 #include "core/crypto/sha256.h"
