@@ -3,6 +3,8 @@
 
 #include "scenarios/cli_args.h"
 #include "scenarios/cli_list.h"
+#include "scenarios/cli_redact.h"
+#include "scenarios/cli_replay.h"
 #include "scenarios/cli_run.h"
 #include "scenarios/cli_term.h"
 
@@ -15,6 +17,8 @@ static const char help[] =
     "Usage:\n"
     "  vibesim run FILE.lua... [options]  runs scenarios and judges their checks\n"
     "  vibesim list [FOLDER] [--json]     shows the scenarios of a folder (default: scenarios)\n"
+    "  vibesim replay FILE [options]      lives the captured life of a node again, and compares\n"
+    "  vibesim redact FILE OUT            a copy of a capture to share, with made-up addresses\n"
     "  vibesim --help | --version         vibesim run --help tells all options\n"
     "\n"
     "Examples:\n"
@@ -24,8 +28,8 @@ static const char help[] =
     "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
     "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
     "\n"
-    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad scenario,\n"
-    "3 the run was not deterministic (--verify), 130 interrupted.\n";
+    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
+    "3 the run was not deterministic (--verify), or a replay differs, 130 interrupted.\n";
 
 static const char help_run[] =
     "Usage: vibesim run FILE.lua... [options]\n"
@@ -107,9 +111,26 @@ static int command_list(int argc, char **argv)
     return args.help ? show(help_list) : cli_list(&args);
 }
 
+static int command_replay(int argc, char **argv)
+{
+    struct args_replay args;
+    if (!args_replay_parse(&args, argc, argv))
+        return CLI_BAD;
+    return args.help ? show(replay_help) : cli_replay(&args);
+}
+
+static int command_redact(int argc, char **argv)
+{
+    struct args_redact args;
+    if (!args_redact_parse(&args, argc, argv))
+        return CLI_BAD;
+    return args.help ? show(redact_help) : cli_redact(&args);
+}
+
 int cli_main(int argc, char **argv)
 {
-    static const char *const commands[] = {"run", "list", "--help", "--version", NULL};
+    static const char *const commands[] = {"run",    "list",      "replay", "redact",
+                                           "--help", "--version", NULL};
     if (argc < 2) {
         term_error("say what to do: vibesim run FILE.lua, vibesim list, or vibesim --help");
         return CLI_BAD;
@@ -119,6 +140,10 @@ int cli_main(int argc, char **argv)
         return command_run(argc - 2, argv + 2);
     if (strcmp(command, "list") == 0)
         return command_list(argc - 2, argv + 2);
+    if (strcmp(command, "replay") == 0)
+        return command_replay(argc - 2, argv + 2);
+    if (strcmp(command, "redact") == 0)
+        return command_redact(argc - 2, argv + 2);
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
         strcmp(command, "help") == 0)
         return show(help);

@@ -1,6 +1,6 @@
 /* The command line of vibesim. Exit statuses are those of the design page: 0 all checks hold, 1 a
- * check failed, 2 bad usage or a bad scenario (or a record that cannot be written), 3 not
- * deterministic, 130 interrupted. */
+ * check failed, 2 bad usage or a bad scenario or capture (or a record that cannot be written), 3
+ * not deterministic, 130 interrupted. */
 #ifndef SCENARIOS_CLI_H
 #define SCENARIOS_CLI_H
 

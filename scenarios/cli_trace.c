@@ -198,7 +198,7 @@ static void other_words(char *out, size_t size, const struct vn_trace *trace, co
                  trace->link ? peer : "", detail[0] ? ": " : "", detail);
 }
 
-static void event_words(char *out, size_t size, const struct vn_trace *trace, const char *peer)
+void trace_words(char *out, size_t size, const struct vn_trace *trace, const char *peer)
 {
     const struct words w = {trace->kind, trace->a, trace->b,
                             trace->hash, peer,     trace->text ? trace->text : ""};
@@ -238,7 +238,7 @@ void trace_event(struct cli_trace *t, uint64_t t_ns, uint32_t host, const struct
         return;
     if (other.number)
         words_host(peer, other.peer, other.number);
-    event_words(text, sizeof text, trace, peer);
+    trace_words(text, sizeof text, trace, peer);
     put(t, t_ns, trace_kind_name(trace->kind), t->hosts[host], other, text);
 }
 

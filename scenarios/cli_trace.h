@@ -32,6 +32,9 @@ bool trace_close(struct cli_trace *t);
 /* What it has to hear, as struct engine_observer's trace_mask. */
 uint64_t trace_mask(const struct cli_trace *t);
 
+/* What a node tells, in words; `peer` is the other end of its link. */
+void trace_words(char *out, size_t size, const struct vn_trace *trace, const char *peer);
+
 /* As struct engine_observer's. */
 void trace_node(struct cli_trace *t, const char *role);
 void trace_event(struct cli_trace *t, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,

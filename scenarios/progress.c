@@ -100,6 +100,31 @@ void progress_update_runs(struct progress *p, const struct progress_runs *runs)
     show(p, line);
 }
 
+void progress_replay_line(char *out, size_t size, const struct progress_replay *replay,
+                          uint64_t elapsed_ms)
+{
+    const uint64_t percent =
+        replay->bytes_all >= 100u ? replay->bytes / (replay->bytes_all / 100u) : 0;
+    char events[32], left[48] = "";
+    term_number(events, replay->events);
+    if (replay->bytes && replay->bytes < replay->bytes_all)
+        snprintf(left, sizeof left, ", %.0f s left",
+                 (double)elapsed_ms / 1000.0 * (double)(replay->bytes_all - replay->bytes) /
+                     (double)replay->bytes);
+    snprintf(out, size, "%s events, %u%% of the file%s", events,
+             (unsigned)(percent < 100 ? percent : 100), left);
+}
+
+void progress_update_replay(struct progress *p, const struct progress_replay *replay)
+{
+    char line[256];
+    uint64_t ms = term_now_ms();
+    if (!is_due(p, ms))
+        return;
+    progress_replay_line(line, sizeof line, replay, ms - p->began_ms);
+    show(p, line);
+}
+
 void progress_clear(struct progress *p)
 {
     if (!p->shown)

@@ -34,6 +34,16 @@ void progress_update_runs(struct progress *p, const struct progress_runs *runs);
 void progress_runs_line(char *out, size_t size, const struct progress_runs *runs,
                         uint64_t elapsed_ms);
 
+/* The same for the replay of a capture. */
+struct progress_replay {
+    uint64_t bytes, bytes_all, events;
+};
+
+void progress_update_replay(struct progress *p, const struct progress_replay *replay);
+/* Its text: "12,345 events, 40% of the file, 8 s left". */
+void progress_replay_line(char *out, size_t size, const struct progress_replay *replay,
+                          uint64_t elapsed_ms);
+
 /* Takes the line off the terminal, before anything else is printed and at the end. */
 void progress_clear(struct progress *p);
 

@@ -37,3 +37,12 @@ void words_event(char *out, size_t size, const struct words *w)
     else
         snprintf(out, size, "%s", w->text);
 }
+
+const char *words_event_kind(uint32_t kind)
+{
+    static const char *const names[] = {"?",      "start",  "link-up",  "link-down",
+                                        "bytes",  "sent",   "timer",    "clock",
+                                        "stored", "loaded", "resolved", "command"};
+    _Static_assert(sizeof names / sizeof *names == VN_EV_COUNT, "an event has no name");
+    return kind < VN_EV_COUNT ? names[kind] : names[0];
+}

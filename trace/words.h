@@ -19,4 +19,7 @@ void words_host(char out[24], bool scripted_peer, uint32_t number);
  * it is the trace's text. */
 void words_event(char *out, size_t size, const struct words *w);
 
+/* The name of an event: "link-up"; "?" out of range. */
+const char *words_event_kind(uint32_t kind);
+
 #endif

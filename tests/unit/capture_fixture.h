@@ -188,16 +188,24 @@ struct life {
     struct capture *capture; /* or NULL */
     uint64_t now_ns;
     uint64_t events;
-    uint64_t loads[8]; /* tokens of LOADs that wait */
+    struct {
+        uint64_t token;
+        uint32_t op;
+    } loads[16]; /* all LOADs so far */
     uint32_t load_count;
+    uint64_t closes, sends; /* actions */
 };
 
 static inline void life_drain(struct life *life)
 {
     struct vn_action action;
     while (vn_node_next_action(life->node, &action)) {
-        if (action.kind == VN_ACT_LOAD)
-            life->loads[life->load_count++] = action.u.load.token;
+        if (action.kind == VN_ACT_LOAD && life->load_count < 16) {
+            life->loads[life->load_count].token = action.u.load.token;
+            life->loads[life->load_count++].op = action.u.load.op;
+        }
+        life->closes += action.kind == VN_ACT_CLOSE;
+        life->sends += action.kind == VN_ACT_SEND;
         vn_action_release(&action);
     }
     if (life->capture)
@@ -247,17 +255,33 @@ static inline void life_ping(struct life *life, uint64_t link, uint64_t nonce)
     life_step(life, (struct vn_event){.kind = VN_EV_SENT, .u.sent = {link, 16}});
 }
 
-/* The clock is set, nothing is loaded, two peers come, three blocks are mined, and so many Pings
- * are answered. */
-static inline void life_begin(struct life *life, struct capture *capture,
-                              const struct vn_config *config)
+/* The clock is set, and what is given is loaded, once each. */
+static inline void life_start(struct life *life, struct capture *capture,
+                              const struct vn_config *config, struct vn_slice stored_addr,
+                              struct vn_slice stored_ban)
 {
     *life = (struct life){.node = vn_node_new(config), .capture = capture};
     assert_non_null(life->node);
     life_step(life, (struct vn_event){.kind = VN_EV_CLOCK, .u.clock.wall_ns = 1100000000000000});
     life_step(life, (struct vn_event){.kind = VN_EV_START});
-    for (uint32_t i = 0; i < life->load_count; i++)
-        life_step(life, (struct vn_event){.kind = VN_EV_LOADED, .u.loaded.token = life->loads[i]});
+    for (uint32_t i = 0; i < life->load_count; i++) {
+        struct vn_slice *slice = life->loads[i].op == VN_LOAD_ADDRS  ? &stored_addr
+                                 : life->loads[i].op == VN_LOAD_BANS ? &stored_ban
+                                                                     : NULL;
+        const bool some = slice && slice->len > 0;
+        struct vn_slice given = some ? *slice : (struct vn_slice){0};
+        life_step(life, (struct vn_event){.kind = VN_EV_LOADED,
+                                          .u.loaded = {life->loads[i].token, VN_OK, some, &given}});
+        if (some)
+            *slice = (struct vn_slice){0};
+    }
+}
+
+/* ... nothing is loaded, two peers come, and three blocks are mined. */
+static inline void life_begin(struct life *life, struct capture *capture,
+                              const struct vn_config *config)
+{
+    life_start(life, capture, config, (struct vn_slice){0}, (struct vn_slice){0});
     life_peer(life, 2, addr_v4(10, 2, 0, 1, 5000), "alice");
     life_peer(life, 4, addr_v4(10, 3, 0, 1, 5000), "bob");
     life_command(life, (struct vn_command){.kind = VN_CMD_MINE, .number = 3});

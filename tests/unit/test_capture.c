@@ -126,11 +126,13 @@ static void test_every_kind_of_event_comes_back_as_it_was(void **state)
 /* An event of any kind, its time and lengths drawn from few to many. */
 static void draw(struct rng *rng, uint64_t now_ns, struct held_event *out)
 {
-    const uint64_t number = rng_u64(rng) >> rng_below(rng, 64);
-    const size_t len = rng_below(rng, UINT64_C(1) << rng_below(rng, 21));
-    *out = (struct held_event){.event = {.kind = (uint32_t)rng_below(rng, VN_EV_COUNT + 2),
-                                         .now_ns = now_ns + number % 1000000},
-                               .drained = rng_below(rng, 3) == 0};
+    const uint64_t shift = rng_below(rng, 64), scale = rng_below(rng, 21);
+    const uint64_t kind = rng_below(rng, VN_EV_COUNT + 2), drains = rng_below(rng, 3);
+    const uint64_t number = rng_u64(rng) >> shift;
+    const size_t len = rng_below(rng, UINT64_C(1) << scale);
+    *out =
+        (struct held_event){.event = {.kind = (uint32_t)kind, .now_ns = now_ns + number % 1000000},
+                            .drained = drains == 0};
     struct vn_event *event = &out->event;
     if (out->drained)
         event->kind = 0;
