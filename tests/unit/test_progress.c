@@ -55,6 +55,21 @@ static void test_progress_of_many_runs_tells_how_many_are_left(void **state)
     assert_string_equal(line, "3 of 3 runs");
 }
 
+static void test_progress_of_a_replay_tells_its_share_of_the_file(void **state)
+{
+    (void)state;
+    char line[256];
+    struct progress_replay replay = {.bytes = 250, .bytes_all = 1000, .events = 12345};
+    progress_replay_line(line, sizeof line, &replay, 2000);
+    assert_string_equal(line, "12,345 events, 25% of the file, 6 s left");
+    replay = (struct progress_replay){0};
+    progress_replay_line(line, sizeof line, &replay, 0); /* nothing is divided by */
+    assert_string_equal(line, "0 events, 0% of the file");
+    replay = (struct progress_replay){.bytes = UINT64_MAX, .bytes_all = UINT64_MAX};
+    progress_replay_line(line, sizeof line, &replay, 1);
+    assert_string_equal(line, "0 events, 100% of the file");
+}
+
 /* What stands in a stream's file by now. */
 static const char *text_of(FILE *f)
 {
@@ -175,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_progress_of_many_runs_tells_how_many_are_left),
+        cmocka_unit_test(test_progress_of_a_replay_tells_its_share_of_the_file),
         cmocka_unit_test(test_progress_line_tells_time_rate_and_what_is_left),
         cmocka_unit_test(test_progress_elsewhere_is_plain_lines_now_and_then),
         cmocka_unit_test(test_progress_on_a_terminal_is_one_line_that_is_taken_away),
