@@ -226,11 +226,11 @@ static struct vn_slice stored_ban(struct redaction *r, struct vn_slice record)
     return out;
 }
 
-/* The answer to a LOAD that nobody made is ignored by the core; nothing of it is copied. */
+/* Of an answer to a LOAD that nobody made, which the core ignores, only blocks stay. */
 static struct vn_slice *rename_loaded(struct redaction *r, struct vn_event *event)
 {
     const uint32_t op = take_load(r, event->u.loaded.token);
-    const uint32_t count = op ? event->u.loaded.count : 0;
+    const uint32_t count = event->u.loaded.count;
     struct vn_slice *slices = calloc(count + 1u, sizeof *slices);
     if (!slices)
         abort();
@@ -240,7 +240,6 @@ static struct vn_slice *rename_loaded(struct redaction *r, struct vn_event *even
                     : op == VN_LOAD_BANS ? stored_ban(r, slice)
                                          : stored_block(slice);
     }
-    event->u.loaded.count = count;
     event->u.loaded.slices = slices;
     return slices;
 }

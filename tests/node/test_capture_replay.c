@@ -342,6 +342,40 @@ static void test_traces_and_progress_are_told_and_change_nothing(void **state)
     tape_deinit(&tape);
 }
 
+/* The number of the last event that brought bytes: a Ping. */
+static uint64_t last_bytes(const struct tape *tape)
+{
+    uint64_t events = 0, last = 0;
+    for (uint32_t i = 0; i < tape->count; i++) {
+        events += tape->entries[i].event.kind != 0;
+        if (tape->entries[i].event.kind == VN_EV_BYTES)
+            last = events;
+    }
+    return last;
+}
+
+static void test_what_a_killed_node_was_about_to_do_is_done_in_the_replay(void **state)
+{
+    (void)state;
+    struct tape tape = {0};
+    struct vn_config cfg;
+    live_briefly(&tape, &cfg);
+    const pid_t child = fork();
+    if (child == 0) {
+        capture_tape(&tape, &cfg, last_bytes(&tape), true);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    const struct replay_result r = replay(&(struct replay_options){0});
+    assert_int_equal(r.events, last_bytes(&tape));
+    assert_true(r.drains < r.events);
+    /* The Pong leaves in the drain, of which nothing is written yet, and waits no longer. */
+    capture_tape(&tape, &cfg, UINT64_MAX, false);
+    const struct replay_result same = replay(&(struct replay_options){.until = last_bytes(&tape)});
+    assert_int_equal(r.info.held_bytes, same.info.held_bytes);
+    tape_deinit(&tape);
+}
+
 static void test_no_changed_byte_makes_a_replay_that_is_called_the_same(void **state)
 {
     (void)state;
@@ -395,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_where_another_build_differs_is_told_between_two_hashes),
         cmocka_unit_test(test_a_killed_life_replays_up_to_its_last_event),
         cmocka_unit_test(test_traces_and_progress_are_told_and_change_nothing),
+        cmocka_unit_test(test_what_a_killed_node_was_about_to_do_is_done_in_the_replay),
         cmocka_unit_test(test_no_changed_byte_makes_a_replay_that_is_called_the_same),
         cmocka_unit_test(test_a_configuration_that_this_build_refuses_is_told),
     };

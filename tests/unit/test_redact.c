@@ -224,8 +224,10 @@ static void test_what_is_no_message_becomes_blank(void **state)
     life_step(&life, (struct vn_event){.kind = VN_EV_LINK_DOWN, .u.link_down = {10, 1}});
     bytes(&life, 10, part->data, part->len); /* of nobody's link */
     vn_buf_unref(part);
-    life_step(&life, (struct vn_event){.kind = VN_EV_LOADED,
-                                       .u.loaded = {987, VN_OK, 1, &(struct vn_slice){0}}});
+    struct vn_slice unasked = slice_of(secret, 6);
+    life_step(&life,
+              (struct vn_event){.kind = VN_EV_LOADED, .u.loaded = {987, VN_OK, 1, &unasked}});
+    vn_slice_unref(unasked);
     end(&life, c);
     const struct redact_result r = expect_clean(false);
     assert_int_equal(r.blanked, 5);
