@@ -158,18 +158,18 @@ static void compare(struct redaction *r, const struct vn_action *a, const struct
              (unsigned long long)b->link, action_name(a), (unsigned long long)a->link);
 }
 
+/* Each node is asked until it says that there is no more, and not once more: the hash counts it. */
 static void drain(struct redaction *r)
 {
-    for (bool more = true; more;) {
+    bool some[2] = {true, true};
+    while (some[0] || some[1]) {
         struct vn_action actions[2];
-        bool some[2];
         for (int i = 0; i < 2; i++) {
             actions[i].kind = 0;
             actions[i].link = 0;
-            some[i] = r->api->node_next_action(r->nodes[i], &actions[i]);
+            some[i] = some[i] && r->api->node_next_action(r->nodes[i], &actions[i]);
         }
-        more = some[0] || some[1];
-        if (more)
+        if (some[0] || some[1])
             compare(r, &actions[0], &actions[1]);
         if (some[0] && actions[0].kind == VN_ACT_LOAD)
             note_load(r, &actions[0]);

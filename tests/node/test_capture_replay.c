@@ -1,6 +1,7 @@
 /* A captured life, written to a file and replayed from there into another node, has the same hash;
  * and nothing that happens to the file or its writer makes a replay call "the same" what is not. */
 #include "tests/node/lan.h"
+#include "trace/redact.h"
 #include "trace/replay.h"
 
 #include <signal.h>
@@ -402,6 +403,43 @@ static void test_no_changed_byte_makes_a_replay_that_is_called_the_same(void **s
     tape_deinit(&tape);
 }
 
+/* Nodes that mine, and whose peers build on what they mined. */
+static void test_a_redacted_life_is_the_same_life_while_a_miner_keeps_its_id(void **state)
+{
+    (void)state;
+    struct lan lan;
+    struct tape tapes[3] = {{0}, {0}, {0}};
+    char to[220], why[700] = "";
+    live(&lan, tapes);
+    snprintf(to, sizeof to, "%s-copy", path);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct redact_result r;
+        capture_tape(&tapes[i], &lan.nodes[i].cfg, UINT64_MAX, false);
+        const struct replay_result was = replay(&(struct replay_options){0});
+        if (!redact_file(path, to, true, &r, NULL, NULL, why, sizeof why))
+            fail_msg("%s", why);
+        if (r.differs || r.other_chain)
+            fail_msg("after event %llu: %s", (unsigned long long)r.differs_at, r.difference);
+        assert_int_equal(r.ids, i == 0 ? 2 : 1); /* the seed knows both others */
+        assert_int_equal(r.addrs, i == 0 ? 3 : 2);
+        assert_in_range(r.actions, 50, 1000);
+        assert_int_equal(rename(to, path), 0);
+        const struct replay_result is = replay(&(struct replay_options){0});
+        expect_same(&is, was.events, is.hash);
+        assert_int_equal(is.messages, was.messages);
+        assert_true(is.hash != was.hash);
+        assert_memory_equal(is.info.tip, was.info.tip, 32);
+    }
+    struct redact_result r;
+    capture_tape(&tapes[0], &lan.nodes[0].cfg, UINT64_MAX, false);
+    if (!redact_file(path, to, false, &r, NULL, NULL, why, sizeof why))
+        fail_msg("%s", why);
+    assert_true(r.differs && r.other_chain && r.difference[0]);
+    assert_int_equal(rename(to, path), 0);
+    assert_true(replay(&(struct replay_options){0}).whole); /* to hashes of its own */
+    live_drop(&lan, tapes);
+}
+
 static void test_a_configuration_that_this_build_refuses_is_told(void **state)
 {
     (void)state;
@@ -431,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_traces_and_progress_are_told_and_change_nothing),
         cmocka_unit_test(test_what_a_killed_node_was_about_to_do_is_done_in_the_replay),
         cmocka_unit_test(test_no_changed_byte_makes_a_replay_that_is_called_the_same),
+        cmocka_unit_test(test_a_redacted_life_is_the_same_life_while_a_miner_keeps_its_id),
         cmocka_unit_test(test_a_configuration_that_this_build_refuses_is_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

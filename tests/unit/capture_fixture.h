@@ -274,6 +274,7 @@ static inline void life_start(struct life *life, struct capture *capture,
                                           .u.loaded = {life->loads[i].token, VN_OK, some, &given}});
         if (some)
             *slice = (struct vn_slice){0};
+        vn_slice_unref(given);
     }
 }
 
