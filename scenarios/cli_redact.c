@@ -22,22 +22,19 @@ const char redact_help[] =
     "  - each node id is a made-up one of the same length;\n"
     "  - what peers sent that is no message is blank.\n"
     "\n"
-    "  --keep-id          leaves the node's own id as it is. The id of a node that mines is in "
-    "its\n"
-    "                     blocks: with another one it makes other blocks than those that its "
-    "peers\n"
-    "                     speak of\n"
+    "  --keep-id          leaves the node's own id as it is. The id of a node that mines is in\n"
+    "                     its blocks: with another one it makes other blocks than those that its\n"
+    "                     peers speak of\n"
     "\n"
-    "What stays in: blocks and transactions with all that is in them, times, versions, the node's\n"
-    "configuration, and its seed. The replay needs the seed to throw the same dice. A node draws "
-    "a\n"
-    "new one at each start, so that of one that has ended tells nothing of the next; the capture\n"
-    "of a node that is still running is refused.\n"
+    "What stays in: blocks and transactions with all that is in them (a hash of the id of who\n"
+    "mined a block is), times, versions, the node's configuration, and its seed. The replay\n"
+    "needs the seed to throw the same dice. A node draws a new one at each start, so that of one\n"
+    "that has ended tells nothing of the next; the capture of a node that is still running is\n"
+    "refused.\n"
     "\n"
-    "The copy has hashes of its own and replays to them. Whether the node in it still does what "
-    "it\n"
-    "did, action by action, is told. It is made by living the capture, so it takes the build that\n"
-    "made it, or one that lives alike.\n"
+    "The copy has hashes of its own and replays to them. Whether the node in it still does what\n"
+    "it did, action by action, is told. It is made by living the capture, so it takes the build\n"
+    "that made it, or one that lives alike.\n"
     "\n"
     "Exit status: 0 the copy is made, 2 bad usage, or it cannot be.\n"
     "\n"
@@ -68,6 +65,10 @@ static void print_result(const struct args_redact *args, const struct redact_res
     if (r->torn)
         printf(
             "note      the capture ends early, and so does the copy; vibesim replay tells why\n");
+    if (r->hashes == 0)
+        printf(
+            "note      the capture has no hash yet: whether this build lives it as it was captured "
+            "is not known\n");
     if (r->other_chain)
         printf(
             "note      the node's chain is another one in the copy: it mined, and its id is in its "

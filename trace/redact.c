@@ -291,8 +291,10 @@ static void copy_event(struct redaction *r, struct vn_event event, bool step)
 static bool on_hash(struct redaction *r, uint64_t captured)
 {
     char text[500];
-    if (r->api->node_hash(r->nodes[0]) == captured)
+    if (r->api->node_hash(r->nodes[0]) == captured) {
+        r->result->hashes++;
         return true;
+    }
     snprintf(
         text, sizeof text,
         "this build (%.100s) does not live it as it was captured: redact it with the build that "

@@ -22,6 +22,7 @@ struct redact_result {
     uint64_t addrs, ids; /* that were given other names */
     uint64_t short_ids;  /* of them so short that two may have the same now */
     uint64_t blanked;    /* payloads that were no message, and rests of streams, made blank */
+    uint64_t hashes;     /* that showed that this build lives it as it was captured */
     uint64_t actions;    /* of the node, compared */
     bool differs;        /* it does something else in the copy: */
     uint64_t differs_at; /* after that many events */

@@ -151,6 +151,8 @@ static struct vn_slice changed(struct redact_frames *f, struct stream *s, struct
 {
     const uint64_t from = s->received, to = from + data.len;
     struct vn_slice out = {0};
+    if (data.len == 0)
+        return out;
     s->received = to;
     for (; s->next < f->count; s->next++) {
         const struct change *change = &f->changes[s->next];

@@ -301,6 +301,84 @@ static void test_a_capture_that_ends_early_has_a_copy_that_does(void **state)
     expect_clean(true);
 }
 
+/* A piece of what a peer may send: a message, one that was spoilt, or soup. */
+static size_t draw_piece(struct rng *rng, uint8_t *out)
+{
+    char id[20] = "secret-";
+    const uint64_t what = rng_below(rng, 8), number = rng_below(rng, 4);
+    struct vn_buf *frame = NULL;
+    id[7] = (char)('a' + number);
+    if (what < 3)
+        frame = hello(id, v4(77, (uint16_t)number));
+    else if (what < 6)
+        frame = msg_frame(&(struct msg){.kind = what == 3 ? MSG_PING : MSG_REQUEST_BLOCK,
+                                        .u.ping.nonce = number});
+    size_t len = frame ? frame->len : rng_below(rng, 60);
+    for (size_t i = 0; i < len; i++)
+        out[i] = frame ? frame->data[i] : (uint8_t)rng_below(rng, 2);
+    if (rng_below(rng, 8) == 0 && len > 4) { /* more in its frame than the message */
+        memcpy(out + len, secret, 6);
+        len += 6;
+        put_be32(out, (uint32_t)len - 4);
+    }
+    if (rng_below(rng, 8) == 0 && len > 0) {
+        const uint64_t at = rng_below(rng, len);
+        out[at] ^= (uint8_t)(1 + rng_below(rng, 255));
+    }
+    if (frame)
+        vn_buf_unref(frame);
+    return len;
+}
+
+/* So many pieces on a few links that come and go, cut anywhere. */
+static void live_randomly(struct life *life, struct rng *rng)
+{
+    bool is_up[8] = {false};
+    uint8_t stream[8][300];
+    size_t waiting[8] = {0};
+    for (uint32_t n = 0; n < 60; n++) {
+        const uint64_t i = rng_below(rng, 8), link = 2 + 2 * i, choice = rng_below(rng, 12);
+        if (choice == 0 || (!is_up[i] && choice < 10)) {
+            if (is_up[i])
+                life_step(life,
+                          (struct vn_event){.kind = VN_EV_LINK_DOWN, .u.link_down = {link, 2}});
+            else
+                up(life, link, v4((uint8_t)(70 + i % 5), 1));
+            is_up[i] = !is_up[i];
+            waiting[i] = 0;
+            continue;
+        }
+        if (waiting[i] < 150)
+            waiting[i] += draw_piece(rng, stream[i] + waiting[i]);
+        const uint64_t len = rng_below(rng, waiting[i] + 1);
+        bytes(life, link, stream[i], len);
+        memmove(stream[i], stream[i] + len, waiting[i] - len);
+        waiting[i] -= len;
+    }
+}
+
+static void test_whatever_peers_send_the_copy_lives_alike(void **state)
+{
+    (void)state;
+    static const uint8_t seed[32] = {3};
+    uint64_t blanked = 0, closes = 0;
+    for (uint32_t n = 0; n < 150; n++) {
+        struct vn_config config;
+        struct life life;
+        struct rng rng;
+        rng_fork(&rng, seed, "redact", n);
+        secret_config(&config);
+        config.accept_rate = 0;
+        struct capture *c = begin(&life, &config);
+        live_randomly(&life, &rng);
+        closes += life.closes;
+        end(&life, c);
+        const struct redact_result r = expect_clean(false);
+        blanked += r.blanked;
+    }
+    assert_true(blanked > 100 && closes > 100);
+}
+
 static void test_the_chain_of_a_miner_needs_its_id(void **state)
 {
     (void)state;
@@ -402,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_an_id_that_is_no_text_stays_none),
         cmocka_unit_test(test_what_the_store_gave_back_is_renamed_too),
         cmocka_unit_test(test_a_capture_that_ends_early_has_a_copy_that_does),
+        cmocka_unit_test(test_whatever_peers_send_the_copy_lives_alike),
         cmocka_unit_test(test_the_chain_of_a_miner_needs_its_id),
         cmocka_unit_test(test_a_running_node_is_not_redacted),
         cmocka_unit_test(test_what_this_build_does_not_live_alike_is_refused),
