@@ -11,9 +11,9 @@ struct ctl_defaults {
     char token_file[4096]; /* key http-token-file */
 };
 
-/* Reads them. file is what --config names, or NULL for the default place (where a file need not
- * be). False, and one line in why, if it cannot be read or makes no sense. */
 struct ctl_config {
+    /* Reads them. file is what --config names, or NULL for the default place (where a file need not
+     * be). False, and one line in why, if it cannot be read or makes no sense. */
     bool (*read)(const char *file, struct ctl_defaults *out, char *why, size_t size);
 };
 

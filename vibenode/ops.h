@@ -64,7 +64,7 @@ struct ops_source {
     bool (*store_stats)(void *ctx, struct node_store_stats *out); /* [NULL]; false: no store */
     void (*counts)(void *ctx, struct ops_counts *out);            /* [NULL] */
     /* Why the node does not serve yet or any more, one line ("loading the chain from the store"),
-     * or NULL while all is well. [NULL] */
+     * or NULL while all is well (a store that fails is told from its stats). [NULL] */
     const char *(*not_ready)(void *ctx);
     /* Gives the command to the node: vn_tcp_node_command. Returns its token, never 0; the answer
      * comes by ops_on_reply, before or after this returns. command is valid for the call; the
@@ -102,7 +102,7 @@ struct ops_options {
     void (*on_note)(void *ctx, enum ops_level level, const char *line);
     void *note_ctx;
     uint32_t max_connections; /* further ones wait, 1..1000 [32] */
-    uint32_t idle_ms;         /* silence after which a connection ends, 1000..600000 [10000] */
+    uint32_t idle_s;          /* silence after which a connection ends, 1..600 [10] */
     uint32_t request_ms;      /* for one request from the first byte or the end of the one before,
                                  to its answer's last byte, 1000..600000 [30000] */
     uint32_t reply_ms;        /* for the node's answer to a command: 504 after it [10000] */
