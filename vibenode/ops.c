@@ -69,6 +69,7 @@ static void serve(struct ops *ops)
     assert(!ops->running);
     ops->running = true;
     ops_http_sweep(ops);
+    ops->resumed = false;
     bool full = ops->conn_count == ops->options.max_connections;
     MHD_run(ops->daemon);
     /* The library looks at who waits for a free place only when it is run the next time. */
@@ -84,6 +85,11 @@ static void serve(struct ops *ops)
         ops->shutdown_due = false;
         ops->options.source.shutdown(ops->options.source.ctx);
     }
+}
+
+void ops_run_soon(struct ops *ops)
+{
+    uv_timer_start(&ops->timer, on_timer, 0, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -184,11 +190,9 @@ static struct ops *ops_new(const struct ops_options *options)
     for (uint32_t i = 0; i < options->origin_count; i++)
         ops->origins[i] = copy(options->origins[i]);
     uint64_t wall_ns = wall_now_ns(), now_ns = uv_hrtime();
-    uint64_t age_ns = options->started_wall_ns && options->started_wall_ns < wall_ns
-                          ? wall_ns - options->started_wall_ns
-                          : 0;
-    ops->started_ns = age_ns < now_ns ? now_ns - age_ns : 0;
-    ops->options.started_wall_ns = wall_ns - (now_ns - ops->started_ns);
+    if (ops->options.started_wall_ns == 0 || ops->options.started_wall_ns > wall_ns)
+        ops->options.started_wall_ns = wall_ns;
+    ops->started_ns = now_ns - (wall_ns - ops->options.started_wall_ns);
     return ops;
 }
 

@@ -215,6 +215,9 @@ void ops_http_resume(struct ops_request *request)
     request->wait = OPS_WAIT_OVER;
     restart_clock(request->ops, request->connection);
     MHD_resume_connection(request->connection);
+    request->ops->resumed = true; /* nothing wakes the library by itself */
+    if (!request->ops->running && !request->ops->stopping)
+        ops_run_soon(request->ops);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -278,9 +281,9 @@ void ops_http_sweep(struct ops *ops)
 
 uint64_t ops_http_timeout(struct ops *ops)
 {
-    uint64_t now_ms = uv_now(ops->options.loop), least_ms = UINT64_MAX;
+    uint64_t now_ms = uv_now(ops->options.loop), least_ms = ops->resumed ? 0 : UINT64_MAX;
     MHD_UNSIGNED_LONG_LONG library_ms;
-    if (MHD_get_timeout(ops->daemon, &library_ms) == MHD_YES)
+    if (MHD_get_timeout(ops->daemon, &library_ms) == MHD_YES && now_ms + library_ms < least_ms)
         least_ms = now_ms + library_ms;
     for (const struct ops_request *r = ops->waiting; r; r = r->next)
         least_ms = r->deadline_ms < least_ms ? r->deadline_ms : least_ms;

@@ -91,9 +91,10 @@ struct ops {
     bool giving; /* a command is being given */
     struct ops_early *early;
     size_t early_count, early_size;
+    bool resumed; /* since MHD_run began: it is to be run again */
     bool shutdown_due;
 
-    uint64_t started_ns;   /* uv_hrtime when the program started, or before the machine did: 0 */
+    uint64_t started_ns;   /* uv_hrtime when the program started; before its zero, it wraps */
     uint64_t answers[600]; /* by HTTP status */
     uint64_t noted_ms;     /* when a refusal was told last */
     bool noted;
@@ -102,6 +103,7 @@ struct ops {
 /* ---- ops.c ---- */
 
 uint64_t ops_uptime_ns(const struct ops *ops);
+void ops_run_soon(struct ops *ops); /* in the loop's next turn */
 void ops_note(struct ops *ops, enum ops_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
