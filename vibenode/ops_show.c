@@ -184,7 +184,7 @@ void ops_show_status(struct ops_request *request)
     ops_json_u64(text, "orphans", info.orphans);
     ops_json_u64(text, "held_bytes", info.held_bytes);
     ops_json_u64(text, "work", info.work);
-    ops_json_string(text, "trace_hash", hash);
+    ops_json_string(text, "trace_hash", ops->config.hash == VN_HASH_NONE ? NULL : hash);
     show_tcp(ops, text);
     show_store(ops, text);
     ops_json_close(text, '}');

@@ -85,14 +85,16 @@ static void status_tells_the_chain_the_peers_and_the_machine(void **state)
     json_decref(json);
 }
 
-static void status_without_a_store_says_null(void **state)
+static void status_says_null_for_what_a_node_does_not_have(void **state)
 {
     struct rig *rig = *state;
     rig->options.source.tcp_stats = NULL;
     rig->options.source.block_hash = NULL;
     rig->options.source.not_ready = NULL;
+    rig->config.hash = VN_HASH_NONE;
     rig_start(rig);
     json_t *json = get_json(rig, "/status");
+    assert_true(json_is_null(at(json, "trace_hash")));
     assert_true(json_is_null(at(json, "store")));
     assert_true(json_is_null(at(json, "tcp")));
     assert_true(json_is_null(at(json, "chain.genesis")));
@@ -189,18 +191,21 @@ static void no_peers_are_an_empty_list_and_a_limit_cuts_it(void **state)
 
 /* What a peer says of itself is any UTF-8, may be cut inside a character, and may want to be read
  * as something else: by a JSON parser, a terminal, a browser. */
+#define BAD "\xef\xbf\xbd" /* U+FFFD, for each byte that is no UTF-8 */
+
 static void hostile_ids_stay_text_in_pure_ascii(void **state)
 {
     struct rig *rig = *state;
     rig_start(rig);
-    static const char *const ids[] = {"\"},{\"addr\":\"evil\"}",
-                                      "\x1b[2J\x1b]0;owned\x07",
-                                      "a\\u0000\\\"b",
-                                      "\xe2\x80\xaegnirts",
-                                      "cut \xe2\x82",
-                                      "\xf0\x9f\x8e\x88",
-                                      "\xc0\xaf\xed\xa0\x80\xff",
-                                      "</script>\x7f\xc2\x9b"};
+    static const char *const ids[] = {
+        "\"},{\"addr\":\"evil\"}",
+        "\x1b[2J\x1b]0;owned\x07",
+        "a\\u0000\\\"b",
+        "\xe2\x80\xaegnirts",
+        "cut \xe2\x82",
+        "\xf0\x9f\x8e\x88",
+        "\xc0\xaf\xed\xa0\x80\xff\xe0\x80\xaf\xf0\x80\x80\xaf\xf4\x90\x80\x80",
+        "</script>\x7f\xc2\x9b"};
     static const char *const told[] = {
         "\"},{\"addr\":\"evil\"}",
         "\x1b[2J\x1b]0;owned\x07",
@@ -208,12 +213,12 @@ static void hostile_ids_stay_text_in_pure_ascii(void **state)
         "\xe2\x80\xaegnirts",
         "cut \xef\xbf\xbd\xef\xbf\xbd",
         "\xf0\x9f\x8e\x88",
-        "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
+        BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD BAD,
         "</script>\x7f\xc2\x9b"};
     rig->fake.peer_count = 8;
     for (uint32_t i = 0; i < 8; i++) {
         strcpy(rig->fake.peers[i].node_id, ids[i]);
-        strcpy(rig->fake.peers[i].version, ids[i]);
+        snprintf(rig->fake.peers[i].version, sizeof rig->fake.peers[i].version, "%s", ids[i]);
     }
     struct response response;
     assert_int_equal(get(rig, &response, "/peers"), 200);
@@ -408,6 +413,8 @@ static void what_the_node_refuses_is_told_with_its_reason(void **state)
 static void a_reply_that_comes_later_answers_the_request_that_waits(void **state)
 {
     struct rig *rig = *state;
+    rig->options.reply_ms = rig->options.request_ms = 600000; /* no timer helps */
+    rig->options.idle_s = 600;
     rig_start(rig);
     rig->fake.reply = FAKE_LATER;
     char text[600];
@@ -653,7 +660,8 @@ static void a_real_core_takes_what_it_is_told(void **state)
     core_step((struct vn_event){.kind = VN_EV_CLOCK, .u.clock = {UINT64_C(1800000000000000000)}});
     core_step((struct vn_event){.kind = VN_EV_START});
     struct response response;
-    static const char tx[] = BASE ",\"value\":1,\"nonce\":3,\"data\":\"beef\"}";
+    static const char tx[] = BASE ",\"value\":5000000001,\"gas_limit\":5000000002,"
+                                  "\"nonce\":5000000003,\"data\":\"beef\"}";
     if (post(rig, &response, "/transaction", tx) != 200)
         fail_msg("%s", response.body);
     free(response.body);
@@ -689,7 +697,7 @@ int main(void)
         TEST(health_is_ok_while_nothing_is_wrong),
         TEST(health_is_503_with_reasons_while_the_node_loads_or_its_store_fails),
         TEST(status_tells_the_chain_the_peers_and_the_machine),
-        TEST(status_without_a_store_says_null),
+        TEST(status_says_null_for_what_a_node_does_not_have),
         TEST(uptime_counts_from_when_the_program_started),
         TEST(peers_are_told_one_by_one_with_ages_for_times),
         TEST(no_peers_are_an_empty_list_and_a_limit_cuts_it),
