@@ -1,6 +1,8 @@
 /* The operator's door: who may come in, and what happens to those who are slow, loud or many. */
 #include "tests/unit/ops_fixture.h"
 
+#include <sys/resource.h>
+
 static int setup(void **state)
 {
     *state = rig_new();
@@ -371,6 +373,30 @@ static void options_out_of_range_are_told(void **state)
     rig->options.idle_s = 601;
     assert_null(ops_start(&rig->options, why, sizeof why));
     assert_string_equal(why, "idle_s must be 1..600, not 601");
+}
+
+static void a_door_that_cannot_open_for_want_of_descriptors_says_so_and_keeps_none(void **state)
+{
+    struct rig *rig = *state;
+    struct rlimit before, few;
+    char why[600] = "";
+    int next = open("/dev/null", O_RDONLY);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    for (rlim_t more = 0; more < 2; more++) { /* not even a socket; a socket and no more */
+        rig_spit(rig->token_file, "0123456789abcdef0123456789abcdef", 0600);
+        few = before;
+        few.rlim_cur = (rlim_t)next + more;
+        rig->options.token_file = more ? rig->token_file : NULL;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        struct ops *ops = ops_start(&rig->options, why, sizeof why);
+        setrlimit(RLIMIT_NOFILE, &before);
+        assert_null(ops);
+        assert_non_null(strstr(why, more ? "for want of descriptors" : "no socket: Too many open"));
+        int again = open("/dev/null", O_RDONLY);
+        assert_int_equal(again, next);
+        close(again);
+    }
 }
 
 /* ---- bodies and headers without measure ----------------------------------------------------- */
@@ -751,6 +777,7 @@ int main(void)
         TEST(a_unix_socket_is_replaced_only_if_nobody_answers_on_it),
         TEST(a_unix_socket_whose_owner_is_too_busy_to_answer_is_left_alone),
         TEST(options_out_of_range_are_told),
+        TEST(a_door_that_cannot_open_for_want_of_descriptors_says_so_and_keeps_none),
         TEST(a_body_that_is_too_long_is_413_however_it_comes),
         TEST(a_body_that_is_announced_without_measure_is_not_waited_for),
         TEST(headers_without_end_are_refused),
