@@ -195,9 +195,10 @@ static bool read_command(struct ctl_args *args, const struct command *command, c
     size_t least = most ? 1 : 0;
     if (count < least || count > most)
         return usage(command, why, size);
-    args->path = command->path;
+    args->path = args->all ? "/peers?limit=5000" : command->path;
     args->post = command->post;
     args->show = command->show;
+    _Static_assert(OPS_PEERS_MAX == 5000, "--all asks for as many as there may be");
     snprintf(args->what, sizeof args->what, "%s%s%s", command->name, count ? " " : "",
              count ? words[0] : "");
     if (args->all && args->show != CTL_SHOW_PEERS) {

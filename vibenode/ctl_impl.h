@@ -6,6 +6,7 @@
 #define VIBENODE_CTL_IMPL_H
 
 #include "vibenode/ctl.h"
+#include "vibenode/ops.h"
 #include "vibenode/ops_place.h"
 #include "vibenode/ops_text.h"
 

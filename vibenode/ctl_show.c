@@ -64,6 +64,15 @@ static void put_count(struct ops_text *text, const json_t *json, const char *key
     ops_text_add(text, out);
 }
 
+/* "1 commit", "2 commits". */
+static void put_counted(struct ops_text *text, const json_t *json, const char *keys,
+                        const char *noun)
+{
+    uint64_t n;
+    put_count(text, json, keys);
+    ops_text_format(text, " %s%s", noun, whole_at(json, keys, &n) && n == 1 ? "" : "s");
+}
+
 static void put_bytes(struct ops_text *text, const json_t *json, const char *keys)
 {
     uint64_t n;
@@ -138,10 +147,10 @@ static void show_chain(struct ops_text *text, const struct ctl_style *style, con
     put_text(text, style, status, "chain.tip");
     ops_text_add(text, "\n");
     label(text, style, "pool");
-    put_count(text, status, "mempool");
-    ops_text_add(text, " transactions, ");
-    put_count(text, status, "orphans");
-    ops_text_add(text, " orphan blocks\n");
+    put_counted(text, status, "mempool", "transaction");
+    ops_text_add(text, ", ");
+    put_counted(text, status, "orphans", "orphan block");
+    ops_text_add(text, "\n");
 }
 
 static void show_network(struct ops_text *text, const struct ctl_style *style, const json_t *status)
@@ -188,8 +197,8 @@ static void show_store(struct ops_text *text, const struct ctl_style *style, con
         ops_text_add(text, "none: nothing outlasts a restart\n");
         return;
     }
-    put_count(text, status, "store.commits");
-    ops_text_add(text, " commits of ");
+    put_counted(text, status, "store.commits", "commit");
+    ops_text_add(text, " of ");
     put_bytes(text, status, "store.bytes");
     double ms = number_at(status, "store.commit_ms_max");
     if (ms >= 0)
@@ -408,8 +417,9 @@ void ctl_show_peers(struct ops_text *text, const struct ctl_style *style, const 
         for (enum column c = 0; c < COLUMNS; c++)
             free(rows[i].cells[c].text);
     free(rows);
-    ops_text_format(text, "%zu %s, %zu known %s without one%s\n", links,
-                    links == 1 ? "link" : "links", total - links,
+    bool cut = total >= (all ? OPS_PEERS_MAX : OPS_PEERS); /* there may be more */
+    ops_text_format(text, "%zu %s, %s%zu known %s without one%s\n", links,
+                    links == 1 ? "link" : "links", cut ? "at least " : "", total - links,
                     total - links == 1 ? "address" : "addresses",
                     !all && total > links ? " (--all shows them)" : "");
 }

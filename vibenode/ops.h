@@ -79,6 +79,11 @@ struct ops_source {
 
 #define OPS_ADDRESS_DEFAULT "127.0.0.1:9765"
 
+/* What /peers tells by itself, and at most (?limit=N): the core finds the n-th peer in n steps, and
+ * 5000 of them cost the loop some 10 ms. */
+#define OPS_PEERS     1000u
+#define OPS_PEERS_MAX 5000u
+
 /* ops_options_init fills in the defaults given in brackets. All is copied but loop and what source
  * points to. */
 struct ops_options {

@@ -58,8 +58,7 @@ static void settle(struct ops_request *request, uint32_t status, const char *rea
     if (request->tx_id[0])
         ops_json_string(text, "tx_id", request->tx_id);
     ops_json_close(text, '}');
-    ops_note(request->ops, OPS_LOG_INFO, "http: %s: %s", request->what,
-             status == VN_OK ? "ok" : error);
+    ops_note(request->ops, OPS_LOG_INFO, "%s: %s", request->what, status == VN_OK ? "ok" : error);
 }
 
 static void unlink_waiting(struct ops_request *request)
@@ -105,7 +104,7 @@ void ops_command_expire(struct ops_request *request)
     unlink_waiting(request);
     ops_http_error(request, MHD_HTTP_GATEWAY_TIMEOUT,
                    "the node has not answered in time: it may still do it, ask for /status");
-    ops_note(request->ops, OPS_LOG_WARNING, "http: %s: no answer in time", request->what);
+    ops_note(request->ops, OPS_LOG_WARNING, "%s: no answer in time", request->what);
     ops_http_resume(request);
 }
 

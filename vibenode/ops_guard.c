@@ -20,7 +20,7 @@ static void note_refusal(struct ops_request *request, const char *what)
         return;
     ops->noted = true;
     ops->noted_ms = now_ms;
-    ops_note(ops, OPS_LOG_WARNING, "http: refused a request %s", what);
+    ops_note(ops, OPS_LOG_WARNING, "refused a request %s", what);
 }
 
 struct lookup {

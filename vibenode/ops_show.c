@@ -10,11 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SECOND_NS   UINT64_C(1000000000)
-#define MILLI_NS    UINT64_C(1000000)
-#define PEERS_SHOWN 1000u /* by default */
-/* The core finds the n-th peer in n steps: this many cost the loop some 10 ms. */
-#define PEERS_MAX 5000u
+#define SECOND_NS UINT64_C(1000000000)
+#define MILLI_NS  UINT64_C(1000000)
 
 /* ---- health --------------------------------------------------------------------------------- */
 
@@ -254,18 +251,19 @@ static uint32_t limit_of(struct ops_request *request)
     const char *text =
         MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "limit");
     if (!text)
-        return PEERS_SHOWN;
+        return OPS_PEERS;
     uint32_t n = 0;
     for (const char *c = text; *c; c++) {
-        if (*c < '0' || *c > '9' || n > PEERS_MAX) {
+        if (*c < '0' || *c > '9' || n > OPS_PEERS_MAX) {
             n = 0;
             break;
         }
         n = n * 10 + (uint32_t)(*c - '0');
     }
-    if (n >= 1 && n <= PEERS_MAX)
+    if (n >= 1 && n <= OPS_PEERS_MAX)
         return n;
-    ops_http_error(request, MHD_HTTP_BAD_REQUEST, "limit must be a whole number, 1..%u", PEERS_MAX);
+    ops_http_error(request, MHD_HTTP_BAD_REQUEST, "limit must be a whole number, 1..%u",
+                   OPS_PEERS_MAX);
     return 0;
 }
 

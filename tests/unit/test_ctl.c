@@ -35,6 +35,7 @@ static void commands_become_paths_and_bodies(void **state)
         {"status", "/status", "{}"},
         {"--json peers", "/peers", "{}"},
         {"peers --json", "/peers", "{}"},
+        {"peers --all", "/peers?limit=5000", "{}"},
         {"health", "/health", "{}"},
         {"metrics", "/metrics", "{}"},
         {"connect 192.0.2.7:1", "/connect", "{\"addr\":\"192.0.2.7:1\"}"},
@@ -57,7 +58,7 @@ static void commands_become_paths_and_bodies(void **state)
             fail_msg("%s: %s", rows[i].line, why);
         assert_string_equal(args.path, rows[i].path);
         assert_string_equal(args.body.data, rows[i].body);
-        assert_int_equal(args.post, i >= 5);
+        assert_int_equal(args.post, i >= 6);
         ctl_args_free(&args);
     }
 }
@@ -283,6 +284,14 @@ static void peers_are_a_table_sorted_and_aligned(void **state)
     assert_non_null(strstr(text.data, "3 links, 1 known address without one\n"));
     ops_text_free(&text);
     json_decref(json);
+    json = json_array();
+    for (int i = 0; i < 1000; i++) /* as many as come unasked: there may be more */
+        json_array_append_new(json, json_object());
+    ctl_show_peers(&text, &plain, json, false);
+    assert_string_equal(text.data,
+                        "0 links, at least 1000 known addresses without one (--all shows them)\n");
+    ops_text_free(&text);
+    json_decref(json);
     json = parse("[]");
     ctl_show_peers(&text, &plain, json, true);
     assert_string_equal(text.data, "0 links, 0 known addresses without one\n");
@@ -332,7 +341,7 @@ static const char status_json[] =
     "\"announces\":\"127.0.0.1:8765\",\"uptime_s\":93784.125,\"wall_clock_s\":1700000000.123,"
     "\"chain\":{\"height\":1234567,\"tip\":\"ab01\",\"total_difficulty\":\"18446744073709551616\"},"
     "\"peers\":{\"outbound\":8,\"inbound\":3,\"connecting\":1,\"known\":877,\"banned\":2,"
-    "\"max_outbound\":8,\"max_inbound\":32},\"mempool\":5,\"orphans\":0,\"held_bytes\":1048576,"
+    "\"max_outbound\":8,\"max_inbound\":32},\"mempool\":1,\"orphans\":0,\"held_bytes\":1048576,"
     "\"tcp\":{\"bytes_in\":2048,\"bytes_out\":10,\"queued_bytes\":0,\"throttled\":true},"
     "\"store\":{\"commits\":1000,\"bytes\":2048,\"commit_ms_max\":12.345,\"waiting\":1,\"failed\":"
     "3}}";
@@ -352,7 +361,7 @@ static void status_is_a_dozen_lines(void **state)
         "up        1d 2h, its clock says 2023-11-14 22:13:20 UTC\n"
         "chain     height 1,234,567, total difficulty 18446744073709551616\n"
         "tip       ab01\n"
-        "pool      5 transactions, 0 orphan blocks\n"
+        "pool      1 transaction, 0 orphan blocks\n"
         "peers     8 of 8 outbound, 3 of 32 inbound, 1 connecting\n"
         "addresses 877 known, 2 banned\n"
         "traffic   2.0 KiB in, 10 B out, 0 B queued, 1.0 MiB held for links; accepts nobody for "

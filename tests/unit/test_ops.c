@@ -306,7 +306,7 @@ static void a_command_is_given_and_its_reply_answered(void **state)
     assert_int_equal(rig->fake.command.kind, VN_CMD_CONNECT);
     struct vn_addr expected = v4(192, 0, 2, 9, 1234);
     assert_memory_equal(&rig->fake.command.addr, &expected, sizeof expected);
-    assert_string_equal(rig->notes, "2 http: connect 192.0.2.9:1234: ok\n");
+    assert_string_equal(rig->notes, "2 connect 192.0.2.9:1234: ok\n");
 }
 
 static void each_path_gives_its_command(void **state)
@@ -407,7 +407,7 @@ static void what_the_node_refuses_is_told_with_its_reason(void **state)
         assert_non_null(strstr(text_at(json, "error"), "this is why"));
         json_decref(json);
     }
-    assert_non_null(strstr(rig->notes, "http: unban 192.0.2.9:0: this is why\n"));
+    assert_non_null(strstr(rig->notes, "unban 192.0.2.9:0: this is why\n"));
 }
 
 static void a_reply_that_comes_later_answers_the_request_that_waits(void **state)

@@ -52,7 +52,7 @@ static void a_command_without_the_token_is_401(void **state)
     ask(rig, &response, "POST", "/unban", headers, UNBAN);
     expect_error(&response, 401, "the token is wrong");
     assert_int_equal(rig->fake.commands, 0);
-    assert_string_equal(rig->notes, "1 http: refused a request with a wrong token\n");
+    assert_string_equal(rig->notes, "1 refused a request with a wrong token\n");
     snprintf(headers, sizeof headers, HOST "Authorization: bearer  %s\r\n", rig->token);
     assert_int_equal(ask(rig, &response, "POST", "/unban", headers, UNBAN), 200);
     free(response.body);
@@ -166,8 +166,7 @@ static void only_a_host_of_this_machine_is_served(void **state)
     ask(rig, &response, "GET", "/health", "Host: evil.example\r\nHost: localhost\r\n", "");
     expect_error(&response, 400, "say once in a Host header");
     assert_int_equal(rig->fake.commands, 0);
-    assert_string_equal(rig->notes,
-                        "1 http: refused a request for a Host that is not this machine\n");
+    assert_string_equal(rig->notes, "1 refused a request for a Host that is not this machine\n");
 }
 
 /* The library itself refuses HTTP/1.1 without a Host; of HTTP/1.0 we do. */
@@ -678,7 +677,7 @@ static void a_client_that_goes_while_its_command_waits_leaves_nothing(void **sta
     json_decref(get_json(rig, "/status"));
     ops_on_reply(rig->ops, rig->fake.token, VN_OK, "");
     json_decref(get_json(rig, "/status"));
-    assert_non_null(strstr(rig->notes, "http: unban 192.0.2.9:0: ok"));
+    assert_non_null(strstr(rig->notes, "unban 192.0.2.9:0: ok"));
 }
 
 /* ---- stopping ------------------------------------------------------------------------------- */
