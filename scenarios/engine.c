@@ -280,7 +280,7 @@ static struct param *find_param(const struct engine *engine, struct param *param
             return &params[i];
         suggest_offer(&best, params[i].name);
     }
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     suggest_text(&best, hint, sizeof hint);
     if (hint[0] || engine->param_count == 0) {
         snprintf(why, size, "%s has no parameter '%s'%s", engine->about.name, key, hint);

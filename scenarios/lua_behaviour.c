@@ -73,7 +73,7 @@ static _Noreturn void unknown(lua_State *L, const char *name)
 {
     char list[1200] = "";
     char module[80];
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     struct suggest best;
     suggest_init(&best, name);
     for (const struct embedded *e = embedded_modules; e->name; e++) {

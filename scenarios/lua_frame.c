@@ -415,7 +415,7 @@ static const char *const *names_of(uint32_t kind)
 static uint32_t read_kind(lua_State *L)
 {
     struct suggest best;
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     lua_pushliteral(L, "kind");
     lua_rawget(L, -2);
     const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;

@@ -26,7 +26,7 @@ static int class_index(lua_State *L)
         suggest_offer(&best, lua_tostring(L, -1));
         lua_pop(L, 1);
     }
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     suggest_text(&best, hint, sizeof hint);
     sandbox_error(L, "a %s has no '%s'%s", class, name, hint);
 }

@@ -239,7 +239,7 @@ static int receive_k(lua_State *L, int status, lua_KContext ctx)
 static void check_kind(lua_State *L)
 {
     struct suggest best;
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     if (lua_isnil(L, 4))
         return;
     const char *name = lua_type(L, 4) == LUA_TSTRING ? lua_tostring(L, 4) : "";

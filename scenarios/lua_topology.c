@@ -50,7 +50,7 @@ void lua_topology_links_changed(lua_State *L, struct run *run)
 static _Noreturn void unknown_region(lua_State *L, const char *what, const char *name)
 {
     const struct topology *t = run_of(L)->topology;
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     char names[TOPOLOGY_REGIONS_MAX * (sizeof t->regions->name + 2)] = "";
     size_t at = 0;
     struct suggest best;

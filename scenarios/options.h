@@ -1,25 +1,12 @@
 /* Option tables of the scenario vocabulary: { name = value }, checked name by name, with errors
- * that name the option, what is allowed and what was given; and suggestions for misspelt names. */
+ * that name the option, what is allowed and what was given. */
 #ifndef SCENARIOS_OPTIONS_H
 #define SCENARIOS_OPTIONS_H
 
+#include "trace/suggest.h"
 #include "transport-sim/dist.h"
 
 #include <lua.h>
-
-#define OPTIONS_HINT 120u
-
-/* Finds the name that a person most likely meant. */
-struct suggest {
-    const char *wanted;
-    const char *best; /* borrowed */
-    size_t distance;
-};
-
-void suggest_init(struct suggest *s, const char *wanted);
-void suggest_offer(struct suggest *s, const char *name);
-/* "; did you mean 'x'?" or "". */
-void suggest_text(const struct suggest *s, char *out, size_t size);
 
 enum option_kind {
     OPTION_NUMBER,   /* double */

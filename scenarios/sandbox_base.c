@@ -400,7 +400,7 @@ static int undefined_global(lua_State *L)
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         if (strcmp(name, absent[i].name) == 0)
             sandbox_error(L, "%s is not available in a scenario: %s", name, absent[i].instead);
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     lua_Integer n = sandbox_sorted_keys(L, 1);
     struct suggest best;
     suggest_init(&best, name);

@@ -20,7 +20,7 @@ static const struct topology_file *built_in(const char *name)
 
 static bool unknown(const char *name, char *why, size_t size)
 {
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     char names[200] = "";
     size_t at = 0;
     struct suggest best;

@@ -107,7 +107,7 @@ struct key {
 static bool unknown(const struct reading *r, const char *where, const char *name,
                     const struct key *keys, size_t count)
 {
-    char hint[OPTIONS_HINT];
+    char hint[SUGGEST_HINT];
     char names[200] = "";
     size_t at = 0;
     struct suggest best;
