@@ -98,8 +98,9 @@ void config_take_over(struct config *config, struct config *next, char *applied,
 
 /* ---- help ---- */
 
-/* The whole of --help, and of vibenode.conf.example; to be freed by the caller. */
+/* The whole of --help, of vibenode.conf.example and of --version; to be freed by the caller. */
 char *config_help(void);
 char *config_example(void);
+char *config_version(void);
 
 #endif

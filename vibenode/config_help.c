@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #define WIDTH 78u
 
@@ -116,6 +117,17 @@ char *config_example(void)
                 *value ? value : k->example);
     }
     free(defaults);
+    fclose(out);
+    return text;
+}
+
+char *config_version(void)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = text_open(&text, &len);
+    fprintf(out, "vibenode %s\ncore %s, libuv %s\n", VIBENODE_BUILD, vn_api(VN_API_VERSION)->build,
+            uv_version_string());
     fclose(out);
     return text;
 }

@@ -45,6 +45,7 @@ struct log {
     bool torn; /* the last one is there in part */
     struct kind kinds[KINDS_MAX];
     uint32_t kind_count;
+    uint64_t written[LOG_LEVELS];
     char line[LOG_LINE_MAX];
 };
 
@@ -165,13 +166,15 @@ static ssize_t write_bytes(int fd, const char *bytes, size_t len)
     return n;
 }
 
-static bool write_line(struct log *log, size_t len)
+static bool write_line(struct log *log, enum log_level level, size_t len)
 {
     if (log->torn && write_bytes(log->fd, "\n", 1) == 1)
         log->torn = false;
     ssize_t n = write_bytes(log->fd, log->line, len);
-    if (n == (ssize_t)len)
+    if (n == (ssize_t)len) {
+        log->written[level]++;
         return true;
+    }
     log->torn = log->torn || n > 0;
     log->lost++;
     log->lost_errno = n < 0 ? errno : ENOSPC;
@@ -188,7 +191,7 @@ static void log_emit(struct log *log, struct log_entry *entry)
 {
     entry->wall_ns = log->clock.wall_ns(log->clock.ctx);
     uint64_t lost = log->lost;
-    if (!write_line(log, format_line(log, entry)) || lost == 0)
+    if (!write_line(log, entry->level, format_line(log, entry)) || lost == 0)
         return;
     char message[160];
     snprintf(message, sizeof message, "%llu lines before could not be written: %s",
@@ -198,8 +201,13 @@ static void log_emit(struct log *log, struct log_entry *entry)
                              .category = LOG_NODE,
                              .kind = "lines-lost",
                              .message = message};
-    if (write_line(log, format_line(log, &told)))
+    if (write_line(log, told.level, format_line(log, &told)))
         log->lost = 0;
+}
+
+uint64_t log_written(const struct log *log, enum log_level level)
+{
+    return log->written[level];
 }
 
 /* ---- how many of a kind ---- */
@@ -278,7 +286,8 @@ bool log_wants(const struct log *log, enum log_level level, enum log_category ca
     return level <= log->options.levels[category];
 }
 
-static void log_message(struct log *log, struct log_entry *entry, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+log_message(struct log *log, struct log_entry *entry, const char *format, va_list args)
 {
     char message[LOG_LINE_MESSAGE + 2]; /* longer ones are cut, and seen to be */
     if (!log_wants(log, entry->level, entry->category))

@@ -92,6 +92,9 @@ void log_fields(struct log *log, enum log_level level, enum log_category categor
 void log_line(struct log *log, enum log_level level, enum log_category category, const char *kind,
               const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Lines of that level written so far. */
+uint64_t log_written(const struct log *log, enum log_level level);
+
 /* Tells what was not written. To be called about once a second. */
 void log_tick(struct log *log);
 

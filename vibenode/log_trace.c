@@ -161,7 +161,7 @@ void log_trace(struct log *log, const struct links *links, const struct vn_trace
     const struct vn_addr *addr = t->addr ? t->addr : links_find(links, t->link);
     if (addr) {
         vn_tcp_addr_format(addr, peer);
-        fields[count++] = (struct log_field){.key = "peer", .text = peer};
+        fields[count++] = (struct log_field){.key = "peer", .text = peer, .machine = true};
     }
     if (t->link)
         fields[count++] = (struct log_field){.key = "link", .number = t->link};
