@@ -252,8 +252,8 @@ static void test_config_names_file_line_and_what_is_allowed(void **state)
                              "500ms, 2s or 1m, got 0"},
         {"mine = 366d",
          "vibenode.conf:1: mine must be a time of 0..365d, like 500ms, 2s or 1m, got 366d"},
-        {"mine = 99999999999999999h", "vibenode.conf:1: mine must be a time of 0..365d, like "
-                                      "500ms, 2s or 1m, got 99999999999999999h"},
+        {"mine = 18446744074s", "vibenode.conf:1: mine must be a time of 0..365d, like 500ms, 2s "
+                                "or 1m, got 18446744074s"}, /* 2^64 ns and a little */
         {"mempool-bytes-max = 64mib", "vibenode.conf:1: mempool-bytes-max must be a size of "
                                       "1KiB..64GiB, like 64MiB, got 64mib"},
         {"outbox-hard = 11MiB", "vibenode.conf:1: outbox-hard must be a size of 12MiB..2GiB, like "

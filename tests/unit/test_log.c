@@ -97,6 +97,7 @@ static void test_log_line_text_lets_nothing_through_that_a_terminal_or_a_reader_
         {"\xe2\x80\xae right to left", "\\xe2\\x80\\xae right to left"}, /* U+202E */
         {"\xe2\x80\xa8 line", "\\xe2\\x80\\xa8 line"},                   /* U+2028 */
         {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},                             /* U+FEFF */
+        {"so\xc2\xad", "so\\xc2\\xad"},
         {"\\x1b", "\\\\x1b"}, /* cannot be taken for an escape */
         {"gr\xc3\xbc\xc3\x9f, \xf0\x9f\x8c\x8d", "gr\xc3\xbc\xc3\x9f, \xf0\x9f\x8c\x8d"},
         {"\xff\xc3(\xc0\x80\xed\xa0\x80\xf5", "\\xff\\xc3(\\xc0\\x80\\xed\\xa0\\x80\\xf5"},
@@ -321,8 +322,12 @@ static void test_log_holds_a_flood_of_one_kind_back_and_tells_how_much(void **st
     for (int i = 0; i < 1000; i++)
         log_line(log, LOG_LEVEL_INFO, LOG_PEER, flood, "again");
     assert_int_equal(count_of(read_log(), "again"), 26);
+    for (int i = 0; i < 1000; i++)
+        log_line(log, LOG_LEVEL_INFO, LOG_PEER, other, "something else");
+    assert_int_equal(count_of(read_log(), "something else"), 11);
     log_free(log); /* tells the rest */
-    assert_int_equal(count_of(read_log(), "990 more lines"), 1);
+    assert_int_equal(count_of(read_log(), "990 more lines of this kind (flood)"), 1);
+    assert_int_equal(count_of(written, "990 more lines of this kind (other)"), 1);
 }
 
 static void test_log_knows_more_kinds_than_it_keeps_apart(void **state)
