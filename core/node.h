@@ -15,13 +15,21 @@
  * away, one reference each: whoever performs it calls vn_slice_unref, or vn_action_release for all.
  *
  * Units: *_ns are nanoseconds on a monotonic clock whose zero is the driver's choice; wall_ns are
- * nanoseconds since 1970 UTC; sizes are bytes. */
+ * nanoseconds since 1970 UTC; sizes are bytes.
+ *
+ * The header is C11, and C++ too but for one thing: struct vn_buf ends in an array without a
+ * length, which C++ compilers take as an extension. g++ and clang++ complain of it under -Wpedantic
+ * alone, and not in headers that are found by -isystem, as CMake finds this one. */
 #ifndef VN_NODE_H
 #define VN_NODE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #if defined(__GNUC__)
 #define VN_API __attribute__((visibility("default")))
@@ -602,5 +610,9 @@ struct vn_api {
 
 /* The table of this build, or NULL if it does not speak `version`. */
 VN_API const struct vn_api *vn_api(uint32_t version);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,13 +11,20 @@
  * Everything here runs on the loop's thread, and nothing blocks. Handles die asynchronously, as
  * libuv's do: vn_tcp_node_close and vn_tcp_close tell by a callback when nothing is left.
  *
- * Units and ownership are those of core/node.h. now_ns is uv_hrtime, of options.speed. */
+ * Units and ownership are those of core/node.h. now_ns is uv_hrtime, of options.speed.
+ *
+ * uv.h needs the types of POSIX: a program in strict C (-std=c11) defines _POSIX_C_SOURCE=200809L
+ * or more before its first include; -std=gnu11 and C++ have them. */
 #ifndef VN_TCP_H
 #define VN_TCP_H
 
 #include "core/node.h"
 
 #include <uv.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct vn_tcp;
 struct vn_tcp_node;
@@ -36,17 +43,17 @@ struct vn_tcp_options {
     uv_loop_t *loop;       /* borrowed [must be set] */
 };
 
-void vn_tcp_options_init(struct vn_tcp_options *options);
+VN_API void vn_tcp_options_init(struct vn_tcp_options *options);
 
 /* NULL if options make no sense. */
-struct vn_tcp *vn_tcp_new(const struct vn_tcp_options *options);
+VN_API struct vn_tcp *vn_tcp_new(const struct vn_tcp_options *options);
 
 /* When all its nodes are closed. on_closed is called from the loop when the last handle is gone;
  * then *tcp is, too. */
-void vn_tcp_close(struct vn_tcp *tcp, void (*on_closed)(void *ctx), void *ctx);
+VN_API void vn_tcp_close(struct vn_tcp *tcp, void (*on_closed)(void *ctx), void *ctx);
 
 /* The nodes' clock. */
-uint64_t vn_tcp_now_ns(const struct vn_tcp *tcp);
+VN_API uint64_t vn_tcp_now_ns(const struct vn_tcp *tcp);
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
 
@@ -78,31 +85,32 @@ struct vn_tcp_node_config {
     struct vn_tcp_hooks hooks;
 };
 
-void vn_tcp_node_config_init(struct vn_tcp_node_config *config);
+VN_API void vn_tcp_node_config_init(struct vn_tcp_node_config *config);
 
 /* Listens, and starts the core (START, CLOCK). NULL, and one line in why: the core's configuration
  * makes no sense, or an address cannot be listened on (which one, and the system's reason). */
-struct vn_tcp_node *vn_tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
-                                    char *why, size_t size);
+VN_API struct vn_tcp_node *vn_tcp_node_new(struct vn_tcp *tcp,
+                                           const struct vn_tcp_node_config *config, char *why,
+                                           size_t size);
 
 /* Ends all links at once, without a word (VN_CMD_SHUTDOWN comes first, for a polite end), and
  * stops listening. on_closed (may be NULL) is called from the loop when the last handle is gone and
  * *node with it. Not from inside a hook. */
-void vn_tcp_node_close(struct vn_tcp_node *node, void (*on_closed)(void *ctx), void *ctx);
+VN_API void vn_tcp_node_close(struct vn_tcp_node *node, void (*on_closed)(void *ctx), void *ctx);
 
 /* Gives a COMMAND now; the answer comes by on_reply, mostly before this returns. Returns the token,
  * never 0. Not from inside a hook. */
-uint64_t vn_tcp_node_command(struct vn_tcp_node *node, const struct vn_command *command);
+VN_API uint64_t vn_tcp_node_command(struct vn_tcp_node *node, const struct vn_command *command);
 
 /* Gives STORED or LOADED; now_ns and size are filled in. Not from inside a hook. */
-void vn_tcp_node_answer(struct vn_tcp_node *node, struct vn_event *event);
+VN_API void vn_tcp_node_answer(struct vn_tcp_node *node, struct vn_event *event);
 
 /* To look in (vn_node_info and its like). Never step it. */
-const struct vn_node *vn_tcp_node_core(const struct vn_tcp_node *node);
-const struct vn_api *vn_tcp_node_api(const struct vn_tcp_node *node);
+VN_API const struct vn_node *vn_tcp_node_core(const struct vn_tcp_node *node);
+VN_API const struct vn_api *vn_tcp_node_api(const struct vn_tcp_node *node);
 
 /* The address listened on, with its real port; false past the end. */
-bool vn_tcp_node_listen(const struct vn_tcp_node *node, uint32_t index, struct vn_addr *out);
+VN_API bool vn_tcp_node_listen(const struct vn_tcp_node *node, uint32_t index, struct vn_addr *out);
 
 struct vn_tcp_stats {
     uint32_t size;       /* set by the caller */
@@ -117,16 +125,20 @@ struct vn_tcp_stats {
     uint64_t events;     /* given to the core */
     uint64_t queued_bytes; /* given by the core, not yet taken by the kernel */
 };
-void vn_tcp_node_stats(const struct vn_tcp_node *node, struct vn_tcp_stats *out);
+VN_API void vn_tcp_node_stats(const struct vn_tcp_node *node, struct vn_tcp_stats *out);
 
 /* ---- addresses and text --------------------------------------------------------------------- */
 
 /* "127.0.0.1:8765" or "[::1]:8765"; "?" for VN_AF_NONE. */
 #define VN_TCP_ADDR_TEXT 56u
-void vn_tcp_addr_format(const struct vn_addr *addr, char out[VN_TCP_ADDR_TEXT]);
+VN_API void vn_tcp_addr_format(const struct vn_addr *addr, char out[VN_TCP_ADDR_TEXT]);
 
 /* Reads an IP address with or without a port (an IPv6 one with a port in brackets); false: it is
  * none. default_port where there is no port. */
-bool vn_tcp_addr_parse(const char *text, uint16_t default_port, struct vn_addr *out);
+VN_API bool vn_tcp_addr_parse(const char *text, uint16_t default_port, struct vn_addr *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 
-FOLDERS = ("core", "transport-sim", "transport-tcp", "store", "trace", "vibenode", "scenarios", "tests")
+FOLDERS = ("core", "transport-sim", "transport-tcp", "store", "trace", "vibenode", "scenarios", "tests",
+           "examples")
 
 
 class Lint:
