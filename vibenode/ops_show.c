@@ -26,7 +26,7 @@ uint32_t ops_show_reasons(const struct ops *ops, struct ops_text *text)
     }
     struct node_store_stats store = {0};
     if (source->store_stats && source->store_stats(source->ctx, &store) && store.failing) {
-        char reason[240];
+        char reason[400];
         snprintf(reason, sizeof reason, "the store fails: %s",
                  store.error[0] ? store.error : "see the log");
         ops_json_string(text, NULL, reason);
