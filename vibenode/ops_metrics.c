@@ -74,6 +74,7 @@ static void show_node(const struct ops *ops, struct ops_text *text)
     gauge(text, "vibenode_healthy", ops_show_reasons(ops, &reasons) == 0,
           "1 while /health says ok, else 0.");
     ops_text_free(&reasons);
+    gauge(text, "vibenode_online", info.online, "1 while the node dials and takes links.");
     family(text, "vibenode_peers", "gauge", "Peers whose handshake is complete.");
     sample(text, "vibenode_peers", "direction", "inbound", info.inbound);
     sample(text, "vibenode_peers", "direction", "outbound", info.outbound);

@@ -20,8 +20,11 @@ uint32_t ops_show_reasons(const struct ops *ops, struct ops_text *text)
     const struct ops_source *source = &ops->options.source;
     uint32_t count = 0;
     const char *not_ready = source->not_ready ? source->not_ready(source->ctx) : NULL;
-    if (not_ready) {
-        ops_json_string(text, NULL, not_ready);
+    struct vn_info info = {.size = sizeof info};
+    source->info(source->ctx, &info);
+    if (not_ready || !info.online) {
+        ops_json_string(text, NULL,
+                        not_ready ? not_ready : "the node is not online: it loads, or has ended");
         count++;
     }
     struct node_store_stats store = {0};
@@ -168,6 +171,7 @@ void ops_show_status(struct ops_request *request)
     ops_json_open(text, "reasons", '[');
     ops_text_add(text, reason_count ? reasons.data : "");
     ops_json_close(text, ']');
+    ops_json_bool(text, "online", info.online != 0);
     ops_json_string(text, "version", ops->version);
     ops_json_string(text, "build", ops->build);
     ops_json_string(text, "protocol", ops->config.version);

@@ -197,6 +197,7 @@ static inline struct rig *rig_new(void)
     vn_config_init(&rig->config);
     strcpy(rig->config.node_id, "me");
     rig->fake.info.size = sizeof rig->fake.info;
+    rig->fake.info.online = 1;
     rig->fake.text = "";
     rig->fake.now_ns = UINT64_C(100000000000);
     ops_options_init(&rig->options);

@@ -43,6 +43,23 @@ static void health_is_503_with_reasons_while_the_node_loads_or_its_store_fails(v
     json_decref(json);
 }
 
+static void a_core_that_is_not_online_is_not_healthy_by_itself(void **state)
+{
+    struct rig *rig = *state;
+    rig->options.source.not_ready = NULL;
+    rig_start(rig);
+    rig->fake.info.online = 0;
+    struct response response;
+    assert_int_equal(get(rig, &response, "/health"), 503);
+    json_t *json = json_of(&response);
+    assert_string_equal(text_at(json, "reasons.0"),
+                        "the node is not online: it loads, or has ended");
+    json_decref(json);
+    json = get_json(rig, "/status");
+    assert_true(json_is_false(at(json, "online")) && json_is_false(at(json, "healthy")));
+    json_decref(json);
+}
+
 static void status_tells_the_chain_the_peers_and_the_machine(void **state)
 {
     struct rig *rig = *state;
@@ -696,6 +713,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(health_is_ok_while_nothing_is_wrong),
         TEST(health_is_503_with_reasons_while_the_node_loads_or_its_store_fails),
+        TEST(a_core_that_is_not_online_is_not_healthy_by_itself),
         TEST(status_tells_the_chain_the_peers_and_the_machine),
         TEST(status_says_null_for_what_a_node_does_not_have),
         TEST(uptime_counts_from_when_the_program_started),

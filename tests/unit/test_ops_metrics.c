@@ -257,6 +257,7 @@ static const char *const told[][2] = {
     {"vibenode_reorganisations_total", "43"},
     {"vibenode_log_lines_total{level=\"warning\"}", "44"},
     {"vibenode_healthy", "0"},
+    {"vibenode_online", "1"},
 };
 
 static void numbers_of_the_node_come_out_under_their_names(void **state)
