@@ -467,8 +467,7 @@ struct vn_config {
     void (*on_trace)(void *ctx, const struct vn_trace *trace); /* or NULL */
     void *trace_ctx;
     uint64_t trace_mask;             /* 1 << enum vn_trace_kind of what on_trace hears [all] */
-    uint32_t hash;                   /* enum vn_hash [all] */
-    uint32_t reserved;
+    uint64_t hash;                   /* enum vn_hash [all] */
 };
 
 VN_API void vn_config_init(struct vn_config *config);

@@ -77,6 +77,7 @@ static const struct field fields[] = {
     NUMBER(unasked_rate),
     NUMBER(unasked_burst),
     NUMBER(trace_mask),
+    NUMBER(hash),
 };
 
 #define FIELDS (sizeof fields / sizeof *fields)
