@@ -107,13 +107,16 @@ def functions(code):
             if depth == 0:
                 break
             at -= 1
-        name = re.search(r"(\w+)\s*$", before[:at])
-        if not name:
+        end = len(before[:at].rstrip())
+        begin = end
+        while begin > 0 and (before[begin - 1].isalnum() or before[begin - 1] == "_"):
+            begin -= 1
+        if begin == end:
             continue
-        head_start = max(before.rfind(c, 0, name.start()) for c in ";}") + 1
+        head_start = max(before.rfind(c, 0, begin) for c in ";}") + 1
         head = before[head_start:at]
         first = line_of(code, head_start + len(head) - len(head.lstrip()))
-        found.append(Function(name.group(1), bool(re.search(r"\bstatic\b", head)), first,
+        found.append(Function(before[begin:end], bool(re.search(r"\bstatic\b", head)), first,
                               line_of(code, match.end()), match.start(), match.end()))
     return found
 
