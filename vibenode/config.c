@@ -108,9 +108,9 @@ static bool check_together(struct config *config, char *why, size_t size)
 {
     char where[300], core_why[200];
     const struct config_values *mine = given(config, "http-mine");
-    if (config->http_mine && !config->http) {
+    if (config->http_mine && !config->http && !config->data) {
         place(config, config_keys_find("http-mine", 9), mine->items[0].line, where, sizeof where);
-        snprintf(why, size, "%sis of no use without http", where);
+        snprintf(why, size, "%sis of no use without http or data", where);
         return false;
     }
     config->core.listen =

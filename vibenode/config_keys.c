@@ -225,7 +225,7 @@ const struct config_key config_keys[] = {
     {.name = "http",
      .value = "ADDRESS:PORT or unix:PATH",
      .what = "Answers an operator's questions here, on a loopback address or a socket file. By "
-             "default off.",
+             "default on the socket ctl.sock in the data folder, which is its owner's alone.",
      .example = "127.0.0.1:9765",
      .kind = KEY_TEXT,
      .offset = AT(http),

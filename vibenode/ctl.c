@@ -50,8 +50,13 @@ static int print(const struct ops_text *text, int status)
 static int read_defaults(const struct ctl_args *args, const struct ctl_config *config,
                          struct ctl_defaults *defaults)
 {
-    char why[800] = "";
+    char why[5000] = "";
     *defaults = (struct ctl_defaults){0};
+    if (args->data)
+        return ops_place_of_folder(args->data, defaults->http, defaults->token_file, why,
+                                   sizeof why)
+                   ? CTL_OK
+                   : complain(CTL_USAGE, "--data: %s", why);
     if (!config || !config->read)
         return args->config ? complain(CTL_USAGE, "--config: this program reads no configuration")
                             : CTL_OK;

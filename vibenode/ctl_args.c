@@ -29,16 +29,17 @@ const char ctl_args_help[] =
     "  shutdown              end the node politely\n"
     "\n"
     "Options\n"
+    "  --data FOLDER         the node's data folder: where it answers if it was given no http\n"
     "  --http ADDRESS        where the node's HTTP is: 127.0.0.1:9765, [::1]:9765 or unix:/path\n"
     "                        [from the configuration, else 127.0.0.1:9765]\n"
     "  --token-file FILE     holds the token that commands need [from the configuration]\n"
-    "  --config FILE         the node's configuration, for its keys http and http-token-file\n"
+    "  --config FILE         the node's configuration, for its keys http, http-token-file, data\n"
     "  --json                print what the node answers as it is, for programs\n"
     "  --max-time SECONDS    wait for that long at most [30]\n"
     "  --help                this\n"
     "\n"
     "Examples\n"
-    "  vibenode ctl status\n"
+    "  vibenode ctl --data /var/lib/vibenode status\n"
     "  vibenode ctl --http unix:/run/vibenode/http peers --all\n"
     "  vibenode ctl --config vibenode.conf ban 192.0.2.7 2h\n"
     "  vibenode ctl --json peers | jq -r '.[] | select(.state == \"ready\") | .addr'\n"
@@ -127,12 +128,14 @@ static bool read_option(struct ctl_args *args, int argc, char **argv, int *i, ch
             snprintf(why, size, "%.*s takes no value", (int)len, name);
         return !value;
     }
-    static const char *const names[] = {"--http", "--token-file", "--config", "--max-time"};
-    const char **const texts[] = {&args->http, &args->token_file, &args->config, NULL};
+    static const char *const names[] = {"--http", "--token-file", "--config", "--data",
+                                        "--max-time"};
+    const char **const texts[] = {&args->http, &args->token_file, &args->config, &args->data, NULL};
+    const size_t count = sizeof names / sizeof *names;
     size_t n = 0;
-    while (n < 4 && (strlen(names[n]) != len || strncmp(name, names[n], len) != 0))
+    while (n < count && (strlen(names[n]) != len || strncmp(name, names[n], len) != 0))
         n++;
-    if (n == 4) {
+    if (n == count) {
         snprintf(why, size, "there is no option %.*s: see vibenode ctl --help", (int)len, name);
         return false;
     }

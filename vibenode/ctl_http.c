@@ -81,8 +81,8 @@ bool ctl_http_ask(const struct ctl_question *question, struct ctl_answer *answer
         why, size,
         code == CURLE_OPERATION_TIMEDOUT
             ? "the node at %s does not answer in time (%s): is it busy? --max-time waits longer"
-            : "no node answers at %s (%s): does one run, started with --http %s?",
-        place, error[0] ? error : curl_easy_strerror(code), place);
+            : "no node answers at %s (%s): does one run there? --http or --data says where",
+        place, error[0] ? error : curl_easy_strerror(code));
     ops_text_free(&answer->body);
     return false;
 }

@@ -20,7 +20,7 @@ enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 
 enum ctl_show { CTL_SHOW_DONE, CTL_SHOW_STATUS, CTL_SHOW_PEERS, CTL_SHOW_HEALTH, CTL_SHOW_RAW };
 
 struct ctl_args {
-    const char *http, *token_file, *config; /* NULL: not given */
+    const char *http, *token_file, *config, *data; /* NULL: not given */
     bool json, all, help;
     double max_time_s;
     /* The request. */

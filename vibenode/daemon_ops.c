@@ -1,5 +1,6 @@
 /* The operator's door (ops.h): what it asks of the node. */
 #include "vibenode/daemon_impl.h"
+#include "vibenode/ops_place.h"
 
 #include <string.h>
 
@@ -77,18 +78,39 @@ static void on_note(void *ctx, enum ops_level level, const char *text)
     log_line(d->log, levels[level], LOG_HTTP, "http", "%s", text);
 }
 
-bool daemon_ops_start(struct daemon *d, const struct vn_config *core)
+/* Where to answer, and which token: as configured, else for the owner of the data folder alone. */
+static bool place_of(struct daemon *d, struct ops_options *options, char http[OPS_PLACE_TEXT],
+                     char token[OPS_FOLDER_TEXT])
 {
     char why[CONFIG_WHY];
+    const struct config *config = d->config;
+    options->listen = config->http;
+    options->token_file = config->http_token_file;
+    if (config->http)
+        return true;
+    if (!config->data)
+        return false;
+    if (!ops_place_of_folder(config->data, http, token, why, sizeof why)) {
+        log_line(d->log, LOG_LEVEL_WARNING, LOG_HTTP, "http-start",
+                 "vibenode ctl finds no socket in the data folder: %s", why);
+        return false;
+    }
+    options->listen = http;
+    if (!config->http_token_file)
+        options->token_file = token;
+    return true;
+}
+
+bool daemon_ops_start(struct daemon *d, const struct vn_config *core)
+{
+    char why[CONFIG_WHY], http[OPS_PLACE_TEXT], token[OPS_FOLDER_TEXT];
     struct ops_options options;
     const struct config *config = d->config;
-    if (!config->http)
+    ops_options_init(&options);
+    if (!place_of(d, &options, http, token))
         return true;
     d->ops_config = *core;
-    ops_options_init(&options);
     options.loop = &d->loop;
-    options.listen = config->http;
-    options.token_file = config->http_token_file;
     options.origins = config->origins;
     options.origin_count = config->origin_count;
     options.config = &d->ops_config;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -69,6 +70,26 @@ bool ops_place_parse(const char *text, struct ops_place *out, char *why, size_t 
         return false;
     *out = place;
     return true;
+}
+
+bool ops_place_of_folder(const char *folder, char http[OPS_PLACE_TEXT], char token[OPS_FOLDER_TEXT],
+                         char *why, size_t size)
+{
+    struct ops_place place;
+    char *path = realpath(folder, NULL);
+    if (!path) {
+        snprintf(why, size, "%s: %s", folder, strerror(errno));
+        return false;
+    }
+    char text[OPS_FOLDER_TEXT + 32];
+    snprintf(text, sizeof text, "unix:%s/ctl.sock", path);
+    bool good = ops_place_parse(text, &place, why, size);
+    if (good) {
+        ops_place_format(&place, http);
+        snprintf(token, OPS_FOLDER_TEXT, "%s/ctl.token", path);
+    }
+    free(path);
+    return good;
 }
 
 void ops_place_format(const struct ops_place *place, char out[OPS_PLACE_TEXT])

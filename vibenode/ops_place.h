@@ -19,6 +19,13 @@ struct ops_place {
  * port it is OPS_PORT. False, and one line in why, where it is no such thing or not loopback. */
 bool ops_place_parse(const char *text, struct ops_place *out, char *why, size_t size);
 
+/* Where the node with this data folder answers when its configuration names no other place: a
+ * socket in the folder, and the file of its token beside it. False, and one line in why: there is
+ * no such folder, or its path is too long for a socket. */
+#define OPS_FOLDER_TEXT 4096u
+bool ops_place_of_folder(const char *folder, char http[OPS_PLACE_TEXT], char token[OPS_FOLDER_TEXT],
+                         char *why, size_t size);
+
 void ops_place_format(const struct ops_place *place, char out[OPS_PLACE_TEXT]);
 
 /* A value of Host that only a client of this very machine can have meant: localhost, 127.x.y.z or

@@ -4,6 +4,7 @@
 #include "vibenode/ctl.h"
 #include "vibenode/daemon.h"
 #include "vibenode/exits.h"
+#include "vibenode/ops_place.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,8 +25,10 @@ static bool read_defaults(const char *file, struct ctl_defaults *out, char *why,
     snprintf(out->http, sizeof out->http, "%s", config->http ? config->http : "");
     snprintf(out->token_file, sizeof out->token_file, "%s",
              config->http_token_file ? config->http_token_file : "");
+    bool good = config->http || !config->data ||
+                ops_place_of_folder(config->data, out->http, out->token_file, why, size);
     config_free(config);
-    return true;
+    return good;
 }
 
 /* Whoever starts us with closed streams must not have our files take their places: a log would be

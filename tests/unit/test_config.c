@@ -267,7 +267,7 @@ static void test_config_names_file_line_and_what_is_allowed(void **state)
         {"log = info:weather", "vibenode.conf:1: " LEVELS "info:weather"},
         {"log-format = xml", "vibenode.conf:1: log-format must be text or json, got xml"},
         {"http = x\nhttp-mine = maybe", "vibenode.conf:2: http-mine must be yes or no, got maybe"},
-        {"http-mine = yes", "vibenode.conf:1: http-mine is of no use without http"},
+        {"http-mine = yes", "vibenode.conf:1: http-mine is of no use without http or data"},
         {"listen = localhost", "vibenode.conf:1: " LISTEN "localhost"},
         {"listen = 127.0.0.1:65536", "vibenode.conf:1: " LISTEN "127.0.0.1:65536"},
         {"listen = ::1\nlisten = [::1]:8765",

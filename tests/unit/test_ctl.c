@@ -629,7 +629,7 @@ static void where_nobody_answers_it_is_status_3_with_the_way_out(void **state)
     snprintf(line, sizeof line, "--http %s status", address);
     run_ctl(rig, &run, NULL, line);
     expect(&run, 3, "", "no node answers at ");
-    snprintf(line, sizeof line, "does one run, started with --http %s?\n", address);
+    snprintf(line, sizeof line, "no node answers at %s (", address);
     assert_non_null(strstr(run.err, line));
     snprintf(line, sizeof line, "--http unix:%s status", rig->socket);
     run_ctl(rig, &run, NULL, line);
