@@ -8,10 +8,15 @@ function(vn_public_archive target name)
   foreach(library IN LISTS ARGN)
     list(APPEND objects $<TARGET_OBJECTS:${library}>)
   endforeach()
+  set(join ${CMAKE_LINKER} -r)
+  if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    # Objects that wait for the link to become code: here they do.
+    set(join ${CMAKE_C_COMPILER} -r -nostdlib -O2 -fPIC -flto -flinker-output=nolto-rel)
+  endif()
   set(all ${CMAKE_CURRENT_BINARY_DIR}/${name}-all.o)
   add_custom_command(
     OUTPUT ${all}
-    COMMAND ${CMAKE_LINKER} -r -o ${all}.tmp ${objects}
+    COMMAND ${join} -o ${all}.tmp ${objects}
     COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${all}.tmp ${all}
     COMMAND ${CMAKE_COMMAND} -E rm ${all}.tmp
     DEPENDS ${ARGN} ${objects}
