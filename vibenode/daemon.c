@@ -297,7 +297,7 @@ static void core_config(struct daemon *d, struct vn_config *core,
     core->on_trace = on_trace;
     core->trace_ctx = d;
     core->trace_mask = log_trace_mask(&d->config->log);
-    if (d->config->http)
+    if (d->config->http || d->config->data) /* metrics may be asked for */
         core->trace_mask |= ops_counts_mask();
     d->trace_mask = core->trace_mask;
 }
