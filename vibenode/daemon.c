@@ -35,7 +35,9 @@ static void on_trace(void *ctx, const struct vn_trace *trace)
 {
     struct daemon *d = ctx;
     ops_counts_trace(&d->counts, trace);
-    log_trace(d->log, &d->links, trace);
+    /* What is loaded is told once, when all of it is. */
+    if (d->loaded || (trace->kind != VN_TR_TIP && trace->kind != VN_TR_BLOCK_NEW))
+        log_trace(d->log, &d->links, trace);
 }
 
 static void on_event(void *ctx, const struct vn_event *event)
