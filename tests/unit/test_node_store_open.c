@@ -2,7 +2,7 @@
 #include "store/node_store_schema.h"
 #include "tests/unit/node_store_fixture.h"
 
-#include <sys/file.h>
+#include <dirent.h>
 
 /* ---- looking at folders ---- */
 
