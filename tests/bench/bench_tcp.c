@@ -11,206 +11,25 @@
  * bench_tcp [--json] [--rounds N] [--ms N] [--links N] [--only WORK,...] [--with NAME,...] */
 #include "core/crypto/sha256.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/tcp/aims.h"
 #include "tests/bench/tcp/arena.h"
+#include "tests/bench/tcp/works.h"
 
 #include <sys/resource.h>
 
 #define ROUNDS_MAX     31u
 #define CONTENDERS_MAX 4u
-#define FIGURES        6u /* of one work, at most */
 #define PINGS          100000u
 #define SLOW_LINKS     99u
 #define SPARE_FILES    64u
 #define MIB            (1u << 20)
 
-static const struct contender *const contenders[] = {&contender_libuv, &contender_zeromq};
+static const struct contender *const contenders[] = {&contender_libuv, &contender_core,
+                                                     &contender_zeromq};
 
 #define CONTENDERS (sizeof contenders / sizeof *contenders)
 
 _Static_assert(CONTENDERS <= CONTENDERS_MAX, "room for all");
-
-/* What one run gave; for SLOW, of the run without the slow one and of that with it. */
-struct outcome {
-    struct side server, client, server_slow, client_slow;
-};
-
-struct figure {
-    const char *name;
-    double (*of)(const struct outcome *outcome);
-};
-
-struct work_row {
-    const char *name, *about;
-    enum work work;
-    uint32_t size;
-    struct figure figures[FIGURES];
-};
-
-/* ---- figures ---- */
-
-static double per(double what, uint64_t of)
-{
-    return of == 0 ? 0 : what / (double)of;
-}
-
-static double cpu_ns(const struct side *side)
-{
-    return (double)side->user_ns + (double)side->sys_ns;
-}
-
-static double server_rate(const struct outcome *o)
-{
-    return per((double)o->server.messages * 1e9, o->server.wall_ns);
-}
-
-static double client_rate(const struct outcome *o)
-{
-    return per((double)o->client.messages * 1e9, o->client.wall_ns);
-}
-
-static double server_cpu(const struct outcome *o)
-{
-    return per(cpu_ns(&o->server), o->server.messages);
-}
-
-static double client_cpu(const struct outcome *o)
-{
-    return per(cpu_ns(&o->client), o->client.messages);
-}
-
-static double server_user(const struct outcome *o)
-{
-    return per((double)o->server.user_ns, o->server.messages);
-}
-
-static double client_user(const struct outcome *o)
-{
-    return per((double)o->client.user_ns, o->client.messages);
-}
-
-static double gigabytes(const struct outcome *o)
-{
-    return per((double)o->server.messages * MIB, o->server.wall_ns);
-}
-
-/* Of computing alone, as if nothing else had the core. */
-static double server_gigabytes(const struct outcome *o)
-{
-    return cpu_ns(&o->server) > 0 ? (double)o->server.messages * MIB / cpu_ns(&o->server) : 0;
-}
-
-static double client_gigabytes(const struct outcome *o)
-{
-    return cpu_ns(&o->client) > 0 ? (double)o->client.messages * MIB / cpu_ns(&o->client) : 0;
-}
-
-static double p50_us(const struct outcome *o)
-{
-    return (double)o->client.p50_ns / 1e3;
-}
-
-static double p99_us(const struct outcome *o)
-{
-    return (double)o->client.p99_ns / 1e3;
-}
-
-static double memory(const struct outcome *o)
-{
-    return per((double)o->server.memory, o->server.messages);
-}
-
-static double resident(const struct outcome *o)
-{
-    return per((double)o->server.resident, o->server.messages);
-}
-
-static double idle_ms(const struct outcome *o)
-{
-    return per((double)o->server.idle_cpu_ns * 1e3, o->server.idle_wall_ns);
-}
-
-static double slow_rate(const struct outcome *o)
-{
-    return per((double)o->client_slow.messages * 1e9, o->client_slow.wall_ns);
-}
-
-static double slow_share(const struct outcome *o)
-{
-    return client_rate(o) > 0 ? slow_rate(o) / client_rate(o) : 0;
-}
-
-static const struct work_row works[] = {
-    {"stream-40",
-     "one link, 40-byte messages one way",
-     WORK_STREAM,
-     40,
-     {{"messages/s", server_rate},
-      {"sender CPU ns/message", client_cpu},
-      {"sender user ns/message", client_user},
-      {"receiver CPU ns/message", server_cpu},
-      {"receiver user ns/message", server_user}}},
-    {"stream-1k",
-     "one link, 1 KiB messages one way",
-     WORK_STREAM,
-     1024,
-     {{"messages/s", server_rate},
-      {"sender CPU ns/message", client_cpu},
-      {"sender user ns/message", client_user},
-      {"receiver CPU ns/message", server_cpu},
-      {"receiver user ns/message", server_user}}},
-    {"pong-40",
-     "one link, 40-byte messages, each answered by 16 bytes",
-     WORK_PONG,
-     40,
-     {{"messages/s", client_rate},
-      {"sender CPU ns/message", client_cpu},
-      {"sender user ns/message", client_user},
-      {"receiver CPU ns/message", server_cpu},
-      {"receiver user ns/message", server_user}}},
-    {"pong-1k",
-     "one link, 1 KiB messages, each answered by 16 bytes",
-     WORK_PONG,
-     1024,
-     {{"messages/s", client_rate},
-      {"sender CPU ns/message", client_cpu},
-      {"sender user ns/message", client_user},
-      {"receiver CPU ns/message", server_cpu},
-      {"receiver user ns/message", server_user}}},
-    {"bulk",
-     "one link, 1 MiB messages one way, whole in memory",
-     WORK_BULK,
-     BULK_BYTES,
-     {{"GB/s", gigabytes},
-      {"GB per CPU second, sender", client_gigabytes},
-      {"GB per CPU second, receiver", server_gigabytes}}},
-    {"ping",
-     "one link, 16 bytes there and back, one at a time",
-     WORK_ROUND_TRIP,
-     PONG_BYTES,
-     {{"p50 us", p50_us},
-      {"p99 us", p99_us},
-      {"asking CPU ns", client_cpu},
-      {"answering CPU ns", server_cpu}}},
-    {"idle",
-     "many idle inbound links",
-     WORK_IDLE,
-     HELLO_BYTES,
-     {{"links/s", server_rate},
-      {"CPU ns/link to be there", server_cpu},
-      {"allocated bytes/link", memory},
-      {"resident bytes/link", resident},
-      {"idle CPU ms/s", idle_ms}}},
-    {"slow",
-     "99 readers of 1 KiB messages, without and with one that does not read",
-     WORK_SLOW,
-     1024,
-     {{"messages/s without", client_rate},
-      {"messages/s with", slow_rate},
-      {"with / without", slow_share},
-      {"server CPU ns/message", server_cpu}}},
-};
-
-#define WORKS (sizeof works / sizeof *works)
 
 /* ---- arguments ---- */
 
@@ -325,6 +144,13 @@ static uint32_t links_possible(uint64_t wanted)
 
 /* ---- measuring ---- */
 
+/* Is this work done by this contender? */
+static bool shown(const struct arguments *a, size_t w, size_t c)
+{
+    return listed(a->only, works[w].name) && listed(a->with, contenders[c]->name) &&
+           (works[w].work != WORK_TX || contenders[c]->transactions);
+}
+
 struct results {
     double values[WORKS][CONTENDERS_MAX][FIGURES][ROUNDS_MAX];
     double sha256_gbs[ROUNDS_MAX], step_ns[ROUNDS_MAX];
@@ -374,7 +200,7 @@ static void measure_all(const struct arguments *a, struct results *results)
         results->sha256_gbs[round] = sha256_speed();
         for (size_t w = 0; w < WORKS; w++)
             for (size_t c = 0; c < CONTENDERS; c++)
-                if (listed(a->only, works[w].name) && listed(a->with, contenders[c]->name))
+                if (shown(a, w, c))
                     measure(a, results, w, c, round);
     }
 }
@@ -412,14 +238,14 @@ static void print_table(const struct arguments *a, const struct results *results
         printf(" (%u)", results->links);
     printf("\n%-28s", "");
     for (size_t c = 0; c < CONTENDERS; c++)
-        if (listed(a->with, contenders[c]->name))
+        if (shown(a, w, c))
             printf(" %14s %7s", contenders[c]->name, "ratio");
     for (size_t f = 0; f < FIGURES && row->figures[f].of; f++) {
         const double *first = NULL;
         printf("\n%-28s", row->figures[f].name);
         for (size_t c = 0; c < CONTENDERS; c++) {
             const double *values = results->values[w][c][f];
-            if (!listed(a->with, contenders[c]->name))
+            if (!shown(a, w, c))
                 continue;
             first = first ? first : values;
             print_number(value_median(values, a->rounds));
@@ -437,10 +263,8 @@ static void print_json(const struct arguments *a, const struct results *results)
            value_median(results->step_ns, a->rounds), value_median(results->sha256_gbs, a->rounds));
     for (size_t w = 0; w < WORKS; w++) {
         const struct work_row *row = &works[w];
-        if (!listed(a->only, row->name))
-            continue;
         for (size_t c = 0; c < CONTENDERS; c++) {
-            if (!listed(a->with, contenders[c]->name))
+            if (!shown(a, w, c))
                 continue;
             printf(",\n  \"%s %s\": {", row->name, contenders[c]->name);
             for (size_t f = 0; f < FIGURES && row->figures[f].of; f++)
@@ -450,6 +274,23 @@ static void print_json(const struct arguments *a, const struct results *results)
         }
     }
     printf("\n}\n");
+}
+
+/* For the aims. */
+static double figure(const void *ctx, const char *work, const char *contender, const char *name,
+                     uint64_t round)
+{
+    const struct results *results = ctx;
+    if (!work)
+        return results->sha256_gbs[round];
+    for (size_t w = 0; w < WORKS; w++)
+        for (size_t c = 0; c < CONTENDERS; c++)
+            for (size_t f = 0; f < FIGURES && works[w].figures[f].of; f++)
+                if (strcmp(works[w].name, work) == 0 &&
+                    strcmp(contenders[c]->name, contender) == 0 &&
+                    strcmp(works[w].figures[f].name, name) == 0)
+                    return results->values[w][c][f][round];
+    abort(); /* an aim of something that is not measured */
 }
 
 int main(int argc, char **argv)
@@ -466,6 +307,7 @@ int main(int argc, char **argv)
         for (size_t w = 0; w < WORKS; w++)
             if (listed(a.only, works[w].name))
                 print_table(&a, results, w);
+        aims_print(figure, results, a.rounds);
         printf("\nSHA-256 over 1 MiB: %.3f GB/s on one core. One step of the calibration loop: "
                "%.2f ns. Medians of %llu rounds, %llu ms each.\n",
                value_median(results->sha256_gbs, a.rounds),

@@ -29,6 +29,10 @@
  *                `slow`, another connection sends SLOW_REQUESTS and reads no answer. Client, after
  *                ns: messages received by the others, and its meter; the server the same of sent
  *                ones.
+ *   TX           One connection, only where `transactions`. The client is given transactions that
+ *                make frames of `size` bytes, for `ns`, as fast as it takes them, and fewer if they
+ *                fill what memory they may; the server validates and pools them: messages, bytes,
+ *                its meter from the first byte to the end. The client: messages, and its meter.
  *
  * Frames are a 4-byte big-endian length of what follows, and that. Sizes count both. A contender
  * with frames of its own sends messages of `size` less 4. */
@@ -45,9 +49,10 @@
 #define ANSWER_MESSAGES 64u
 #define SLOW_REQUESTS   1000u
 #define BULK_BYTES      (PREFIX_BYTES + (1u << 20))
+#define TX_BYTES        (PREFIX_BYTES + 169u + (1u << 20)) /* a MiB of data */
 #define BATCH_BYTES     65536u
 
-enum work { WORK_STREAM, WORK_PONG, WORK_BULK, WORK_ROUND_TRIP, WORK_IDLE, WORK_SLOW };
+enum work { WORK_STREAM, WORK_PONG, WORK_BULK, WORK_ROUND_TRIP, WORK_IDLE, WORK_SLOW, WORK_TX };
 
 /* Results of one process. What a work does not ask for stays 0. */
 struct side {
@@ -76,8 +81,10 @@ struct contender {
     const char *name;
     void (*serve)(struct run *run);
     void (*ask)(struct run *run);
+    bool transactions; /* it knows what they are */
 };
 
+extern const struct contender contender_core; /* "vibenet" */
 extern const struct contender contender_libuv;
 extern const struct contender contender_zeromq;
 

@@ -62,6 +62,8 @@ static void serve(struct run *run)
     case WORK_SLOW:
         raw_slow_serve(run, &loop);
         break;
+    case WORK_TX:
+        break;
     }
 }
 
@@ -84,7 +86,9 @@ static void ask(struct run *run)
     case WORK_SLOW:
         raw_slow_ask(run, &loop);
         break;
+    case WORK_TX:
+        break;
     }
 }
 
-const struct contender contender_libuv = {"libuv", serve, ask};
+const struct contender contender_libuv = {"libuv", serve, ask, false};

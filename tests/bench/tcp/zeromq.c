@@ -397,6 +397,8 @@ static void serve(struct run *run)
     case WORK_SLOW:
         slow_serve(run, context);
         break;
+    case WORK_TX:
+        break;
     }
     zmq_ctx_term(context);
 }
@@ -424,8 +426,10 @@ static void ask(struct run *run)
     case WORK_SLOW:
         slow_ask(run, context);
         break;
+    case WORK_TX:
+        break;
     }
     zmq_ctx_term(context);
 }
 
-const struct contender contender_zeromq = {"zeromq", serve, ask};
+const struct contender contender_zeromq = {"zeromq", serve, ask, false};

@@ -1,0 +1,145 @@
+/* A node with many inbound links: IDLE.
+ *
+ * The server is a node; its peers are plain sockets, each from another address and with another
+ * node id. Each says hello, hears the node's hello and its question for the newest block, and
+ * answers that it has none: then nothing is under way on the link. It is there when that answer has
+ * come, so that a link costs the server two messages more than one of "libuv". */
+#include "tests/bench/tcp/core.h"
+#include "tests/bench/tcp/plain.h"
+
+#include "core/wire/msg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define LINKS_MAX 10000u /* ready links of a node; as many more may be in their handshake */
+#define KNOWN_MAX 100000u
+#define AHEAD     1000u /* links that said hello and were not listened to yet */
+#define HEARD_MAX 4096u
+#define IDLE_DONE CORE_MARK_DONE
+
+/* ---- the server ---- */
+
+struct idle_server {
+    struct core_node n;
+    struct meter meter, silence;
+    uint64_t memory, resident, link_bytes;
+    bool begun, complete;
+};
+
+static void idle_on_silence(uv_timer_t *timer)
+{
+    struct idle_server *server = timer->data;
+    struct side silence;
+    struct vn_info info = {.size = sizeof info};
+    meter_end(&server->silence, &silence);
+    server->n.run->side->idle_wall_ns = silence.wall_ns;
+    server->n.run->side->idle_cpu_ns = silence.user_ns + silence.sys_ns;
+    vn_node_info(vn_tcp_node_core(server->n.node), &info);
+    if (info.inbound != server->n.run->links)
+        run_fail(server->n.run, "links", "not all of them are ready");
+    run_mark(server->n.run, IDLE_DONE);
+    uv_stop(timer->loop);
+}
+
+static void idle_on_turn(struct core_node *n)
+{
+    struct idle_server *server = (struct idle_server *)n;
+    const uint64_t bytes = core_stats(n).bytes_in;
+    if (!server->begun && bytes > 0) {
+        meter_begin(&server->meter);
+        server->begun = true;
+    }
+    if (server->complete || bytes < n->run->links * server->link_bytes)
+        return;
+    struct side *side = n->run->side;
+    server->complete = true;
+    meter_end(&server->meter, side);
+    side->messages = n->run->links;
+    run_memory(&side->memory, &side->resident);
+    side->memory -= server->memory;
+    side->resident -= server->resident;
+    meter_begin(&server->silence);
+    uv_timer_start(&n->timer, idle_on_silence, 2 * n->run->ns / 1000000, 0);
+}
+
+void core_idle_serve(struct run *run)
+{
+    struct vn_config config;
+    struct idle_server server = {.link_bytes = plain_hello(0).len + plain_no_block().len};
+    if (run->links > LINKS_MAX)
+        run_fail(run, "links", "a node has 10000 inbound links at most: use --links");
+    core_config(&config, "server");
+    config.max_inbound = run->links;
+    config.max_pending = LINKS_MAX;
+    config.known_peers = KNOWN_MAX;
+    core_open_server(&server.n, run, &config, idle_on_turn);
+    server.n.timer.data = &server;
+    /* One turn, so that what the first link would make, like the buffer to read into, is there. */
+    uv_run(&server.n.loop, UV_RUN_NOWAIT);
+    run_memory(&server.memory, &server.resident);
+    uv_run(&server.n.loop, UV_RUN_DEFAULT);
+}
+
+/* ---- the client ---- */
+
+static void say(const struct run *run, int fd, struct plain_frame frame)
+{
+    if (send(fd, frame.bytes, frame.len, MSG_NOSIGNAL) != (ssize_t)frame.len)
+        run_fail(run, "a message", strerror(errno));
+}
+
+static void hear(const struct run *run, int fd, void *bytes, size_t len)
+{
+    if (recv(fd, bytes, len, MSG_WAITALL) != (ssize_t)len)
+        run_fail(run, "an answer", errno ? strerror(errno) : "the node closed the link");
+}
+
+/* Reads up to a message of that kind. */
+static void hear_kind(const struct run *run, int fd, uint32_t kind)
+{
+    uint8_t frame[HEARD_MAX];
+    do {
+        hear(run, fd, frame, PREFIX_BYTES);
+        const uint32_t size = frame_size(frame);
+        if (size < PREFIX_BYTES + 4 || size > sizeof frame)
+            run_fail(run, "an answer", "of a size that no node sends");
+        hear(run, fd, frame + PREFIX_BYTES, size - PREFIX_BYTES);
+    } while (get_le32(frame + PREFIX_BYTES) != kind);
+}
+
+static int idle_connect(const struct run *run, uint32_t i, const struct sockaddr_in *server)
+{
+    struct sockaddr_in source;
+    char text[SOURCE_TEXT];
+    run_source(i, text);
+    uv_ip4_addr(text, 0, &source);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&source, sizeof source) != 0 ||
+        connect(fd, (const struct sockaddr *)server, sizeof *server) != 0)
+        run_fail(run, "a connection", strerror(errno));
+    return fd;
+}
+
+void core_idle_ask(struct run *run)
+{
+    struct sockaddr_in server;
+    int *fds = calloc(run->links, sizeof *fds);
+    if (!fds)
+        run_fail(run, "memory", "there is no more");
+    uv_ip4_addr("127.0.0.1", run_port(run), &server);
+    for (uint32_t i = 0; i < run->links + AHEAD; i++) {
+        if (i < run->links) {
+            fds[i] = idle_connect(run, i, &server);
+            say(run, fds[i], plain_hello(i));
+        }
+        if (i >= AHEAD && i - AHEAD < run->links) {
+            hear_kind(run, fds[i - AHEAD], MSG_REQUEST_BLOCK);
+            say(run, fds[i - AHEAD], plain_no_block());
+        }
+    }
+    run_await(run, IDLE_DONE);
+    free(fds);
+}
