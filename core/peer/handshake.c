@@ -85,7 +85,9 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
         note_self(net, peer);
         return VN_WHY_DUPLICATE;
     }
-    struct peer *older = identity_holder(net, peer->names->hash);
+    struct peer *older = NULL; /* mostly there is nobody to look for among very many links */
+    if (!names_alone(&net->pools->names, peer->names))
+        older = identity_holder(net, peer->names->hash);
     if (older && !newer_stays(net, peer, older))
         return VN_WHY_DUPLICATE;
     if (peer->inbound && net->ready_in >= net->cfg.max_inbound) {
@@ -103,12 +105,15 @@ static enum vn_why objection(struct net *net, struct peer *peer, const struct ms
 
 static uint32_t slot_take(struct net *net)
 {
-    for (uint32_t slot = 0; slot < net->slot_count; slot++) {
-        uint64_t bit = UINT64_C(1) << slot % 64;
-        if (!(net->slots[slot / 64] & bit)) {
-            net->slots[slot / 64] |= bit;
-            return slot;
-        }
+    for (uint32_t i = 0; i < (net->slot_count + 63) / 64; i++) {
+        const uint64_t free = ~net->slots[i];
+        if (free == 0)
+            continue;
+        const uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(free);
+        if (slot >= net->slot_count)
+            return NO_SLOT;
+        net->slots[i] |= free & -free;
+        return slot;
     }
     return NO_SLOT;
 }

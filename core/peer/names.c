@@ -12,11 +12,12 @@
 void names_book_init(struct names_book *book)
 {
     idmap_init(&book->by_hash, offsetof(struct names, hash), 0);
+    book->unlisted = 0;
 }
 
 void names_book_deinit(struct names_book *book)
 {
-    assert(book->by_hash.count == 0);
+    assert(book->by_hash.count == 0 && book->unlisted == 0);
     idmap_deinit(&book->by_hash);
 }
 
@@ -50,7 +51,14 @@ struct names *names_take(struct names_book *book, const uint8_t hash[32], const 
     names->listed = !found;
     if (names->listed)
         idmap_put(&book->by_hash, names);
+    else
+        book->unlisted++;
     return names;
+}
+
+bool names_alone(const struct names_book *book, const struct names *names)
+{
+    return names->refs == 1 && book->unlisted == 0;
 }
 
 void names_drop(struct names_book *book, struct names *names)
@@ -59,5 +67,7 @@ void names_drop(struct names_book *book, struct names *names)
         return;
     if (names->listed)
         idmap_remove(&book->by_hash, names->hash);
+    else
+        book->unlisted--;
     mem_free(names);
 }

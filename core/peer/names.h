@@ -18,7 +18,8 @@ struct names {
 };
 
 struct names_book {
-    struct idmap by_hash;
+    struct idmap by_hash; /* the listed ones */
+    uint32_t unlisted;    /* how many are not */
 };
 
 void names_book_init(struct names_book *book);
@@ -28,6 +29,9 @@ void names_book_deinit(struct names_book *book);
 /* With one reference for the caller. hash: the SHA-256 of id. A NUL inside is shown as '?'. */
 struct names *names_take(struct names_book *book, const uint8_t hash[32], const uint8_t *id,
                          size_t id_len, const uint8_t *version, size_t version_len);
+/* Does nobody but its one holder know anybody of this node id? */
+bool names_alone(const struct names_book *book, const struct names *names);
+
 /* NULL is ignored. */
 void names_drop(struct names_book *book, struct names *names);
 

@@ -63,6 +63,34 @@ static void test_an_identity_with_another_version_is_another_one(void **state)
     names_book_deinit(&all);
 }
 
+/* Who takes one asks whether another link may be the same node's: it must never be told so wrongly.
+ */
+static void test_an_identity_is_alone_while_nobody_else_has_one_of_the_same_id(void **state)
+{
+    (void)state;
+    struct names_book all;
+    names_book_init(&all);
+    struct names *first = take(&all, "node-7", 6, "0.1.0", 5);
+    struct names *other = take(&all, "node-8", 6, "0.1.0", 5);
+    assert_true(names_alone(&all, first) && names_alone(&all, other));
+    assert_ptr_equal(take(&all, "node-7", 6, "0.1.0", 5), first);
+    assert_false(names_alone(&all, first));
+    assert_true(names_alone(&all, other));
+    names_drop(&all, first);
+    assert_true(names_alone(&all, first));
+    /* Of another version, and still the same node. */
+    struct names *newer = take(&all, "node-7", 6, "0.2.0", 5);
+    assert_false(names_alone(&all, newer));
+    names_drop(&all, first);
+    first = take(&all, "node-7", 6, "0.1.0", 5);
+    assert_false(names_alone(&all, first));
+    names_drop(&all, newer);
+    assert_true(names_alone(&all, first));
+    names_drop(&all, first);
+    names_drop(&all, other);
+    names_book_deinit(&all);
+}
+
 static void test_a_peer_has_no_names_until_its_handshake(void **state)
 {
     (void)state;
@@ -126,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_identity_is_shared_until_the_last_lets_go),
         cmocka_unit_test(test_an_identity_with_another_version_is_another_one),
+        cmocka_unit_test(test_an_identity_is_alone_while_nobody_else_has_one_of_the_same_id),
         cmocka_unit_test(test_a_peer_has_no_names_until_its_handshake),
         cmocka_unit_test(test_names_are_shown_cut_at_their_bounds_and_without_nuls),
         cmocka_unit_test(test_errands_take_memory_while_they_matter),
