@@ -59,6 +59,8 @@ void on_response_block(struct gossip *g, struct peer *peer, const struct block_v
         on_tip(g, peer, block, payload);
     else
         sync_on_block(g, peer, block);
-    if (!peer->closed)
-        sync_run(g);
+    if (peer->closed)
+        return;
+    sync_run(g);
+    peer_errands_end(peer); /* mostly it was all that was under way */
 }
