@@ -80,6 +80,8 @@ enum limit_verdict limits_take(struct limits *limits, const struct vn_config *cf
 {
     struct bucket *bucket = &limits->of[kind];
     struct limit limit = limits_of(cfg, kind, probation);
+    if (limit.rate == 0)
+        return LIMIT_PASS;
     if (kind == LIMIT_TX && limit_bucket_ready_ns(bucket, limit, 0, now_ns) > 0)
         return LIMIT_DROP;
     limit_bucket_take(bucket, limit, kind == LIMIT_PING ? 1 : add_sat(bytes, LIMIT_MESSAGE),

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define PING_SIZE   12u  /* of its payload */
+#define PING_SIZE   12u  /* of its payload, and of a Pong's */
 #define PING_PACKED 256u /* larger frames are not copied */
 
 struct action_entry *net_push_action(struct net *net, enum vn_action_kind kind, uint64_t link)
@@ -52,16 +52,17 @@ void net_send(struct net *net, struct peer *peer, struct vn_slice frame, uint32_
     queued(net, peer);
 }
 
+/* Field by field, and not by msg_encode: of all messages this one may come in floods. */
 void net_send_pong(struct net *net, struct peer *peer, uint64_t nonce)
 {
-    struct msg msg = {.kind = MSG_PONG, .u.pong.nonce = nonce};
-    uint8_t frame[FRAME_HEADER + 12];
+    uint8_t frame[FRAME_HEADER + PING_SIZE];
     if (peer->closed)
         return;
     if (outbox_empty(&peer->outbox))
         peer->progress_ns = net->now_ns;
-    put_be32(frame, sizeof frame - FRAME_HEADER);
-    msg_encode(&msg, frame + FRAME_HEADER);
+    put_be32(frame, PING_SIZE);
+    put_le32(frame + FRAME_HEADER, MSG_PONG);
+    put_le64(frame + FRAME_HEADER + 4, nonce);
     outbox_push_small(&peer->outbox, &net->pools->outbox_entries, frame, sizeof frame, MSG_PONG,
                       LANE_CONTROL);
     queued(net, peer);
