@@ -54,14 +54,14 @@ struct tcp_link {
     struct tcp_link *next_dirty;
     struct tcp_out *out;     /* NULL while nothing is to be written */
     struct tcp_shape *shape; /* NULL: what is to be written may leave at once */
-    struct vn_addr remote;
-    uint64_t close_ns; /* uv_hrtime when it began to close, or to linger */
-    uint8_t state;     /* enum tcp_state */
-    uint8_t why;       /* enum vn_why, once it has failed */
+    struct vn_addr remote; /* and in the word that it begins */
+    uint8_t state;         /* enum tcp_state */
+    uint8_t why;           /* enum vn_why, once it has failed */
     bool dirty : 1;
-    bool failed : 1;  /* it is over: nothing is read or written any more */
-    bool reading : 1; /* the owner wants bytes */
-    bool freed : 1;   /* libuv gave it back while it was dirty */
+    bool failed : 1;   /* it is over: nothing is read or written any more */
+    bool reading : 1;  /* the owner wants bytes */
+    bool freed : 1;    /* libuv gave it back while it was dirty */
+    uint64_t close_ns; /* uv_hrtime when it began to close, or to linger */
 };
 
 /* What a link has to write, in order. */
