@@ -26,6 +26,7 @@ struct idle_server {
     struct core_node n;
     struct meter meter, silence;
     uint64_t memory, resident, link_bytes;
+    uint64_t before; /* links that were there when the memory before was looked at */
     bool begun, complete;
 };
 
@@ -44,23 +45,38 @@ static void idle_on_silence(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
+/* Of all links, from what those made us hold that came after the first few. */
+static uint64_t of_all(const struct idle_server *server, uint64_t after, uint64_t before)
+{
+    const uint64_t links = server->n.run->links;
+    return after > before ? (after - before) * links / (links - server->before) : 0;
+}
+
+/* What the first link makes a node allocate, as the buffer to read into, is no link's. */
+static void idle_begin(struct idle_server *server, uint64_t links)
+{
+    server->begun = true;
+    server->before = links < server->n.run->links ? links : 0;
+    run_memory(&server->memory, &server->resident);
+    meter_begin(&server->meter);
+}
+
 static void idle_on_turn(struct core_node *n)
 {
     struct idle_server *server = (struct idle_server *)n;
-    const uint64_t bytes = core_stats(n).bytes_in;
-    if (!server->begun && bytes > 0) {
-        meter_begin(&server->meter);
-        server->begun = true;
-    }
-    if (server->complete || bytes < n->run->links * server->link_bytes)
+    const struct vn_tcp_stats stats = core_stats(n);
+    uint64_t memory, resident;
+    if (!server->begun && stats.bytes_in > 0)
+        idle_begin(server, stats.accepted);
+    if (server->complete || stats.bytes_in < n->run->links * server->link_bytes)
         return;
     struct side *side = n->run->side;
     server->complete = true;
     meter_end(&server->meter, side);
     side->messages = n->run->links;
-    run_memory(&side->memory, &side->resident);
-    side->memory -= server->memory;
-    side->resident -= server->resident;
+    run_memory(&memory, &resident);
+    side->memory = of_all(server, memory, server->memory);
+    side->resident = of_all(server, resident, server->resident);
     meter_begin(&server->silence);
     uv_timer_start(&n->timer, idle_on_silence, 2 * n->run->ns / 1000000, 0);
 }
@@ -77,9 +93,6 @@ void core_idle_serve(struct run *run)
     config.known_peers = KNOWN_MAX;
     core_open_server(&server.n, run, &config, idle_on_turn);
     server.n.timer.data = &server;
-    /* One turn, so that what the first link would make, like the buffer to read into, is there. */
-    uv_run(&server.n.loop, UV_RUN_NOWAIT);
-    run_memory(&server.memory, &server.resident);
     uv_run(&server.n.loop, UV_RUN_DEFAULT);
 }
 

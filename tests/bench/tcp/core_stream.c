@@ -110,9 +110,9 @@ void core_stream_ask(struct run *run)
     struct stream s = {.begun = false};
     const bool one = run->work == WORK_ROUND_TRIP;
     s.ping = (struct vn_command){.kind = VN_CMD_PING, .addr = core_server(run)};
-    s.ping.number = one ? 1 : run->size > 65536 ? 2 : run->size > 256 ? 100 : 5000;
+    s.ping.number = one ? 1 : run->size > 65536 ? 16 : run->size > 256 ? 100 : 5000;
     s.ping.data = padding(run->size);
-    s.under_way = s.ping.number * (run->size > 65536 ? 8 : run->size > 256 ? 80 : 40);
+    s.under_way = s.ping.number * (run->size > 65536 ? 3 : run->size > 256 ? 80 : 40);
     s.ns = one ? calloc(run->pings, sizeof *s.ns) : NULL;
     if (one && !s.ns)
         run_fail(run, "memory", "there is no more");
