@@ -2,6 +2,7 @@
  * benchmark's side of it: it forks the two, and collects what they measured. */
 #include "tests/bench/tcp/arena.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
@@ -63,8 +64,8 @@ void run_await(const struct run *run, unsigned mark)
 
 void run_fail(const struct run *run, const char *what, const char *why)
 {
-    fprintf(stderr, "bench_tcp: %s, %s: %s: %s\n", run->shared->contender, run->shared->work, what,
-            why);
+    fprintf(stderr, "%s: %s, %s: %s: %s\n", program_invocation_short_name, run->shared->contender,
+            run->shared->work, what, why);
     _exit(1);
 }
 
@@ -166,7 +167,8 @@ static pid_t begin(void (*function)(struct run *), struct run run, int core)
 static bool ended_well(const struct shared *shared, int status)
 {
     if (WIFSIGNALED(status))
-        fprintf(stderr, "bench_tcp: %s, %s: %s\n", shared->contender, shared->work,
+        fprintf(stderr, "%s: %s, %s: %s\n", program_invocation_short_name, shared->contender,
+                shared->work,
                 WTERMSIG(status) == SIGALRM ? "took too long" : strsignal(WTERMSIG(status)));
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
