@@ -182,9 +182,13 @@ static void sink_on_turn(struct core_node *n)
     uv_stop(&n->loop);
 }
 
-void core_sink_run(struct core_sink *sink, struct run *run, const struct vn_config *config)
+void core_sink_open(struct core_sink *sink, struct run *run, const struct vn_config *config)
 {
     core_open_server(&sink->n, run, config, sink_on_turn);
+}
+
+void core_sink_run(struct core_sink *sink)
+{
     uv_run(&sink->n.loop, UV_RUN_DEFAULT);
 }
 

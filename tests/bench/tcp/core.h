@@ -56,7 +56,8 @@ struct core_sink {
     uint64_t base, last;
     bool begun;
 };
-void core_sink_run(struct core_sink *sink, struct run *run, const struct vn_config *config);
+void core_sink_open(struct core_sink *sink, struct run *run, const struct vn_config *config);
+void core_sink_run(struct core_sink *sink);
 
 /* The server's end of the link. */
 struct vn_addr core_server(struct run *run);

@@ -34,7 +34,8 @@ void core_stream_serve(struct run *run)
     struct vn_config config;
     struct core_sink sink = {.begun = false};
     stream_config(&config, "server");
-    core_sink_run(&sink, run, &config);
+    core_sink_open(&sink, run, &config);
+    core_sink_run(&sink);
 }
 
 static uint64_t answered(const struct stream *s)
