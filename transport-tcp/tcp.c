@@ -123,16 +123,11 @@ void tcp_read_done(struct vn_tcp *tcp)
     tcp->read_buf = NULL;
 }
 
-static void free_if_done(struct vn_tcp *tcp);
-
 /* ---- descriptors ---- */
 
 bool tcp_file_take(struct vn_tcp *tcp)
 {
-    if (tcp->files >= tcp->options.max_files)
-        return false;
-    tcp->files++;
-    return true;
+    return ++tcp->files <= tcp->options.max_files;
 }
 
 void tcp_file_give(struct vn_tcp *tcp)
@@ -140,7 +135,7 @@ void tcp_file_give(struct vn_tcp *tcp)
     assert(tcp->files > 0);
     tcp->files--;
     if (tcp->handles == 0)
-        free_if_done(tcp);
+        tcp_free_if_done(tcp);
 }
 
 /* ---- beginning and end ---- */
@@ -181,7 +176,7 @@ static void outs_free(struct vn_tcp *tcp)
 }
 
 /* When libuv has given back all handles, those of links included. */
-static void free_if_done(struct vn_tcp *tcp)
+void tcp_free_if_done(struct vn_tcp *tcp)
 {
     if (tcp->handles > 0 || tcp->files > 0)
         return;
@@ -204,7 +199,7 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     struct vn_tcp *tcp = handle->data;
     tcp->handles--;
-    free_if_done(tcp);
+    tcp_free_if_done(tcp);
 }
 
 void vn_tcp_close(struct vn_tcp *tcp, void (*on_closed)(void *ctx), void *ctx)

@@ -33,14 +33,14 @@ struct vn_tcp_node;
 
 /* vn_tcp_options_init fills in the defaults given in brackets. */
 struct vn_tcp_options {
-    uint32_t size;         /* sizeof(struct vn_tcp_options) of the user's build */
-    uint32_t window;       /* bytes of a link that may be SENT and not yet taken by the kernel,
-                              4 KiB..1 GiB [1 MiB] */
-    uint32_t read_bytes;   /* of the buffer that links are read into, 4 KiB..64 MiB [256 KiB] */
-    uint32_t max_files;    /* descriptors that links may take in all; above it no link is accepted
-                              and dials fail [the process's limit less 64] */
-    uint32_t speed;        /* ns of the nodes' clocks in one real nanosecond, 1..1000 [1] */
-    uv_loop_t *loop;       /* borrowed [must be set] */
+    uint32_t size;       /* sizeof(struct vn_tcp_options) of the user's build */
+    uint32_t window;     /* bytes of a link that may be SENT and not yet taken by the kernel,
+                            4 KiB..1 GiB [1 MiB] */
+    uint32_t read_bytes; /* of the buffer that links are read into, 4 KiB..64 MiB [256 KiB] */
+    uint32_t max_files;  /* descriptors that links may take in all; above it no link is accepted
+                            and dials fail [the process's limit less 64] */
+    uint32_t speed;      /* ns of the nodes' clocks in one real nanosecond, 1..1000 [1] */
+    uv_loop_t *loop;     /* borrowed [must be set] */
 };
 
 VN_API void vn_tcp_options_init(struct vn_tcp_options *options);
@@ -113,17 +113,17 @@ VN_API const struct vn_api *vn_tcp_node_api(const struct vn_tcp_node *node);
 VN_API bool vn_tcp_node_listen(const struct vn_tcp_node *node, uint32_t index, struct vn_addr *out);
 
 struct vn_tcp_stats {
-    uint32_t size;       /* set by the caller */
-    uint32_t links;      /* open or connecting now */
-    uint32_t closing;    /* links that the core closed and that still write out */
-    uint32_t throttled;  /* 1 while no link is accepted for want of descriptors */
-    uint64_t accepted, dialled;  /* links ever */
+    uint32_t size;              /* set by the caller */
+    uint32_t links;             /* open or connecting now */
+    uint32_t closing;           /* links that the core closed and that still write out */
+    uint32_t throttled;         /* 1 while no link is accepted for want of descriptors */
+    uint64_t accepted, dialled; /* links ever */
     uint64_t dials_failed;
-    uint64_t accepts_delayed;    /* times that accepting stopped for want of descriptors */
+    uint64_t accepts_delayed;     /* times that accepting stopped for want of descriptors */
     uint64_t bytes_in, bytes_out; /* on sockets */
     uint64_t reads, writes;       /* system calls that moved bytes */
-    uint64_t events;     /* given to the core */
-    uint64_t queued_bytes; /* given by the core, not yet taken by the kernel */
+    uint64_t events;              /* given to the core */
+    uint64_t queued_bytes;        /* given by the core, not yet taken by the kernel */
 };
 VN_API void vn_tcp_node_stats(const struct vn_tcp_node *node, struct vn_tcp_stats *out);
 

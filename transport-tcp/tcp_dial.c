@@ -1,6 +1,7 @@
 /* Dialling: one address, one socket, one answer. How long to wait, which addresses to try and in
  * which turn is the core's business: it closes a link that does not come up. */
 #include "transport-tcp/tcp_internal.h"
+#include "transport-tcp/tcp_shape.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -48,6 +49,14 @@ static bool bind_to(struct tcp_link *link, const struct vn_addr *addr)
 }
 
 void tcp_dial(struct tcp_link *link, const struct vn_addr *bind)
+{
+    if (link->shape)
+        tcp_shape_dial(link, bind);
+    else
+        tcp_dial_now(link, bind);
+}
+
+void tcp_dial_now(struct tcp_link *link, const struct vn_addr *bind)
 {
     struct sockaddr_storage sys;
     if (tcp_addr_to_sys(&link->remote, &sys) == 0 || !bind_to(link, bind)) {

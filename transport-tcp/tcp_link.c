@@ -6,6 +6,7 @@
  * end closes too (for LINGER_NS at most), since a socket closed with bytes unread answers with a
  * reset, which may overtake what was written last (RFC 1122, 4.2.2.13). */
 #include "transport-tcp/tcp_internal.h"
+#include "transport-tcp/tcp_shape.h"
 
 #include <sys/socket.h>
 
@@ -45,6 +46,7 @@ static void disown(struct tcp_link *link)
         list_take(&owner->links, link);
         owner->stats.links--;
     }
+    u64map_remove(&owner->by_id, link->id);
     link->owner = NULL;
 }
 
@@ -62,29 +64,78 @@ static void on_closed(uv_handle_t *handle)
     tcp_file_give(tcp);
 }
 
-static void die(struct tcp_link *link)
+/* Off the loop's lists and away from its owner. */
+static void detach(struct tcp_link *link)
 {
-    if (link->state == LINK_DEAD)
-        return;
-    tcp_write_drop(link);
     if (link->state == LINK_CLOSING || link->state == LINK_LINGERING) {
         list_take(&link->tcp->ending, link);
         link->tcp->ending_count--;
+    } else if (link->state == LINK_GHOST) {
+        list_take(&link->tcp->ghosts, link);
     }
     if (link->owner)
         disown(link);
+}
+
+static void die(struct tcp_link *link)
+{
+    uv_os_fd_t fd;
+    if (link->state == LINK_DEAD)
+        return;
+    if (link->abort && uv_fileno((uv_handle_t *)&link->handle, &fd) == 0) {
+        const struct linger now = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    tcp_shape_free(link);
+    tcp_write_drop(link);
+    detach(link);
     link->state = LINK_DEAD;
     uv_close((uv_handle_t *)&link->handle, on_closed);
 }
 
+void tcp_link_haunt(struct tcp_link *link, enum tcp_ghost ghost)
+{
+    if (link->state == LINK_CONNECTING) { /* there is no other end */
+        die(link);
+        return;
+    }
+    if (link->state >= LINK_LINGERING)
+        return;
+    tcp_write_drop(link);
+    tcp_shape_drop(link);
+    detach(link);
+    link->state = LINK_GHOST;
+    link->ghost = (uint8_t)ghost;
+    list_put(&link->tcp->ghosts, link);
+    tcp_link_read(link, ghost == GHOST_HALF);
+    if (ghost == GHOST_LATE)
+        tcp_shape_end(link, true);
+}
+
+void tcp_link_rest(struct tcp_link *link)
+{
+    assert(link->state == LINK_GHOST);
+    if (link->shape && link->ghost != GHOST_LATE) {
+        link->ghost = GHOST_LATE;
+        tcp_shape_end(link, true);
+    } else {
+        die(link);
+    }
+}
+
 void tcp_link_drop(struct tcp_link *link, bool abort)
 {
-    uv_os_fd_t fd;
-    if (abort && link->state != LINK_DEAD && uv_fileno((uv_handle_t *)&link->handle, &fd) == 0) {
-        const struct linger now = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    }
-    die(link);
+    link->abort = abort;
+    if (link->shape && !link->failed && link->state < LINK_LINGERING)
+        tcp_link_haunt(link, GHOST_LATE);
+    else
+        die(link);
+}
+
+void tcp_link_abort(struct tcp_link *link)
+{
+    link->abort = true;
+    tcp_link_fail(link, VN_WHY_RESET);
 }
 
 void tcp_link_fail(struct tcp_link *link, enum vn_why why)
@@ -108,9 +159,11 @@ void tcp_link_close(struct tcp_link *link)
     link->owner->stats.links--;
     link->owner->stats.closing++;
     link->state = LINK_CLOSING;
-    link->close_ns = uv_hrtime();
+    link->close_ns = vn_tcp_now_ns(link->tcp);
     list_put(&link->tcp->ending, link);
     link->tcp->ending_count++;
+    if (link->shape)
+        tcp_shape_end(link, false);
     tcp_dirty(link);
 }
 
@@ -124,8 +177,31 @@ static void linger(struct tcp_link *link)
         return;
     }
     link->state = LINK_LINGERING;
-    link->close_ns = uv_hrtime();
+    link->close_ns = vn_tcp_now_ns(link->tcp);
     tcp_link_read(link, true);
+}
+
+/* It is over: written out, failed, or given up. */
+static void settle_end(struct tcp_link *link)
+{
+    struct tcp_owner *owner = link->owner;
+    bool closing = link->state == LINK_CLOSING;
+    enum vn_why why = closing ? VN_WHY_LOCAL_CLOSED : (enum vn_why)link->why;
+    bool told = link->told;
+    tcp_write_drop(link);
+    if (closing && !link->failed) {
+        disown(link);
+        linger(link);
+    } else if (link->ghost != GHOST_NONE) {
+        tcp_link_haunt(link, (enum tcp_ghost)link->ghost);
+    } else if (link->shape && why == VN_WHY_LOCAL_CLOSED) { /* the other end is not to hear yet */
+        link->abort = true;
+        tcp_link_haunt(link, GHOST_LATE);
+    } else {
+        die(link);
+    }
+    if (!told)
+        owner->on_down(owner, link, why);
 }
 
 void tcp_link_settle(struct tcp_link *link)
@@ -137,20 +213,13 @@ void tcp_link_settle(struct tcp_link *link)
     struct tcp_owner *owner = link->owner;
     if (!owner)
         return;
-    uint64_t sent = tcp_write_flush(link);
+    uint64_t sent = tcp_shape_sent(link, tcp_write_flush(link));
     if (sent > 0 && link->state == LINK_UP && !link->failed)
         owner->on_sent(owner, link, sent);
     bool closing = link->state == LINK_CLOSING;
-    if (!link->failed && !(closing && tcp_write_idle(link)))
+    if (!link->failed && !(closing && !link->out && tcp_shape_idle(link)))
         return;
-    enum vn_why why = closing ? VN_WHY_LOCAL_CLOSED : (enum vn_why)link->why;
-    tcp_write_drop(link);
-    disown(link);
-    if (closing && !link->failed)
-        linger(link);
-    else
-        die(link);
-    owner->on_down(owner, link, why);
+    settle_end(link);
 }
 
 void tcp_ending_drop(struct vn_tcp *tcp, const struct tcp_owner *owner)
@@ -158,10 +227,14 @@ void tcp_ending_drop(struct vn_tcp *tcp, const struct tcp_owner *owner)
     struct tcp_link *link = tcp->ending;
     while (link) {
         struct tcp_link *next = link->next;
-        if (!owner || link->owner == owner)
+        if (!owner)
             die(link);
+        else if (link->owner == owner)
+            tcp_link_drop(link, true);
         link = next;
     }
+    while (!owner && tcp->ghosts)
+        die(tcp->ghosts);
 }
 
 /* Who does not take what we said last, or does not close, has had time enough. */
@@ -169,7 +242,7 @@ void tcp_on_ending_timer(uv_timer_t *timer)
 {
     struct vn_tcp *tcp = timer->data;
     struct tcp_link *link = tcp->ending;
-    uint64_t now_ns = uv_hrtime();
+    uint64_t now_ns = vn_tcp_now_ns(tcp);
     while (link) {
         struct tcp_link *next = link->next;
         if (link->state == LINK_LINGERING && now_ns - link->close_ns > LINGER_NS)
@@ -206,6 +279,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         link->owner->on_bytes(link->owner, link, data);
     }
     tcp_read_done(tcp);
+    if (link->state == LINK_GHOST && n != 0) { /* its machine knows nothing of it */
+        link->abort = true;
+        die(link);
+    }
     if (n >= 0)
         return;
     uv_read_stop(stream);
@@ -218,9 +295,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 void tcp_link_read(struct tcp_link *link, bool on)
 {
     link->reading = on;
-    if (link->state != LINK_UP && link->state != LINK_CLOSING && link->state != LINK_LINGERING)
+    if (link->state < LINK_UP || link->state == LINK_DEAD)
         return;
-    if (!on)
+    if (!on || (link->owner && link->owner->standing))
         uv_read_stop((uv_stream_t *)&link->handle);
     else if (uv_read_start((uv_stream_t *)&link->handle, on_alloc, on_read) < 0)
         tcp_link_fail(link, VN_WHY_RESET);
@@ -231,17 +308,22 @@ void tcp_link_read(struct tcp_link *link, bool on)
 struct tcp_link *tcp_link_new(struct vn_tcp *tcp, struct tcp_owner *owner, uint64_t id,
                               const struct vn_addr *remote)
 {
-    if (!tcp_file_take(tcp))
-        return NULL;
+    bool good = tcp_file_take(tcp);
     struct tcp_link *link = mem_new(1, sizeof *link);
     uv_tcp_init(tcp->loop, &link->handle);
     link->id = id;
     link->tcp = tcp;
     link->owner = owner;
+    link->user = owner->user;
     link->remote = *remote;
     link->reading = true;
     list_put(&owner->links, link);
+    u64map_put(&owner->by_id, link);
     owner->stats.links++;
+    if (tcp->shaper)
+        tcp_shape_new(link);
+    if (!good)
+        tcp_link_fail(link, VN_WHY_UNREACHABLE);
     return link;
 }
 

@@ -2,9 +2,10 @@
  * descriptors libuv accepts and drops connections, or goes round for ever; here accepting stops for
  * a while and those who connect wait in the kernel's backlog.
  *
- * Accepting begins when the core has loaded what it keeps, and stops when as many links are open as
- * may be (options.max_files), when the system has no descriptor or memory for another, and while
- * the node stands still. It goes on when a link ends, and once a second, see tcp_node.c. */
+ * Accepting begins when the owner takes links (a node: when the core has loaded what it keeps), and
+ * stops when as many links are open as may be (options.max_files), when the system has no
+ * descriptor or memory for another, and while the owner stands still. It goes on when a link ends,
+ * and once a second, see tcp_node.c. */
 #include "transport-tcp/tcp_internal.h"
 
 #include <errno.h>
@@ -67,40 +68,40 @@ static void listener_poll(struct tcp_listener *listener, bool on)
         uv_poll_stop(&listener->poll);
 }
 
-static void all_poll(struct vn_tcp_node *node, bool on)
+static void all_poll(struct tcp_owner *owner, bool on)
 {
-    for (uint32_t i = 0; i < node->listener_count; i++)
-        listener_poll(&node->listeners[i], on);
+    for (uint32_t i = 0; i < owner->listener_count; i++)
+        listener_poll(&owner->listeners[i], on);
 }
 
 /* For want of descriptors. */
-static void throttle(struct vn_tcp_node *node, const char *reason)
+static void throttle(struct tcp_owner *owner, const char *reason)
 {
-    node->owner.stats.throttled = 1;
-    node->owner.stats.accepts_delayed++;
-    all_poll(node, false);
-    tcp_node_warn(node, TCP_WARN_FILES,
-                  "accepting no connections for now: %s (%u links are open; raise the limit of "
-                  "descriptors, or lower max-inbound)",
-                  reason, node->tcp->files);
+    owner->stats.throttled = 1;
+    owner->stats.accepts_delayed++;
+    all_poll(owner, false);
+    tcp_owner_warn(owner, TCP_WARN_FILES,
+                   "accepting no connections for now: %s (%u links are open; raise the limit of "
+                   "descriptors, or lower max-inbound)",
+                   reason, owner->tcp->files);
 }
 
 enum accepted { ACCEPTED_ONE, ACCEPTED_NONE, ACCEPTED_FAILED };
 
 static enum accepted accept_one(struct tcp_listener *listener)
 {
-    struct vn_tcp_node *node = listener->node;
+    struct tcp_owner *owner = listener->owner;
     struct sockaddr_storage sys;
     socklen_t len = sizeof sys;
     struct vn_addr remote;
-    if (node->tcp->files >= node->tcp->options.max_files) {
-        throttle(node, "all descriptors that links may take are in use");
+    if (owner->tcp->files >= owner->tcp->options.max_files) {
+        throttle(owner, "all descriptors that links may take are in use");
         return ACCEPTED_FAILED;
     }
     int fd = accept4(listener->fd, (struct sockaddr *)&sys, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         tcp_addr_from_sys(&sys, &remote);
-        tcp_node_accepted(node, fd, &remote);
+        tcp_owner_accepted(owner, fd, &remote);
         return ACCEPTED_ONE;
     }
     switch (errno) {
@@ -110,7 +111,7 @@ static enum accepted accept_one(struct tcp_listener *listener)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        throttle(node, strerror(errno));
+        throttle(owner, strerror(errno));
         return ACCEPTED_FAILED;
     default: /* of that one connection (accept(2)); the next may be good */
         return ACCEPTED_ONE;
@@ -120,31 +121,32 @@ static enum accepted accept_one(struct tcp_listener *listener)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct tcp_listener *listener = poll->data;
-    struct vn_tcp_node *node = listener->node;
+    struct tcp_owner *owner = listener->owner;
     (void)events;
     if (status < 0) {
-        tcp_node_warn(node, TCP_WARN_ACCEPT, "listening failed: %s", uv_strerror(status));
-        throttle(node, uv_strerror(status));
+        tcp_owner_warn(owner, TCP_WARN_ACCEPT, "listening failed: %s", uv_strerror(status));
+        throttle(owner, uv_strerror(status));
         return;
     }
     for (uint32_t i = 0; i < ACCEPTS_AT_ONCE; i++)
         if (accept_one(listener) != ACCEPTED_ONE)
             break;
-    tcp_node_drain(node);
+    if (owner->on_batch)
+        owner->on_batch(owner);
 }
 
-void tcp_listen_resume(struct vn_tcp_node *node)
+void tcp_listen_resume(struct tcp_owner *owner)
 {
-    if (!node->online || node->closing || node->standing ||
-        node->tcp->files >= node->tcp->options.max_files)
+    if (!owner->takes || owner->closing || owner->standing ||
+        owner->tcp->files >= owner->tcp->options.max_files)
         return;
-    node->owner.stats.throttled = 0;
-    all_poll(node, true);
+    owner->stats.throttled = 0;
+    all_poll(owner, true);
 }
 
-void tcp_listen_stop(struct vn_tcp_node *node)
+void tcp_listen_stop(struct tcp_owner *owner)
 {
-    all_poll(node, false);
+    all_poll(owner, false);
 }
 
 /* ---- beginning and end ---- */
@@ -189,10 +191,10 @@ static bool listener_open(struct tcp_listener *listener, const struct vn_addr *a
 {
     struct sockaddr_storage sys;
     socklen_t len = sizeof sys;
-    struct vn_tcp_node *node = listener->node;
+    struct tcp_owner *owner = listener->owner;
     listener->fd = open_socket(addr, backlog);
     if (listener->fd < 0 || getsockname(listener->fd, (struct sockaddr *)&sys, &len) != 0 ||
-        uv_poll_init(node->tcp->loop, &listener->poll, listener->fd) != 0) {
+        uv_poll_init(owner->tcp->loop, &listener->poll, listener->fd) != 0) {
         fail(why, size, addr, "");
         if (listener->fd >= 0)
             close(listener->fd);
@@ -200,20 +202,20 @@ static bool listener_open(struct tcp_listener *listener, const struct vn_addr *a
     }
     tcp_addr_from_sys(&sys, &listener->addr);
     listener->poll.data = listener;
-    node->handles++;
+    owner->handles++;
     return true;
 }
 
-bool tcp_listen(struct vn_tcp_node *node, const struct vn_addr *addrs, uint32_t count,
+bool tcp_listen(struct tcp_owner *owner, const struct vn_addr *addrs, uint32_t count,
                 uint32_t backlog, char *why, size_t size)
 {
-    node->listeners = mem_new(count, sizeof *node->listeners);
+    owner->listeners = mem_new(count, sizeof *owner->listeners);
     for (uint32_t i = 0; i < count; i++) {
-        struct tcp_listener *listener = &node->listeners[i];
-        listener->node = node;
+        struct tcp_listener *listener = &owner->listeners[i];
+        listener->owner = owner;
         if (!listener_open(listener, &addrs[i], backlog, why, size))
             return false;
-        node->listener_count++;
+        owner->listener_count++;
     }
     return true;
 }
@@ -221,14 +223,14 @@ bool tcp_listen(struct vn_tcp_node *node, const struct vn_addr *addrs, uint32_t 
 static void on_closed(uv_handle_t *handle)
 {
     struct tcp_listener *listener = handle->data;
-    close(listener->fd);
-    tcp_node_handle_gone(listener->node);
+    tcp_owner_handle_gone(listener->owner);
 }
 
-void tcp_listen_close(struct vn_tcp_node *node)
+void tcp_listen_close(struct tcp_owner *owner)
 {
-    for (uint32_t i = 0; i < node->listener_count; i++) {
-        node->listeners[i].polling = false;
-        uv_close((uv_handle_t *)&node->listeners[i].poll, on_closed);
+    for (uint32_t i = 0; i < owner->listener_count; i++) {
+        owner->listeners[i].polling = false;
+        uv_close((uv_handle_t *)&owner->listeners[i].poll, on_closed);
+        close(owner->listeners[i].fd); /* now, so that the address can be listened on again */
     }
 }

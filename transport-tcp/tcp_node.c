@@ -11,12 +11,10 @@
  * what it was told (set by hand, by NTP, or the machine slept), looked at once a second. */
 #include "transport-tcp/tcp_internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define NS_PER_S      INT64_C(1000000000)
 #define LOOK_MS       1000u
@@ -33,7 +31,7 @@ static struct vn_tcp_node *node_of(struct tcp_owner *owner)
 static void step_now(struct vn_tcp_node *node, struct vn_event *event)
 {
     event->size = sizeof *event;
-    event->now_ns = vn_tcp_now_ns(node->tcp);
+    event->now_ns = vn_tcp_now_ns(node->owner.tcp);
     node->owner.stats.events++;
     if (node->hooks.on_event)
         node->hooks.on_event(node->hooks.ctx, event);
@@ -42,7 +40,7 @@ static void step_now(struct vn_tcp_node *node, struct vn_event *event)
 
 void tcp_node_step(struct vn_tcp_node *node, struct vn_event *event)
 {
-    if (node->standing)
+    if (node->owner.standing)
         tcp_node_later(node, event);
     else
         step_now(node, event);
@@ -50,13 +48,11 @@ void tcp_node_step(struct vn_tcp_node *node, struct vn_event *event)
 
 /* ---- events that wait ---- */
 
-static void on_idle(uv_idle_t *idle)
+void tcp_node_catch_up(struct vn_tcp_node *node)
 {
-    struct vn_tcp_node *node = idle->data;
     struct tcp_later *later = node->later;
     node->later = NULL;
     node->later_tail = &node->later;
-    uv_idle_stop(idle);
     while (later) {
         struct tcp_later *next = later->next;
         tcp_node_step(node, &later->event);
@@ -66,13 +62,19 @@ static void on_idle(uv_idle_t *idle)
     tcp_node_drain(node);
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    uv_idle_stop(idle);
+    tcp_node_catch_up(idle->data);
+}
+
 void tcp_node_later(struct vn_tcp_node *node, const struct vn_event *event)
 {
     struct tcp_later *later = mem_new(1, sizeof *later);
     later->event = *event;
     *node->later_tail = later;
     node->later_tail = &later->next;
-    if (!node->standing)
+    if (!node->owner.standing)
         uv_idle_start(&node->idle, on_idle);
 }
 
@@ -95,7 +97,7 @@ static void on_up(struct tcp_owner *owner, struct tcp_link *link)
     event.u.link_up.link = link->id;
     event.u.link_up.local = tcp_link_local(link);
     event.u.link_up.remote = link->remote;
-    event.u.link_up.window = node->tcp->options.window;
+    event.u.link_up.window = node->owner.tcp->options.window;
     tcp_node_step(node, &event);
     tcp_node_drain(node);
 }
@@ -124,47 +126,31 @@ static void on_down(struct tcp_owner *owner, struct tcp_link *link, enum vn_why 
 {
     struct vn_tcp_node *node = node_of(owner);
     struct vn_event event = {.kind = VN_EV_LINK_DOWN, .u.link_down = {link->id, why}};
-    u64map_remove(&node->by_id, link->id);
     if (why == VN_WHY_REFUSED || why == VN_WHY_UNREACHABLE)
         owner->stats.dials_failed++;
     tcp_node_step(node, &event);
     tcp_node_drain(node);
     if (owner->stats.throttled)
-        tcp_listen_resume(node);
+        tcp_listen_resume(owner);
 }
 
-/* ---- links ---- */
-
-static void dial(struct vn_tcp_node *node, const struct vn_action *action)
+static void on_batch(struct tcp_owner *owner)
 {
-    struct tcp_link *link =
-        tcp_link_new(node->tcp, &node->owner, action->link, &action->u.dial.remote);
-    const struct vn_addr *from = &action->u.dial.local;
-    u64map_put(&node->by_id, link);
-    node->owner.stats.dialled++;
-    tcp_dial(link, from->family != VN_AF_NONE ? from : &node->bind);
-}
-
-void tcp_node_accepted(struct vn_tcp_node *node, int fd, const struct vn_addr *remote)
-{
-    struct tcp_link *link = tcp_link_new(node->tcp, &node->owner, node->next_accepted, remote);
-    node->next_accepted += 2;
-    node->owner.stats.accepted++;
-    u64map_put(&node->by_id, link);
-    if (uv_tcp_open(&link->handle, fd) != 0) {
-        close(fd);
-        u64map_remove(&node->by_id, link->id);
-        tcp_link_drop(link, false);
-        return;
-    }
-    tcp_link_up(link);
+    tcp_node_drain(node_of(owner));
 }
 
 /* ---- the drain ---- */
 
+static void dial(struct vn_tcp_node *node, const struct vn_action *action)
+{
+    const struct vn_addr *from = &action->u.dial.local;
+    tcp_owner_dial(&node->owner, action->link, &action->u.dial.remote,
+                   from->family != VN_AF_NONE ? from : &node->bind);
+}
+
 static void perform_on_link(struct vn_tcp_node *node, struct vn_action *action)
 {
-    struct tcp_link *link = u64map_get(&node->by_id, action->link);
+    struct tcp_link *link = tcp_owner_find(&node->owner, action->link);
     if (!link) { /* the core has not heard yet that it is over */
         node->api->action_release(action);
         return;
@@ -257,7 +243,7 @@ static void timer_arm(struct vn_tcp_node *node)
     if (t_ns >= node->timer_ns)
         return;
     node->timer_ns = t_ns;
-    uv_timer_start(&node->timer, on_timer, tcp_ms_until(node->tcp, t_ns), 0);
+    uv_timer_start(&node->timer, on_timer, tcp_ms_until(node->owner.tcp, t_ns), 0);
 }
 
 /* Connections wait in the backlog until the core has loaded what it keeps. */
@@ -265,15 +251,15 @@ static void open_when_loaded(struct vn_tcp_node *node)
 {
     struct vn_info info = {.size = sizeof info};
     node->api->node_info(node->core, &info);
-    node->online = info.online;
+    node->online = node->owner.takes = info.online;
     if (node->online)
-        tcp_listen_resume(node);
+        tcp_listen_resume(&node->owner);
 }
 
 void tcp_node_drain(struct vn_tcp_node *node)
 {
-    struct vn_action *action = &node->tcp->action;
-    if (node->standing)
+    struct vn_action *action = &node->owner.tcp->action;
+    if (node->owner.standing)
         return;
     node->performing = true;
     while (node->api->node_next_action(node->core, action))
@@ -290,9 +276,9 @@ static void on_timer(uv_timer_t *timer)
 {
     struct vn_tcp_node *node = timer->data;
     node->timer_ns = VN_NEVER;
-    if (node->standing)
+    if (node->owner.standing)
         return;
-    if (node->api->node_deadline(node->core) <= vn_tcp_now_ns(node->tcp)) {
+    if (node->api->node_deadline(node->core) <= vn_tcp_now_ns(node->owner.tcp)) {
         struct vn_event event = {.kind = VN_EV_TIMER};
         tcp_node_step(node, &event);
         tcp_node_drain(node);
@@ -303,19 +289,22 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- the wall clock, and what else is looked at now and then ---- */
 
-static int64_t wall_ns(void)
+static int64_t wall_ns(const struct vn_tcp_node *node)
 {
+    const struct vn_tcp *tcp = node->owner.tcp;
     struct timespec now;
+    if (tcp->own_wall)
+        return (int64_t)(tcp->wall_zero_ns + vn_tcp_now_ns(tcp)) + node->skew_ns;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec + node->skew_ns;
 }
 
-static void tell_clock(struct vn_tcp_node *node)
+void tcp_node_tell_clock(struct vn_tcp_node *node)
 {
     struct vn_event event = {.kind = VN_EV_CLOCK};
-    int64_t now_ns = wall_ns() + node->skew_ns;
+    int64_t now_ns = wall_ns(node);
     event.u.clock.wall_ns = now_ns > 0 ? (uint64_t)now_ns : 0;
-    node->told_ns = vn_tcp_now_ns(node->tcp);
+    node->told_ns = vn_tcp_now_ns(node->owner.tcp);
     node->wall_offset_ns = now_ns - (int64_t)node->told_ns;
     tcp_node_step(node, &event);
 }
@@ -323,31 +312,26 @@ static void tell_clock(struct vn_tcp_node *node)
 static void on_look(uv_timer_t *timer)
 {
     struct vn_tcp_node *node = timer->data;
-    if (node->standing)
+    if (node->owner.standing)
         return;
-    uint64_t now_ns = vn_tcp_now_ns(node->tcp);
-    int64_t off_ns = wall_ns() + node->skew_ns - (int64_t)now_ns - node->wall_offset_ns;
+    uint64_t now_ns = vn_tcp_now_ns(node->owner.tcp);
+    int64_t off_ns = wall_ns(node) - (int64_t)now_ns - node->wall_offset_ns;
     if (node->owner.stats.throttled)
-        tcp_listen_resume(node);
-    if (node->own_clock ||
-        (off_ns < OFF_BY_NS && off_ns > -OFF_BY_NS && now_ns - node->told_ns < TOLD_EVERY_NS))
+        tcp_listen_resume(&node->owner);
+    if (off_ns < OFF_BY_NS && off_ns > -OFF_BY_NS && now_ns - node->told_ns < TOLD_EVERY_NS)
         return;
-    tell_clock(node);
+    tcp_node_tell_clock(node);
     tcp_node_drain(node);
 }
 
-void tcp_node_warn(struct vn_tcp_node *node, enum tcp_warning kind, const char *format, ...)
+static void on_warning(struct tcp_owner *owner, enum tcp_warning kind, const char *text)
 {
-    char text[256];
-    va_list args;
+    struct vn_tcp_node *node = node_of(owner);
     uint64_t now_ns = uv_hrtime();
     if (!node->hooks.on_warning ||
         (node->warned_ns[kind] != 0 && now_ns - node->warned_ns[kind] < (uint64_t)NS_PER_S))
         return;
     node->warned_ns[kind] = now_ns;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     node->hooks.on_warning(node->hooks.ctx, text);
 }
 
@@ -360,12 +344,12 @@ void vn_tcp_node_config_init(struct vn_tcp_node_config *config)
 
 static void handles_init(struct vn_tcp_node *node)
 {
-    uv_loop_t *loop = node->tcp->loop;
+    uv_loop_t *loop = node->owner.tcp->loop;
     uv_timer_init(loop, &node->timer);
     uv_timer_init(loop, &node->look_timer);
     uv_idle_init(loop, &node->idle);
     node->timer.data = node->look_timer.data = node->idle.data = node;
-    node->handles = 3;
+    node->owner.handles = 3;
 }
 
 static bool config_check(const struct vn_tcp_node_config *config, char *why, size_t size)
@@ -383,78 +367,85 @@ static bool config_check(const struct vn_tcp_node_config *config, char *why, siz
     return api->config_check(config->core, why, size);
 }
 
-struct vn_tcp_node *vn_tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
-                                    char *why, size_t size)
+static void on_gone(struct tcp_owner *owner)
 {
-    if (!config_check(config, why, size))
-        return NULL;
+    struct vn_tcp_node *node = node_of(owner);
+    void (*done)(void *ctx) = node->on_closed;
+    void *ctx = node->closed_ctx;
+    mem_free(node);
+    if (done)
+        done(ctx);
+}
+
+static struct vn_tcp_node *node_alloc(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
+                                      const void *user)
+{
     struct vn_tcp_node *node = mem_new(1, sizeof *node);
     node->owner = (struct tcp_owner){.on_up = on_up,
                                      .on_bytes = on_bytes,
                                      .on_alloc = on_alloc,
                                      .on_sent = on_sent,
-                                     .on_down = on_down};
-    node->tcp = tcp;
+                                     .on_down = on_down,
+                                     .on_gone = on_gone,
+                                     .on_batch = on_batch,
+                                     .on_warning = on_warning,
+                                     .user = user};
+    tcp_owner_init(&node->owner, tcp);
     node->api = config->api ? config->api : vn_api(VN_API_VERSION);
     node->reads_ahead =
         node->api->size > offsetof(struct vn_api, node_rx) && node->api->node_rx != NULL;
     node->hooks = config->hooks;
     node->bind = config->bind;
-    node->next_accepted = 2;
     node->next_token = 1;
     node->timer_ns = VN_NEVER;
     node->later_tail = &node->later;
-    u64map_init(&node->by_id, offsetof(struct tcp_link, id), tcp->began_ns);
     handles_init(node);
-    if (!tcp_listen(node, config->listen, config->listen_count, config->backlog, why, size)) {
+    return node;
+}
+
+struct vn_tcp_node *tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
+                                 int64_t skew_ns, const void *user, char *why, size_t size)
+{
+    if (!config_check(config, why, size))
+        return NULL;
+    struct vn_tcp_node *node = node_alloc(tcp, config, user);
+    node->skew_ns = skew_ns;
+    if (!tcp_listen(&node->owner, config->listen, config->listen_count, config->backlog, why,
+                    size)) {
         vn_tcp_node_close(node, NULL, NULL);
         return NULL;
     }
     node->core = node->api->node_new(config->core);
     struct vn_event start = {.kind = VN_EV_START};
     tcp_node_step(node, &start);
-    tell_clock(node);
+    tcp_node_tell_clock(node);
     tcp_node_drain(node);
     uv_timer_start(&node->look_timer, on_look, LOOK_MS, LOOK_MS);
     return node;
 }
 
-static void node_free(struct vn_tcp_node *node)
+struct vn_tcp_node *vn_tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
+                                    char *why, size_t size)
 {
-    void (*done)(void *ctx) = node->on_closed;
-    void *ctx = node->closed_ctx;
-    u64map_deinit(&node->by_id);
-    mem_free(node->listeners);
-    mem_free(node);
-    if (done)
-        done(ctx);
-}
-
-void tcp_node_handle_gone(struct vn_tcp_node *node)
-{
-    if (--node->handles == 0)
-        node_free(node);
+    return tcp_node_new(tcp, config, 0, NULL, why, size);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    tcp_node_handle_gone(handle->data);
+    struct vn_tcp_node *node = handle->data;
+    tcp_owner_handle_gone(&node->owner);
 }
 
 void vn_tcp_node_close(struct vn_tcp_node *node, void (*on_closed)(void *ctx), void *ctx)
 {
-    assert(!node->closing && !node->performing);
-    node->closing = true;
+    assert(!node->owner.closing && !node->performing);
     node->on_closed = on_closed;
     node->closed_ctx = ctx;
-    tcp_ending_drop(node->tcp, &node->owner);
-    while (node->owner.links)
-        tcp_link_drop(node->owner.links, true);
+    tcp_owner_close(&node->owner);
     later_drop(node);
     if (node->core)
         node->api->node_free(node->core);
     node->core = NULL;
-    tcp_listen_close(node);
     uv_close((uv_handle_t *)&node->timer, on_handle_closed);
     uv_close((uv_handle_t *)&node->look_timer, on_handle_closed);
     uv_close((uv_handle_t *)&node->idle, on_handle_closed);
@@ -465,7 +456,7 @@ void vn_tcp_node_close(struct vn_tcp_node *node, void (*on_closed)(void *ctx), v
 uint64_t vn_tcp_node_command(struct vn_tcp_node *node, const struct vn_command *command)
 {
     struct vn_event event = {.kind = VN_EV_COMMAND};
-    assert(!node->performing && !node->closing);
+    assert(!node->performing && !node->owner.closing);
     event.u.command.token = node->next_token++;
     event.u.command.command = command;
     step_now(node, &event);
@@ -475,7 +466,7 @@ uint64_t vn_tcp_node_command(struct vn_tcp_node *node, const struct vn_command *
 
 void vn_tcp_node_answer(struct vn_tcp_node *node, struct vn_event *event)
 {
-    assert(!node->performing && !node->closing && !node->standing);
+    assert(!node->performing && !node->owner.closing && !node->owner.standing);
     step_now(node, event);
     tcp_node_drain(node);
 }
@@ -492,9 +483,9 @@ const struct vn_api *vn_tcp_node_api(const struct vn_tcp_node *node)
 
 bool vn_tcp_node_listen(const struct vn_tcp_node *node, uint32_t index, struct vn_addr *out)
 {
-    if (index >= node->listener_count)
+    if (index >= node->owner.listener_count)
         return false;
-    *out = node->listeners[index].addr;
+    *out = node->owner.listeners[index].addr;
     return true;
 }
 

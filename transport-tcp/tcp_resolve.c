@@ -40,6 +40,11 @@ static void answer(struct vn_tcp_node *node, uint64_t token, int status,
                                                                                    : VN_ERR_IO;
     event.u.resolved.count = count;
     event.u.resolved.addrs = addrs;
+    if (node->owner.standing) { /* what waits points to nothing */
+        event.u.resolved.status = VN_ERR_IO;
+        event.u.resolved.count = 0;
+        event.u.resolved.addrs = NULL;
+    }
     tcp_node_step(node, &event);
     tcp_node_drain(node);
 }
@@ -49,15 +54,15 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct query *query = request->data;
     struct vn_tcp_node *node = query->node;
     struct vn_addr addrs[ADDRESSES_MAX];
-    if (!node->closing) {
+    if (!node->owner.closing) {
         if (status != 0)
-            tcp_node_warn(node, TCP_WARN_NAME, "'%s' does not resolve: %s", query->name,
-                          uv_strerror(status));
+            tcp_owner_warn(&node->owner, TCP_WARN_NAME, "'%s' does not resolve: %s", query->name,
+                           uv_strerror(status));
         answer(node, query->token, status, addrs, collect(list, query->port, addrs));
     }
     uv_freeaddrinfo(list);
     mem_free(query);
-    tcp_node_handle_gone(node);
+    tcp_owner_handle_gone(&node->owner);
 }
 
 /* "HOST:PORT" as the core was given it. */
@@ -83,11 +88,11 @@ bool tcp_resolve(struct vn_tcp_node *node, uint64_t token, const char *name)
     query->request.data = query;
     query->node = node;
     query->token = token;
-    if (!query_read(query, name) || uv_getaddrinfo(node->tcp->loop, &query->request, on_resolved,
-                                                   query->name, NULL, &hints) != 0) {
+    if (!query_read(query, name) || uv_getaddrinfo(node->owner.tcp->loop, &query->request,
+                                                   on_resolved, query->name, NULL, &hints) != 0) {
         mem_free(query);
         return false;
     }
-    node->handles++;
+    node->owner.handles++;
     return true;
 }

@@ -5,6 +5,7 @@
  *
  * A link with nothing to write has no ring: they are taken from a list of spare ones. */
 #include "transport-tcp/tcp_internal.h"
+#include "transport-tcp/tcp_shape.h"
 
 #include <string.h>
 
@@ -59,8 +60,15 @@ void tcp_write(struct tcp_link *link, const struct vn_slice *slices, uint32_t co
     if (link->failed || link->state >= LINK_LINGERING) {
         for (uint32_t i = 0; i < count; i++)
             vn_slice_unref(slices[i]);
-        return;
+    } else if (link->shape) {
+        tcp_shape_write(link, slices, count);
+    } else {
+        tcp_write_now(link, slices, count);
     }
+}
+
+void tcp_write_now(struct tcp_link *link, const struct vn_slice *slices, uint32_t count)
+{
     if (!link->out)
         link->out = out_take(link->tcp);
     struct tcp_out *out = link->out;
@@ -73,7 +81,8 @@ void tcp_write(struct tcp_link *link, const struct vn_slice *slices, uint32_t co
             out_grow(out);
         *out_at(out, out->count++) = slices[i];
         out->bytes += slices[i].len;
-        link->owner->stats.queued_bytes += slices[i].len;
+        if (link->owner)
+            link->owner->stats.queued_bytes += slices[i].len;
     }
     tcp_dirty(link);
 }
