@@ -28,8 +28,12 @@ static const char help[] =
     "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
     "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
     "\n"
-    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
-    "3 the run was not deterministic (--verify), or a replay differs, 130 interrupted.\n";
+    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,
+"
+    "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do
+"
+    "what the scenario asks for, 130 interrupted.
+";
 
 static const char help_run[] =
     "Usage: vibesim run FILE.lua... [options]\n"
@@ -48,6 +52,11 @@ static const char help_run[] =
     "  --record LEVEL     none: no file; summary: nodes, checks, metrics, blocks and their\n"
     "                     arrivals, faults; messages: and every message received;\n"
     "                     events: and everything that nodes tell [summary]\n"
+    "  --world WORLD      sim: simulated; tcp: real sockets on addresses of 127.0.0.0/8, in real\n"
+    "                     time and each run a little different. What tcp cannot do skips the run\n"
+    "                     (status 77) with its reason [sim]\n"
+    "  --speed N          in the world tcp, seconds of the scenario in a real one, 1 to 1000; sim\n"
+    "                     is always as fast as it can [1]\n"
     "  --verify           runs twice, the second time strictly by time, and compares every\n"
     "                     event\n"
     "  --trace WHAT       a line for each thing that happens, as it does, to stderr: all,\n"
@@ -65,14 +74,16 @@ static const char help_run[] =
     "                     are an object a line\n"
     "  --quiet            the verdict and what failed, nothing else\n"
     "\n"
-    "Equal scenario, parameters and seed give an equal run, on any machine: compare the trace\n"
-    "hashes. Colours can be turned off with NO_COLOR=1. A run whose process dies is a failed\n"
+    "Equal scenario, parameters and seed give an equal run in the world sim, on any machine:\n"
+    "compare the trace hashes. Colours can be turned off with NO_COLOR=1. A run whose process dies "
+    "is a failed\n"
     "seed. The exit status of several runs is that of the worst.\n"
     "\n"
     "Examples:\n"
     "  vibesim run scenarios/partition-heal.lua --seed 7\n"
     "  vibesim run scenarios/partition-heal.lua --param nodes=100 --verify\n"
     "  vibesim run scenarios/partition-heal.lua --json --record none | jq .trace_hash\n"
+    "  vibesim run scenarios/partition-heal.lua --world tcp --speed 5\n"
     "  vibesim run scenarios/tx-flood.lua --seeds 1..20 --db flood.db\n"
     "  vibesim run scenarios/crash-restart.lua --without 3..50\n"
     "  vibesim run scenarios/*.lua --seeds 1..5 --record none --rows failed\n"

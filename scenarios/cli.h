@@ -1,6 +1,6 @@
 /* The command line of vibesim. Exit statuses are those of the design page: 0 all checks hold, 1 a
  * check failed, 2 bad usage or a bad scenario or capture (or a record that cannot be written), 3
- * not deterministic, 130 interrupted. */
+ * not deterministic, 77 skipped, 130 interrupted. */
 #ifndef SCENARIOS_CLI_H
 #define SCENARIOS_CLI_H
 
@@ -9,6 +9,7 @@ enum cli_status {
     CLI_CHECK_FAILED = 1,
     CLI_BAD = 2,
     CLI_NOT_DETERMINISTIC = 3,
+    CLI_SKIPPED = 77, /* as automake's and ctest's runners have it */
     CLI_INTERRUPTED = 130
 };
 

@@ -21,8 +21,10 @@ struct reader {
 };
 
 static const char *const run_names[] = {
-    "--seed", "--seeds", "--jobs", "--param",      "--until", "--db",   "--record",  "--verify",
-    "--rows", "--trace", "--json", "--trace-file", "--quiet", "--help", "--without", NULL};
+    "--seed",   "--seeds",  "--jobs",    "--param", "--until", "--db",
+    "--record", "--verify", "--rows",    "--trace", "--json",  "--trace-file",
+    "--quiet",  "--help",   "--without", "--world", "--speed", NULL};
+static const char *const world_names[] = {"sim", "tcp", NULL};
 static const char *const rows_names[] = {"auto", "all", "failed", NULL};
 static const char *const list_names[] = {"--json", "--help", NULL};
 static const char *const replay_names[] = {"--trace", "--until", "--json", "--help", NULL};
@@ -274,6 +276,28 @@ static bool parse_record(const char *text, struct args_run *args)
     return false;
 }
 
+static bool parse_world(const char *text, struct args_run *args)
+{
+    for (int i = 0; world_names[i]; i++)
+        if (strcmp(text, world_names[i]) == 0) {
+            args->world = (enum engine_world)i;
+            return true;
+        }
+    term_error("--world: '%s' is no world: use sim (simulated) or tcp (real sockets)", text);
+    return false;
+}
+
+static bool parse_speed(const char *text, struct args_run *args)
+{
+    uint64_t n;
+    const char *end;
+    bool ok = seeds_number(text, &end, &n) && !*end && n >= 1 && n <= ENGINE_SPEED_MAX;
+    args->speed = ok ? (uint32_t)n : 1;
+    if (!ok)
+        term_error("--speed: '%s' is not a whole number from 1 to %u", text, ENGINE_SPEED_MAX);
+    return ok;
+}
+
 static bool is(const char *name, const char *option)
 {
     return strcmp(name, option) == 0;
@@ -309,6 +333,8 @@ static const struct {
     {"--db", "a file", parse_db},
     {"--record", "none, summary, messages or events", parse_record},
     {"--rows", "auto, all or failed", parse_rows},
+    {"--world", "sim or tcp", parse_world},
+    {"--speed", "a whole number", parse_speed},
     {"--trace", "all, node=3 or link=2-7", parse_trace},
     {"--trace-file", "a file", parse_trace_file},
 };
@@ -391,6 +417,10 @@ static bool check_together(const struct args_run *args)
         term_error(
             "--trace: follows a single run: vibesim run %s --seed %llu --trace ...", one,
             (unsigned long long)(args->seeds.count ? seeds_at(&args->seeds, 0) : args->seed));
+    else if (args->verify && args->world == ENGINE_TCP)
+        term_error(
+            "--verify: compares two runs event by event, and real sockets in real time repeat "
+            "nothing: leave out --verify or --world tcp");
     else if (!many && args->jobs)
         term_error("--jobs: shares out several runs: give --seeds 1..20 or several files");
     else if (!many && args->rows != ROWS_AUTO)
@@ -404,6 +434,7 @@ bool args_run_parse(struct args_run *args, int argc, char **argv)
 {
     memset(args, 0, sizeof *args);
     args->seed = 1;
+    args->speed = 1;
     args->db = "run.db";
     args->record = RECORD_SUMMARY;
     struct reader r = {.argc = argc, .argv = argv, .names = run_names};

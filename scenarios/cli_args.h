@@ -35,6 +35,8 @@ struct args_run {
     const char *db;
     bool db_is_part; /* set by a worker: its run is gathered into the record */
     enum record_level record;
+    enum engine_world world;
+    uint32_t speed; /* [1] */
     bool verify, json, quiet, help;
 };
 

@@ -69,7 +69,9 @@ static json_t *object_of(const struct report *r, const struct report_end *end)
     json_object_set_new(o, "checks", checks_of(r));
     json_object_set_new(o, "metrics", metrics_of(r));
     json_object_set_new(o, "story", story_of(r));
-    json_object_set_new(o, "trace_hash", json_string(hash));
+    json_object_set_new(o, "trace_hash",
+                        r->args->world == ENGINE_SIM ? json_string(hash) : json_null());
+    json_object_set_new(o, "world", json_string(engine_world_name(r->args->world)));
     set_count(o, "events", result->events);
     set_count(o, "messages", result->messages);
     set_count(o, "bytes", result->bytes);

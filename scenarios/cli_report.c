@@ -13,7 +13,7 @@
 
 const char *report_verdict_name(enum cli_verdict verdict)
 {
-    static const char *const names[] = {"pass", "fail", "error", "interrupted"};
+    static const char *const names[] = {"pass", "fail", "error", "interrupted", "skip"};
     return names[verdict];
 }
 
@@ -245,7 +245,10 @@ static void print_totals(const struct report *r, const struct report_end *end)
     printf(" among %u node%s", result->nodes, result->nodes == 1 ? "" : "s");
     if (result->peers)
         printf(" (and %u scripted peer%s)", result->peers, result->peers == 1 ? "" : "s");
-    printf("\n  trace   %016" PRIx64 "\n", result->trace_hash);
+    if (r->args->world == ENGINE_SIM)
+        printf("\n  trace   %016" PRIx64 "\n", result->trace_hash);
+    else
+        printf("\n  world   %s, speed %u\n", engine_world_name(r->args->world), r->args->speed);
     if (end->run_id)
         printf("  record  %s, run %" PRId64 "\n", r->args->db, end->run_id);
 }
@@ -274,6 +277,8 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
         printf(" --until %s", args->until);
     if (args->without)
         printf(" --without %s", args->without);
+    if (args->world != ENGINE_SIM)
+        printf(" --world %s --speed %u", engine_world_name(args->world), args->speed);
     if (args->verify)
         printf(" --verify");
     printf("\n");
@@ -282,7 +287,7 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
 static void print_verdict(const struct report *r, const struct report_end *end, size_t failed)
 {
     bool pass = end->verdict == VERDICT_PASS;
-    static const char *const words[] = {"PASS", "FAIL", "ERROR", "INTERRUPTED"};
+    static const char *const words[] = {"PASS", "FAIL", "ERROR", "INTERRUPTED", "SKIP"};
     char reason[640], name[128];
     size_t hold = 0;
     for (size_t i = 0; i < r->check_count; i++)
@@ -291,12 +296,16 @@ static void print_verdict(const struct report *r, const struct report_end *end, 
     term_clean(reason, sizeof reason, end->reason ? end->reason : "");
     if (r->human)
         printf("\n");
-    printf("%s%s%s  %s seed %" PRIu64 " trace %016" PRIx64 ", ",
+    printf("%s%s%s  %s seed %" PRIu64 " trace ",
            term_colour(&r->style, pass ? TERM_GREEN : TERM_RED), words[end->verdict],
-           term_colour(&r->style, TERM_PLAIN), name, r->args->seed, end->result->trace_hash);
+           term_colour(&r->style, TERM_PLAIN), name, r->args->seed);
+    if (r->args->world == ENGINE_SIM)
+        printf("%016" PRIx64 ", ", end->result->trace_hash);
+    else
+        printf("-, ");
     if (failed)
         printf("%zu of %zu checks failed\n", failed, r->check_count);
-    else if (end->verdict == VERDICT_FAIL || end->verdict == VERDICT_ERROR)
+    else if (end->verdict != VERDICT_PASS && end->verdict != VERDICT_INTERRUPTED)
         printf("%s\n", reason);
     else
         printf("%zu check%s%s\n", hold, hold == 1 ? "" : "s",

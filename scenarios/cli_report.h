@@ -40,7 +40,13 @@ struct report {
 /* How the run ended, all told. */
 struct report_end {
     const struct engine_result *result;
-    enum cli_verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_ERROR, VERDICT_INTERRUPTED } verdict;
+    enum cli_verdict {
+        VERDICT_PASS,
+        VERDICT_FAIL,
+        VERDICT_ERROR,
+        VERDICT_INTERRUPTED,
+        VERDICT_SKIP
+    } verdict;
     const char *reason; /* or NULL */
     const char *params; /* canonical JSON */
     uint64_t wall_ms;

@@ -44,9 +44,15 @@ struct sweep {
     int status;
 };
 
+/* A run that was skipped is worse than one that holds, and better than any other. */
+static int badness(int status)
+{
+    return status == CLI_OK ? -2 : status == CLI_SKIPPED ? -1 : status;
+}
+
 static void worsen(struct sweep *w, int status)
 {
-    w->status = status > w->status ? status : w->status;
+    w->status = badness(status) > badness(w->status) ? status : w->status;
 }
 
 static size_t file_of(const struct sweep *w, uint64_t job)
@@ -219,7 +225,7 @@ static bool take(struct sweep *w, uint64_t job, struct outcome outcome)
 {
     w->outcomes[job] = outcome;
     w->runs.done++;
-    w->runs.failed += outcome.status != CLI_OK;
+    w->runs.failed += outcome.status != CLI_OK && outcome.status != CLI_SKIPPED;
     return tell_all(w);
 }
 

@@ -149,7 +149,7 @@ static bool open_record(struct session *s)
         .scenario_sha256 = engine_sha256(s->engine),
         .seed = s->args->seed,
         .params = s->params,
-        .world = "sim",
+        .world = engine_world_name(s->args->world),
         .build = VIBESIM_BUILD,
         .scratch = s->args->db_is_part,
     };
@@ -170,6 +170,8 @@ static void observe(struct session *s)
     options->until_ns = s->args->until_ns;
     options->without = s->args->left_out;
     options->without_count = s->args->left_out_count;
+    options->world = s->args->world;
+    options->speed = s->args->speed;
     options->interrupt = &stop_why;
     options->observer = (struct engine_observer){
         .ctx = s,
@@ -299,6 +301,11 @@ static int judge(struct session *s, struct report_end *end)
         end->reason = "stopped by a signal";
         return CLI_INTERRUPTED;
     }
+    if (s->first.outcome == ENGINE_SKIPPED) {
+        end->verdict = VERDICT_SKIP;
+        end->reason = s->first.reason;
+        return CLI_SKIPPED;
+    }
     bool pass = s->first.outcome == ENGINE_PASS;
     end->verdict = pass ? VERDICT_PASS : VERDICT_FAIL;
     end->reason = pass ? NULL : s->first.reason;
@@ -326,6 +333,7 @@ static bool close_record(struct session *s, struct report_end *end, char *why, u
         .messages = result->messages,
         .bytes = result->bytes,
         .trace_hash = result->trace_hash,
+        .no_trace_hash = s->args->world != ENGINE_SIM,
         .verdict = report_verdict_name(end->verdict),
         .reason = end->reason,
     };

@@ -67,9 +67,10 @@ static void print_row(const struct table *t, uint64_t seed, const json_t *o, boo
     printf("  %*" PRIu64 "  %s%-11s%s", t->seed_width, seed,
            term_colour(&t->style, held ? TERM_GREEN : TERM_RED), verdict,
            term_colour(&t->style, TERM_PLAIN));
-    if (json_object_get(o, "trace_hash"))
+    if (json_object_get(o, "trace_hash") && strcmp(verdict, "skip") != 0)
         printf("  %12s  %13s  %6" PRIu64 "  %-16s  %9s\n", sim, events, count_in(o, "tip_height"),
-               text_in(o, "trace_hash"), wall);
+               json_is_string(json_object_get(o, "trace_hash")) ? text_in(o, "trace_hash") : "-",
+               wall);
     else
         printf("  %s\n", text_in(o, "reason"));
     fflush(stdout);
@@ -113,12 +114,14 @@ static void add_to_tally(struct tally *tally, const json_t *o)
 void table_row(struct table *t, uint64_t seed, json_t *result)
 {
     bool held = strcmp(text_in(result, "verdict"), "pass") == 0;
+    bool skipped = strcmp(text_in(result, "verdict"), "skip") == 0;
     t->done++;
     t->held += held;
+    t->skipped += skipped;
     add_to_tally(&t->tally, result);
-    if (!held)
+    if (!held && !skipped)
         add_failure(t, seed, result);
-    if (t->rows || (!held && t->human))
+    if (t->rows || (!held && (t->human || skipped) && !t->args->json))
         print_row(t, seed, result, held);
     if (t->args->json) {
         json_dumpf(result, stdout, JSON_SORT_KEYS | JSON_COMPACT);
@@ -203,9 +206,10 @@ static void print_total(const struct table *t, bool holds, bool interrupted)
     term_number(count, t->seeds->count);
     printf("%s%s%s%s  %s: ", t->human ? "\n" : "",
            term_colour(&t->style, holds && !interrupted ? TERM_GREEN : TERM_RED),
-           interrupted ? "INTERRUPTED"
-           : holds     ? "PASS"
-                       : "FAIL",
+           interrupted             ? "INTERRUPTED"
+           : !holds                ? "FAIL"
+           : t->skipped == t->done ? "SKIP"
+                                   : "PASS",
            term_colour(&t->style, TERM_PLAIN), name);
     if (interrupted)
         printf("%s of %s seed%s done, %s hold", done, count, plural, held);
@@ -213,6 +217,8 @@ static void print_total(const struct table *t, bool holds, bool interrupted)
         printf("%s of %s seed%s hold%s", held, count, plural, *plural ? "" : "s");
     if (!interrupted && t->args->seeds.count && tally_never(&t->tally))
         printf(", %" PRIu64 " sometimes never", tally_never(&t->tally));
+    if (t->skipped > 0)
+        printf(", %" PRIu64 " skipped", t->skipped);
     printf("\n");
     fflush(stdout);
 }
@@ -258,12 +264,14 @@ static void print_json(struct table *t, bool holds, bool interrupted)
     json_object_set_new(o, "scenario", name ? name : json_string("?"));
     json_object_set_new(o, "file", file ? file : json_string("?"));
     json_object_set_new(o, "verdict",
-                        json_string(interrupted ? "interrupted"
-                                    : holds     ? "pass"
-                                                : "fail"));
+                        json_string(interrupted             ? "interrupted"
+                                    : !holds                ? "fail"
+                                    : t->skipped == t->done ? "skip"
+                                                            : "pass"));
     json_object_set_new(o, "seeds", json_integer((json_int_t)t->seeds->count));
     json_object_set_new(o, "done", json_integer((json_int_t)t->done));
     json_object_set_new(o, "held", json_integer((json_int_t)t->held));
+    json_object_set_new(o, "skipped", json_integer((json_int_t)t->skipped));
     json_object_set_new(o, "failed", failed);
     json_object_set_new(o, "metrics", json_of_metrics(t));
     json_object_set_new(o, "sometimes", json_of_sometimes(t));
@@ -276,8 +284,8 @@ static void print_json(struct table *t, bool holds, bool interrupted)
 bool table_end(struct table *t, bool interrupted)
 {
     /* A `sometimes` is judged over the seeds that were asked for, all of them. */
-    bool judged = t->args->seeds.count && !interrupted;
-    bool holds = t->held == t->done && !(judged && tally_never(&t->tally));
+    bool judged = t->args->seeds.count && !interrupted && t->skipped == 0;
+    bool holds = t->held + t->skipped == t->done && !(judged && tally_never(&t->tally));
     if (t->args->json) {
         print_json(t, holds, interrupted);
         return holds;

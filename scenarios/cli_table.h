@@ -25,7 +25,7 @@ struct table {
     struct term_style style;
     bool rows, human; /* human: neither --json nor --quiet */
     int seed_width;
-    uint64_t done, held;
+    uint64_t done, held, skipped;
     uint64_t *failed; /* the seeds that failed, ascending */
     size_t failed_count;
     struct table_failure told[TABLE_FAILED_MAX];

@@ -374,5 +374,11 @@ void engine_options_init(struct engine_options *options)
         .memory_max = default_memory(),
         .lua_memory_max = LUA_MEMORY_MAX,
         .lua_steps_max = LUA_STEPS_MAX,
+        .speed = 1,
     };
+}
+
+const char *engine_world_name(enum engine_world world)
+{
+    return world == ENGINE_TCP ? "tcp" : "sim";
 }

@@ -71,6 +71,12 @@ struct engine_observer {
     void (*on_story)(void *ctx, const char *line);
 };
 
+/* Where a run happens: in the simulator, or on real sockets in real time (world.h). */
+enum engine_world { ENGINE_SIM, ENGINE_TCP };
+const char *engine_world_name(enum engine_world world);
+
+#define ENGINE_SPEED_MAX 1000u
+
 struct engine_options {
     uint64_t seed;
     const struct engine_param *params;
@@ -83,6 +89,9 @@ struct engine_options {
     size_t without_count;
     bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
                      the standing invariant breaks: then it ends a little earlier [false] */
+    enum engine_world world; /* [ENGINE_SIM] */
+    uint32_t speed; /* of ENGINE_TCP: seconds of the scenario in a real one, 1..ENGINE_SPEED_MAX [1]
+                     */
     const volatile sig_atomic_t *interrupt; /* becomes nonzero: stop soon */
     struct engine_observer observer;
 };
@@ -93,13 +102,15 @@ enum engine_outcome {
     ENGINE_PASS = 0,         /* all checks hold */
     ENGINE_FAIL = 1,         /* a check failed */
     ENGINE_BAD_SCENARIO = 2, /* the scenario is wrong or hit a limit */
+    ENGINE_SKIPPED = 77,     /* the world cannot do what the scenario asks for */
     ENGINE_INTERRUPTED = 130
 };
 
 struct engine_result {
     enum engine_outcome outcome;
     char reason[512]; /* one line; empty on pass */
-    uint64_t sim_ns, events, messages, bytes, trace_hash;
+    uint64_t sim_ns, events, messages, bytes;
+    uint64_t trace_hash;   /* 0 in a world that repeats nothing */
     uint32_t nodes, peers; /* nodes; scripted peers */
     uint32_t checks, checks_failed;
     uint64_t tip_height; /* the highest of the honest nodes */

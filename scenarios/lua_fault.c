@@ -25,7 +25,7 @@ static struct run *acting(lua_State *L, const char *what, uint32_t *host,
     struct run *run = run_acting(L, what);
     *host = lua_node_arg(L, what);
     if (able && !able(run))
-        sandbox_error(L, "%s: the world '%s' cannot do this", what, run->world.name);
+        run_skip(L, what);
     return run;
 }
 
@@ -50,7 +50,7 @@ int lua_node_kill(lua_State *L)
     run->hosts[host].down = true;
     run->hosts[host].paused = false;
     if (silently && !run->world.power_off)
-        sandbox_error(L, "kill: the world '%s' cannot do this silently", run->world.name);
+        run_skip(L, "cut a node's power");
     decision_node(&decision, "kill", host);
     if (silently)
         decision_flag(&decision, "silently", true);
@@ -368,6 +368,10 @@ int lua_node_disk(lua_State *L)
     sim_disk_faults_init(&faults);
     read_disk(L, &faults);
     bool bad = disk_is_bad(&faults);
+    const char *cannot =
+        run->world.disk_cannot ? run->world.disk_cannot(run->world.self, &faults) : NULL;
+    if (cannot)
+        run_skip(L, cannot);
     decide_disk(&decision, host, &faults);
     if (bad && !decision_take(run, &decision))
         return 0;

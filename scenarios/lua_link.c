@@ -21,10 +21,10 @@ static struct run *acting(lua_State *L, const char *what)
     return run_acting(L, what);
 }
 
-static void need(lua_State *L, const struct run *run, const char *what, bool able)
+static void need(lua_State *L, const char *what, bool able)
 {
     if (!able)
-        sandbox_error(L, "%s: the world '%s' cannot do this", what, run->world.name);
+        run_skip(L, what);
 }
 
 /* ---- what links are like ---- */
@@ -331,7 +331,7 @@ static void degrade_decision(struct decision *d, const struct group *a, const st
 int lua_net_degrade(lua_State *L)
 {
     struct run *run = acting(L, "degrade");
-    need(L, run, "net:degrade", run->world.degrade != NULL);
+    need(L, "net:degrade", run->world.degrade != NULL);
     struct sim_degrade by = {0};
     struct links_given given;
     char text[40];
@@ -365,7 +365,7 @@ static int each_pair(lua_State *L, const char *word, const char *what,
                      uint32_t (*fn)(void *self, uint32_t a, uint32_t b))
 {
     struct run *run = run_of(L);
-    need(L, run, what, fn != NULL);
+    need(L, what, fn != NULL);
     const struct group *a = lua_group_arg(L, 2, what);
     const struct group *b = lua_group_arg(L, 3, what);
     uint64_t pairs = (uint64_t)a->n * b->n;

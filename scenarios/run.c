@@ -131,6 +131,21 @@ bool run_command(struct run *run, uint32_t host, const struct vn_command *comman
     return false;
 }
 
+/* Should the script catch the error, the run ends as soon as it waits. */
+void run_skip(lua_State *L, const char *what)
+{
+    struct run *run = run_of(L);
+    sandbox_where(L);
+    const char *where = lua_tostring(L, -1);
+    size_t len = strlen(where);
+    while (len > 0 && (where[len - 1] == ' ' || where[len - 1] == ':'))
+        len--;
+    snprintf(run->skipped, sizeof run->skipped, "the world '%s' cannot %s%s%.*s%s", run->world.name,
+             what, len ? " (" : "", (int)len, where, len ? ")" : "");
+    run->stop = true;
+    sandbox_error(L, "skipped: %s", run->skipped);
+}
+
 static void on_print(struct sandbox *s, const char *text)
 {
     run_log(s->user, text);
@@ -275,15 +290,21 @@ static int run_main(lua_State *L)
 
 /* ---- a run from its beginning to its end ---- */
 
-static void make_world(struct run *run, world_maker make)
+static bool make_world(struct run *run, world_maker make, char *why, size_t size)
 {
     struct sim_config config;
     sim_config_init(&config);
     rng_fork_seed(config.seed, run->seed, "world", 0);
     observe_init(run, &config.observer);
     run->wall_start_ns = config.wall_start_ns;
-    make(&run->world, &config);
     run->has_world = true;
+    if (make)
+        make(&run->world, &config);
+    else if (run->options->world == ENGINE_TCP)
+        run->has_world = world_tcp_init(&run->world, &config, run->options->speed, why, size);
+    else
+        world_sim_init(&run->world, &config);
+    return run->has_world;
 }
 
 static void run_init(struct run *run, struct engine *engine, const struct engine_options *options,
@@ -321,6 +342,9 @@ static void judge_status(struct run *run, int status)
         run->result->outcome = ENGINE_INTERRUPTED;
         snprintf(run->result->reason, sizeof run->result->reason, "interrupted at t=%.3f s",
                  (double)run_now(run) / 1e9);
+    } else if (run->skipped[0]) {
+        run->result->outcome = ENGINE_SKIPPED;
+        snprintf(run->result->reason, sizeof run->result->reason, "%s", run->skipped);
     } else if (sandbox_limit(&run->sandbox, status)) {
         bad_scenario(run, run->sandbox.limit);
     } else if (status != LUA_OK) {
@@ -332,6 +356,24 @@ static void judge_status(struct run *run, int status)
     } else {
         checks_report(run, "", "invariant", invariant, true, NULL);
     }
+}
+
+/* A world in real time, on a machine that does not keep up with it. */
+static void tell_late(struct run *run)
+{
+    const struct engine_observer *o = &run->options->observer;
+    char text[200];
+    if (!run->world.late_ns)
+        return;
+    uint64_t late_ns = run->world.late_ns(run->world.self);
+    if (o->on_metric)
+        o->on_metric(o->ctx, "world-late", -1, (double)late_ns / 1e9);
+    if (late_ns < NS_PER_S || late_ns < run_now(run) / 10)
+        return;
+    snprintf(text, sizeof text,
+             "this machine does not keep up: the world was up to %.1f s late; try a lower --speed",
+             (double)late_ns / 1e9);
+    run_log(run, text);
 }
 
 /* Final heights and tips of the honest nodes. */
@@ -367,6 +409,7 @@ static void report_final(struct run *run,
     r->nodes = run->nodes;
     r->peers = run->peers;
     progress(run, &stats);
+    tell_late(run);
 }
 
 static void tell_story(const struct run *run)
@@ -406,8 +449,10 @@ void engine_run_in(struct engine *engine, const struct engine_options *options, 
     run_init(run, engine, options, result);
     struct param *params =
         engine_resolve(engine, options->params, options->param_count, why, sizeof why);
-    if (params) {
-        make_world(run, make);
+    if (params && !make_world(run, make, why, sizeof why)) {
+        bad_scenario(run, why);
+        engine_params_free(params, engine->param_count);
+    } else if (params) {
         if (engine_open_state(run, why, sizeof why)) {
             run->phase = RUN_ON;
             run->sandbox.print = on_print;
@@ -431,5 +476,5 @@ void engine_run(struct engine *engine, const struct engine_options *options,
                 void (*on_final)(void *ctx, uint32_t host, uint64_t height, const uint8_t tip[32]),
                 void *final_ctx, struct engine_result *result)
 {
-    engine_run_in(engine, options, world_sim_init, on_final, final_ctx, result);
+    engine_run_in(engine, options, NULL, on_final, final_ctx, result);
 }

@@ -168,9 +168,10 @@ struct run {
     bool judge_due;    /* something changed, and the crank knows that they are to be judged then */
     bool judge_armed;  /* the wake for it is there */
     bool judging;
-    bool dirty;   /* something settled since the last judgement */
-    bool stopped; /* the world was asked to come back */
-    bool stop;    /* the run is decided */
+    bool dirty;        /* something settled since the last judgement */
+    bool stopped;      /* the world was asked to come back */
+    bool stop;         /* the run is decided */
+    char skipped[400]; /* why the world cannot do this scenario; "" while it can */
 
     struct peer_event *peer_events;
     size_t peer_event_count, peer_event_capacity;
@@ -216,7 +217,7 @@ struct engine {
 
 typedef void (*world_maker)(struct world *world, const struct sim_config *config);
 
-/* engine_run in a world of the caller's making. */
+/* engine_run in a world of the caller's making; NULL: the one that the options name. */
 void engine_run_in(struct engine *engine, const struct engine_options *options, world_maker make,
                    void (*on_final)(void *ctx, uint32_t host, uint64_t height,
                                     const uint8_t tip[32]),
@@ -245,6 +246,9 @@ uint64_t run_wall_s(const struct run *run);
 /* The run, for a function that changes the world, waits or draws; raises an error at the top level
  * and inside a condition. */
 struct run *run_acting(lua_State *L, const char *what);
+/* Ends the run as skipped: its world cannot do WHAT ("tear what a store writes"). Does not return.
+ */
+_Noreturn void run_skip(lua_State *L, const char *what);
 /* The run, for a function that looks. */
 struct run *run_looking(lua_State *L, const char *what);
 /* A fault or a step of the scenario, to the observer and the story. host -1: none. */

@@ -1,6 +1,6 @@
 /* A world that scenarios run in: a small table of functions, so that the same Lua file can run on
- * the simulated network (world_sim.c) and, later, on real sockets. What a world cannot do has a
- * NULL entry: the engine answers with a skip and its reason, never with a silent pass.
+ * the simulated network (world_sim.c) and on real sockets (world_tcp.c). What a world cannot do has
+ * a NULL entry: the engine answers with a skip and its reason, never with a silent pass.
  *
  * Hosts, nodes and scripted peers alike, are numbered from 0 in the order in which they are added.
  */
@@ -17,10 +17,13 @@ struct world_stats {
 };
 
 struct world {
-    const char *name; /* "sim" */
+    const char *name; /* "sim", "tcp" */
     void *self;
     uint64_t (*now_ns)(void *self);
+    /* Returns early when it was asked to stop; a world in real time may at other times, too. */
     void (*run_until)(void *self, uint64_t t_ns);
+    /* The most that it ever came back too late. NULL: it never does. */
+    uint64_t (*late_ns)(void *self);
     void (*stop)(void *self);
     /* Whether each change must be told as it happens, and not a little later. NULL: it always is.
      */
@@ -39,6 +42,8 @@ struct world {
     bool (*paused)(void *self, uint32_t host);
     bool (*clock)(void *self, uint32_t host, const struct sim_clock *clock);
     bool (*disk)(void *self, uint32_t host, const struct sim_disk_faults *faults);
+    /* What of it the world cannot do, in words ("tear ..."), or NULL. NULL: it can all. */
+    const char *(*disk_cannot)(void *self, const struct sim_disk_faults *faults);
     uint64_t (*command)(void *self, uint32_t host, const struct vn_command *command);
 
     /* To look into a node, as vn_node_info and its like; false while it is dead or has no node. */
@@ -82,5 +87,11 @@ struct world {
 /* The simulated world. Only the seed and the observer of config need be set by the caller after
  * sim_config_init. */
 void world_sim_init(struct world *world, const struct sim_config *config);
+
+/* The world of real sockets, `speed` (1..1000) of its seconds in a real one. What cannot be imposed
+ * on real sockets is imposed between them and the nodes; see world_tcp_shape.c for how exactly.
+ * False with a line in why. */
+bool world_tcp_init(struct world *world, const struct sim_config *config, uint32_t speed, char *why,
+                    size_t size);
 
 #endif

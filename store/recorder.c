@@ -236,7 +236,7 @@ static int update_run(sqlite3 *db, int64_t id, const struct recorder_result *res
     sqlite3_bind_int64(stmt, 4, clamp(result->events));
     sqlite3_bind_int64(stmt, 5, clamp(result->messages));
     sqlite3_bind_int64(stmt, 6, clamp(result->bytes));
-    sqlite3_bind_text(stmt, 7, hash, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 7, result->no_trace_hash ? NULL : hash, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 8, result->verdict, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 9, result->reason, -1, SQLITE_STATIC);
     rc = sqlite3_step(stmt);

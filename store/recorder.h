@@ -69,7 +69,8 @@ void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const cha
 
 struct recorder_result {
     uint64_t wall_ms, sim_ns, events, messages, bytes, trace_hash;
-    const char *verdict; /* "pass", "fail", "error" */
+    bool no_trace_hash;  /* the world has none: NULL */
+    const char *verdict; /* "pass", "fail", "error", "skip" */
     const char *reason;  /* or NULL */
 };
 

@@ -94,6 +94,7 @@ struct sim_host_params {
 
 void sim_config_init(struct sim_config *config);
 void sim_link_params_init(struct sim_link_params *params);
+bool sim_link_params_check(const struct sim_link_params *params);
 
 /* NULL if config makes no sense (window, chunk_chance, store_latency). config is copied. */
 struct sim *sim_new(const struct sim_config *config);
@@ -121,6 +122,8 @@ uint64_t sim_next_ns(struct sim *sim);
 /* The address of host `number`: 127.a.b.c, port 8765; never .0 or .255 in the last byte, and not
  * in 127.0.0.x, for 127.0.0.1 is special to many. */
 struct vn_addr sim_host_addr(uint32_t number);
+/* The number whose address has this IP, whether there is such a host or not, or UINT32_MAX. */
+uint32_t sim_addr_host(const struct vn_addr *addr);
 /* The host number of an address (port ignored), or UINT32_MAX. */
 uint32_t sim_host_of(const struct sim *sim, const struct vn_addr *addr);
 
@@ -171,6 +174,10 @@ struct sim_clock {
     uint64_t jump_every_ns; /* SIM_JUMP_MIN_NS or more; 0: no jumps */
 };
 
+bool sim_clock_check(const struct sim_clock *clock);
+/* What a clock reads, elapsed_ns after it was set, when it is true_ns since 1970. */
+uint64_t sim_clock_reads_ns(const struct sim_clock *clock, uint64_t true_ns, uint64_t elapsed_ns);
+
 /* All zero is a clock that is right. The node, if it lives, is given a CLOCK now, unless nothing
  * changes; the clock outlives it. False, and nothing changed, if the values are out of range. */
 bool sim_host_clock(struct sim *sim, uint32_t host, const struct sim_clock *clock);
@@ -197,6 +204,7 @@ struct sim_disk_faults {
 };
 
 void sim_disk_faults_init(struct sim_disk_faults *faults);
+bool sim_disk_faults_check(const struct sim_disk_faults *faults);
 /* From now on; NULL: the disk is good, and what it lied about is durable. Kept over restarts, with
  * a new disk too. False, and nothing changed, if the values make no sense or there is no node. */
 bool sim_host_disk(struct sim *sim, uint32_t host, const struct sim_disk_faults *faults);
@@ -278,6 +286,8 @@ struct sim_degrade {
     struct sim_link_params to;
     uint64_t lasting_ns; /* it ends by itself then; 0: it does not */
 };
+
+void sim_degrade_apply(const struct sim_degrade *degrade, struct sim_link_params *params);
 
 /* Changes the links between a host of a and one of b, those that are up and those made meanwhile,
  * until restored; the latest of several wins. A changed latency is the same quantile of the other

@@ -14,19 +14,22 @@
 
 __extension__ typedef __int128 i128;
 
+uint64_t sim_clock_reads_ns(const struct sim_clock *clock, uint64_t true_ns, uint64_t elapsed_ns)
+{
+    i128 off = (i128)clock->skew_ns + (i128)elapsed_ns * clock->drift_ppm / MILLION;
+    if (clock->jump_every_ns > 0)
+        off += (i128)clock->jump_ns * (elapsed_ns / clock->jump_every_ns);
+    i128 reads = (i128)true_ns + off;
+    return reads < 0 ? 0 : reads > (i128)WALL_MAX ? WALL_MAX : (uint64_t)reads;
+}
+
 uint64_t clock_wall_ns(const struct sim *sim, const struct sim_host *host)
 {
     const struct sim_faults *faults = host->faults;
     uint64_t wall_ns = sim->config.wall_start_ns + sim->now_ns;
     if (!faults)
         return wall_ns;
-    const struct sim_clock *clock = &faults->clock;
-    uint64_t elapsed = sim->now_ns - faults->clock_ns;
-    i128 off = (i128)clock->skew_ns + (i128)elapsed * clock->drift_ppm / MILLION;
-    if (clock->jump_every_ns > 0)
-        off += (i128)clock->jump_ns * (elapsed / clock->jump_every_ns);
-    i128 reads = (i128)wall_ns + off;
-    return reads < 0 ? 0 : reads > (i128)WALL_MAX ? WALL_MAX : (uint64_t)reads;
+    return sim_clock_reads_ns(&faults->clock, wall_ns, sim->now_ns - faults->clock_ns);
 }
 
 uint64_t sim_host_wall_ns(const struct sim *sim, uint32_t host)
@@ -90,13 +93,18 @@ static bool within(int64_t value, int64_t most)
     return value >= -most && value <= most;
 }
 
+bool sim_clock_check(const struct sim_clock *clock)
+{
+    return within(clock->skew_ns, SIM_SKEW_MAX_NS) && within(clock->drift_ppm, SIM_DRIFT_MAX_PPM) &&
+           within(clock->jump_ns, SIM_SKEW_MAX_NS) &&
+           (clock->jump_every_ns == 0 || clock->jump_every_ns >= SIM_JUMP_MIN_NS) &&
+           clock->jump_every_ns <= SIM_LAST_NS;
+}
+
 bool sim_host_clock(struct sim *sim, uint32_t number, const struct sim_clock *clock)
 {
     struct sim_host *host = number < sim->host_count ? sim_host_at(sim, number) : NULL;
-    if (!host || !within(clock->skew_ns, SIM_SKEW_MAX_NS) ||
-        !within(clock->drift_ppm, SIM_DRIFT_MAX_PPM) || !within(clock->jump_ns, SIM_SKEW_MAX_NS) ||
-        (clock->jump_every_ns > 0 && clock->jump_every_ns < SIM_JUMP_MIN_NS) ||
-        clock->jump_every_ns > SIM_LAST_NS)
+    if (!host || !sim_clock_check(clock))
         return false;
     bool right = clock->skew_ns == 0 && clock->drift_ppm == 0 && clock->jump_every_ns == 0;
     if (right && !host->faults)

@@ -57,7 +57,7 @@ static bool share(double p)
     return p >= 0 && p <= 1; /* false for NaN */
 }
 
-static bool faults_check(const struct sim_disk_faults *f)
+bool sim_disk_faults_check(const struct sim_disk_faults *f)
 {
     return (!f->own_latency || sim_dist_check(&f->latency, NULL, 0)) && f->slow >= 1 &&
            f->slow <= SIM_SLOW_MAX && share(f->fail_stores) && share(f->fail_loads) &&
@@ -285,7 +285,7 @@ void disk_wake(struct sim *sim, struct sim_host *host)
 bool sim_host_disk(struct sim *sim, uint32_t number, const struct sim_disk_faults *faults)
 {
     struct sim_host *host = number < sim->host_count ? sim_host_at(sim, number) : NULL;
-    if (!host || host->peer || (faults && !faults_check(faults)))
+    if (!host || host->peer || (faults && !sim_disk_faults_check(faults)))
         return false;
     if (!faults && !host->faults)
         return true;

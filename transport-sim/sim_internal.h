@@ -523,7 +523,6 @@ uint32_t mangle(struct sim *sim, struct sim_link *link, unsigned d, struct vn_sl
 uint16_t net_params_for(const struct sim *sim, uint32_t a, uint32_t b);
 /* The index of equal parameters, new or old; false when there are too many different ones. */
 bool net_params_intern(struct sim *sim, const struct sim_link_params *params, uint16_t *index);
-bool net_params_check(const struct sim_link_params *params);
 /* Numbers of hosts that do not exist are left out. */
 struct sim_set net_set_new(struct sim *sim, const uint32_t *hosts, uint32_t n);
 void net_set_free(struct sim *sim, struct sim_set *set);

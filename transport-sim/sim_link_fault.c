@@ -200,7 +200,7 @@ void sim_cut_heal(struct sim *sim, uint32_t id)
 
 /* ---- degraded links ---- */
 
-static void degraded(struct sim_link_params *p, const struct sim_degrade *by)
+void sim_degrade_apply(const struct sim_degrade *by, struct sim_link_params *p)
 {
     const uint32_t fields = by->fields;
     if (fields & SIM_DEGRADE_LATENCY)
@@ -235,7 +235,7 @@ uint16_t link_fault_params_for(struct sim *sim, uint32_t a, uint32_t b, uint16_t
         const struct sim_degrade_rule *rule = &sim->degrades[i];
         if ((net_set_has(&rule->a, a) && net_set_has(&rule->b, b)) ||
             (net_set_has(&rule->a, b) && net_set_has(&rule->b, a)))
-            degraded(&p, &rule->change);
+            sim_degrade_apply(&rule->change, &p);
     }
     net_params_intern(sim, &p, &index);
     return index;
@@ -263,9 +263,9 @@ uint32_t sim_degrade(struct sim *sim, const uint32_t *a, uint32_t na, const uint
 {
     struct sim_link_params p;
     sim_link_params_init(&p);
-    degraded(&p, degrade);
+    sim_degrade_apply(degrade, &p);
     /* Each kind of link there is may need one kind more. */
-    if (!net_params_check(&p) || degrade->lasting_ns > TIMES_MAX ||
+    if (!sim_link_params_check(&p) || degrade->lasting_ns > TIMES_MAX ||
         sim->params_count > UINT16_MAX / 2)
         return 0;
     sim->degrades = sim_room(sim, sim->degrades, sim->degrade_count, &sim->degrade_capacity,

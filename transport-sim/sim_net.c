@@ -21,14 +21,19 @@ struct vn_addr sim_host_addr(uint32_t number)
     return addr;
 }
 
-uint32_t sim_host_of(const struct sim *sim, const struct vn_addr *addr)
+uint32_t sim_addr_host(const struct vn_addr *addr)
 {
     uint32_t block = (uint32_t)addr->ip[1] << 8 | addr->ip[2];
     uint32_t last = addr->ip[3];
     if (addr->family != VN_AF_IPV4 || addr->ip[0] != 127 || block < ADDRESS_BLOCKS_SKIPPED ||
         last < 1 || last > ADDRESSES_A_BLOCK)
         return SIM_NO_HOST;
-    uint32_t number = (block - ADDRESS_BLOCKS_SKIPPED) * ADDRESSES_A_BLOCK + last - 1;
+    return (block - ADDRESS_BLOCKS_SKIPPED) * ADDRESSES_A_BLOCK + last - 1;
+}
+
+uint32_t sim_host_of(const struct sim *sim, const struct vn_addr *addr)
+{
+    uint32_t number = sim_addr_host(addr);
     return number < sim->host_count ? number : SIM_NO_HOST;
 }
 
@@ -101,7 +106,7 @@ static bool is_share(double x)
     return x >= 0 && x <= 1;
 }
 
-bool net_params_check(const struct sim_link_params *params)
+bool sim_link_params_check(const struct sim_link_params *params)
 {
     return params && sim_dist_check(&params->latency, NULL, 0) &&
            sim_dist_check(&params->jitter, NULL, 0) &&
@@ -143,14 +148,14 @@ bool net_params_intern(struct sim *sim, const struct sim_link_params *params, ui
 
 bool sim_links_default(struct sim *sim, const struct sim_link_params *params)
 {
-    return net_params_check(params) && net_params_intern(sim, params, &sim->params_default);
+    return sim_link_params_check(params) && net_params_intern(sim, params, &sim->params_default);
 }
 
 bool sim_links_between(struct sim *sim, const uint32_t *a, uint32_t na, const uint32_t *b,
                        uint32_t nb, const struct sim_link_params *params)
 {
     struct sim_rule rule = {0};
-    if (!net_params_check(params) || !net_params_intern(sim, params, &rule.params))
+    if (!sim_link_params_check(params) || !net_params_intern(sim, params, &rule.params))
         return false;
     rule.a = net_set_new(sim, a, na);
     rule.b = net_set_new(sim, b, nb);
@@ -183,8 +188,8 @@ bool sim_links_regions(struct sim *sim, uint32_t a, uint32_t b,
 {
     const size_t cells = (SIM_REGIONS_MAX + 1) * (SIM_REGIONS_MAX + 1);
     uint16_t index;
-    if (a < 1 || a > SIM_REGIONS_MAX || b < 1 || b > SIM_REGIONS_MAX || !net_params_check(params) ||
-        !net_params_intern(sim, params, &index))
+    if (a < 1 || a > SIM_REGIONS_MAX || b < 1 || b > SIM_REGIONS_MAX ||
+        !sim_link_params_check(params) || !net_params_intern(sim, params, &index))
         return false;
     if (!sim->region_params)
         sim->region_params = sim_resize(sim, NULL, 0, cells * sizeof *sim->region_params);
