@@ -107,7 +107,8 @@ struct tw {
 
     struct tw_host **hosts;
     uint32_t host_count, host_capacity;
-    uint32_t open; /* nodes, peers, disks whose handles are not gone */
+    uint32_t loading; /* LOADs that stores carry out */
+    uint32_t open;    /* nodes, peers, disks whose handles are not gone */
     struct tw_shared *shared;
     uint32_t shared_count;
     struct world_stats stats;
@@ -168,6 +169,8 @@ bool tw_disk_faults(struct tw_host *host, const struct sim_disk_faults *faults);
 /* The node goes on: it hears what waited. */
 void tw_disk_resume(struct tw_host *host);
 void tw_disk_free(struct tw_host *host);
+/* Whether a store carries out a LOAD that somebody hears of. */
+bool tw_disks_load(const struct tw *w);
 /* At the end: the run's folder. */
 void tw_disks_remove(struct tw *w);
 /* What real disks cannot be made to do, in words, or NULL. */

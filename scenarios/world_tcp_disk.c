@@ -31,6 +31,7 @@ struct tw_disk {
     uv_timer_t timer;
     struct request *head, **tail;
     uint64_t last_ns;
+    uint32_t loading; /* LOADs that the store carries out */
     struct sim_disk_faults faults;
     struct rng rng;
     uint32_t handles;
@@ -99,11 +100,19 @@ static void answer_corrupt(struct tw_disk *disk, struct vn_event *event)
     mem_free(slices);
 }
 
+static void loading(struct tw_disk *disk, int32_t more)
+{
+    disk->loading += (uint32_t)more;
+    disk->host->w->loading += (uint32_t)more;
+}
+
 static void take_answers(struct tw_disk *disk)
 {
     struct vn_event event;
     while (disk->store && !disk->host->paused && !disk->faults.hang &&
            node_store_next(disk->store, &event)) {
+        if (event.kind == VN_EV_LOADED)
+            loading(disk, -1);
         if (event.kind == VN_EV_LOADED && event.u.loaded.count > 0 && disk->faults.corrupt > 0)
             answer_corrupt(disk, &event);
         else
@@ -140,6 +149,13 @@ static void refuse(struct tw_disk *disk, struct request *request)
     vn_tcp_node_answer(disk->host->node, &event);
 }
 
+static void submit(struct tw_disk *disk, struct vn_action *action)
+{
+    if (action->kind == VN_ACT_LOAD)
+        loading(disk, 1);
+    node_store_submit(disk->store, action);
+}
+
 static void on_timer(uv_timer_t *timer);
 
 static void go_on(struct tw_disk *disk)
@@ -156,7 +172,7 @@ static void go_on(struct tw_disk *disk)
         if (!disk->head)
             disk->tail = &disk->head;
         if (request->status == VN_OK)
-            node_store_submit(disk->store, &request->action);
+            submit(disk, &request->action);
         else
             refuse(disk, request);
         mem_free(request);
@@ -187,10 +203,17 @@ static uint64_t latency_ns(struct tw_disk *disk)
     return ns < (double)LATENCY_MAX_NS ? (uint64_t)ns : LATENCY_MAX_NS;
 }
 
-/* Called while the node performs its actions: what is due at once waits for the timer, too. */
+/* Called while the node performs its actions: an answer made here waits for the timer. A latency
+ * that is less than the timer can tell is none. */
 void tw_disk_submit(struct tw_host *host, struct vn_action *action)
 {
     struct tw_disk *disk = host->disk;
+    uint32_t status = status_of(disk, action);
+    uint64_t t_ns = tw_now_ns(host->w) + latency_ns(disk);
+    if (!disk->head && status == VN_OK && !disk->faults.hang && tw_ms_until(host->w, t_ns) <= 1) {
+        submit(disk, action);
+        return;
+    }
     uint32_t count = action->kind == VN_ACT_STORE ? action->u.store.count : 0;
     struct request *request = mem_new(1, sizeof *request + count * sizeof(struct vn_store_item));
     request->action = *action;
@@ -198,9 +221,8 @@ void tw_disk_submit(struct tw_host *host, struct vn_action *action)
         memcpy(request->items, action->u.store.items, count * sizeof *request->items);
         request->action.u.store.items = request->items;
     }
-    request->status = status_of(disk, action);
-    request->t_ns = tw_now_ns(host->w) + latency_ns(disk);
-    request->t_ns = request->t_ns > disk->last_ns ? request->t_ns : disk->last_ns;
+    request->status = status;
+    request->t_ns = t_ns > disk->last_ns ? t_ns : disk->last_ns;
     disk->last_ns = request->t_ns;
     *disk->tail = request;
     disk->tail = &request->next;
@@ -233,6 +255,16 @@ const char *tw_disk_cannot(const struct sim_disk_faults *faults)
     return faults->torn > 0  ? "tear what a store writes"
            : faults->lie > 0 ? "make a disk lose what it said was durable"
                              : NULL;
+}
+
+bool tw_disks_load(const struct tw *w)
+{
+    bool some = false;
+    for (uint32_t i = 0; w->loading > 0 && !some && i < w->host_count; i++) {
+        const struct tw_host *host = w->hosts[i];
+        some = host->node && !host->paused && !host->disk->faults.hang && host->disk->loading > 0;
+    }
+    return some;
 }
 
 /* ---- beginning and end ---- */
@@ -292,6 +324,7 @@ void tw_disk_close(struct tw_host *host)
     if (disk->store)
         node_store_close(disk->store);
     disk->store = NULL;
+    loading(disk, -(int32_t)disk->loading);
 }
 
 static void on_closed(uv_handle_t *handle)
