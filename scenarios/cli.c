@@ -28,12 +28,9 @@ static const char help[] =
     "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
     "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
     "\n"
-    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,
-"
-    "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do
-"
-    "what the scenario asks for, 130 interrupted.
-";
+    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
+    "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do\n"
+    "what the scenario asks for, 130 interrupted.\n";
 
 static const char help_run[] =
     "Usage: vibesim run FILE.lua... [options]\n"

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -64,6 +65,7 @@ static void run_until(void *self, uint64_t t_ns)
     struct tw *w = self;
     uint64_t ms = 0;
     w->stopped = false;
+    tcp_fault_clock_go(w->tcp);
     do {
         uv_update_time(&w->loop);
         ms = tw_ms_until(w, t_ns);
@@ -73,6 +75,7 @@ static void run_until(void *self, uint64_t t_ns)
             break;
     } while (!w->stopped && tw_now_ns(w) < t_ns);
     await_loads(w);
+    tcp_fault_clock_stop(w->tcp);
     uint64_t real_ns = tw_now_ns(w);
     if (!w->stopped && real_ns > t_ns && real_ns - t_ns > w->late_ns)
         w->late_ns = real_ns - t_ns;
@@ -515,6 +518,7 @@ bool world_tcp_init(struct world *world, const struct sim_config *config, uint32
         return false;
     }
     raise_limit();
+    signal(SIGPIPE, SIG_IGN); /* a socket whose other end is gone is told by the write */
     uv_loop_init(&w->loop);
     uv_timer_init(&w->loop, &w->turn);
     uv_timer_init(&w->loop, &w->tick);
@@ -525,6 +529,7 @@ bool world_tcp_init(struct world *world, const struct sim_config *config, uint32
     options.loop = &w->loop;
     w->tcp = vn_tcp_new(&options);
     assert(w->tcp); /* the speed was checked where it was asked for */
+    tcp_fault_clock_stop(w->tcp);
     w->zero_ns = vn_tcp_now_ns(w->tcp);
     tcp_fault_wall(w->tcp, config->wall_start_ns, w->zero_ns);
     tw_shape_init(w);

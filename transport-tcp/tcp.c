@@ -39,7 +39,7 @@ static bool options_check(const struct vn_tcp_options *o)
 
 uint64_t vn_tcp_now_ns(const struct vn_tcp *tcp)
 {
-    uint64_t now_ns = uv_hrtime();
+    uint64_t now_ns = (tcp->stopped_at_ns ? tcp->stopped_at_ns : uv_hrtime()) - tcp->stopped_ns;
     if (tcp->options.speed == 1)
         return now_ns;
     return tcp->began_ns + (now_ns - tcp->began_ns) * tcp->options.speed;

@@ -45,6 +45,20 @@ void tcp_fault_wall(struct vn_tcp *tcp, uint64_t wall_ns, uint64_t zero_ns)
     tcp->wall_zero_ns = wall_ns - zero_ns;
 }
 
+void tcp_fault_clock_stop(struct vn_tcp *tcp)
+{
+    if (tcp->stopped_at_ns == 0)
+        tcp->stopped_at_ns = uv_hrtime();
+}
+
+void tcp_fault_clock_go(struct vn_tcp *tcp)
+{
+    if (tcp->stopped_at_ns == 0)
+        return;
+    tcp->stopped_ns += uv_hrtime() - tcp->stopped_at_ns;
+    tcp->stopped_at_ns = 0;
+}
+
 /* ---- links ---- */
 
 struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node)

@@ -18,6 +18,11 @@ void tcp_fault_clock(struct vn_tcp_node *node, int64_t skew_ns);
 /* All nodes' wall clocks read wall_ns at the nodes' clock of zero_ns, and go on with that. */
 void tcp_fault_wall(struct vn_tcp *tcp, uint64_t wall_ns, uint64_t zero_ns);
 
+/* The nodes' clock stands while others than they and their links have the loop's thread, and goes
+ * on where it stood. */
+void tcp_fault_clock_stop(struct vn_tcp *tcp);
+void tcp_fault_clock_go(struct vn_tcp *tcp);
+
 /* ---- its links ---- */
 
 struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node);

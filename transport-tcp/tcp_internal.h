@@ -124,6 +124,8 @@ struct vn_tcp {
     const struct tcp_shaper *shaper; /* NULL: none */
     bool own_wall;                   /* the nodes' wall clock is wall_zero_ns + their clock */
     uint64_t wall_zero_ns;
+    uint64_t stopped_at_ns; /* uv_hrtime since when the nodes' clock stands; 0: it goes */
+    uint64_t stopped_ns;    /* how long it has stood in all */
     struct tcp_out *free_outs;
     uint32_t free_out_count;
     struct vn_buf *read_buf; /* the loop's buffer, or NULL */
