@@ -25,7 +25,7 @@ static struct run *acting(lua_State *L, const char *what, uint32_t *host,
     struct run *run = run_acting(L, what);
     *host = lua_node_arg(L, what);
     if (able && !able(run))
-        run_skip(L, what);
+        run_skip(L, lua_pushfstring(L, "do node:%s", what));
     return run;
 }
 

@@ -24,7 +24,7 @@ static struct run *acting(lua_State *L, const char *what)
 static void need(lua_State *L, const char *what, bool able)
 {
     if (!able)
-        run_skip(L, what);
+        run_skip(L, lua_pushfstring(L, "do %s", what));
 }
 
 /* ---- what links are like ---- */

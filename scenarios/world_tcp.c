@@ -23,6 +23,7 @@
 
 #define PORT_FIRST   8765u
 #define PORTS        2000u
+#define READ_BYTES   65536u /* what a link with half a frame holds */
 #define LOADS_MAX_NS 500000000u
 #define STEP_MS      100u /* at most so long in one go: someone may want to stop the run */
 
@@ -238,10 +239,15 @@ static bool info(void *self, uint32_t host, struct vn_info *out)
 
 static bool peer(void *self, uint32_t host, uint32_t index, struct vn_peer_info *out)
 {
+    const struct tw *w = self;
     const struct vn_api *api;
     const struct vn_node *core = core_of(self, host, &api);
     out->size = sizeof *out;
-    return core && api->node_peer(core, index, out);
+    if (!core || !api->node_peer(core, index, out))
+        return false;
+    out->up_ns -= out->up_ns > 0 ? w->zero_ns : 0;
+    out->last_seen_ns -= out->last_seen_ns > 0 ? w->zero_ns : 0;
+    return true;
 }
 
 static bool block_hash(void *self, uint32_t host, uint64_t height, uint8_t hash[32])
@@ -525,6 +531,7 @@ bool world_tcp_init(struct world *world, const struct sim_config *config, uint32
     w->turn.data = w->tick.data = w;
     vn_tcp_options_init(&options);
     options.window = config->window;
+    options.read_bytes = READ_BYTES;
     options.speed = speed;
     options.loop = &w->loop;
     w->tcp = vn_tcp_new(&options);
