@@ -24,6 +24,7 @@
 #define PORT_FIRST   8765u
 #define PORTS        2000u
 #define READ_BYTES   65536u /* what a link with half a frame holds */
+#define SOCKET_BYTES 65536u
 #define LOADS_MAX_NS 500000000u
 #define STEP_MS      100u /* at most so long in one go: someone may want to stop the run */
 
@@ -539,6 +540,7 @@ bool world_tcp_init(struct world *world, const struct sim_config *config, uint32
     tcp_fault_clock_stop(w->tcp);
     w->zero_ns = vn_tcp_now_ns(w->tcp);
     tcp_fault_wall(w->tcp, config->wall_start_ns, w->zero_ns);
+    tcp_fault_buffers(w->tcp, SOCKET_BYTES);
     tw_shape_init(w);
     sim_link_params_init(&w->links);
     *world = table;

@@ -28,6 +28,15 @@ static void on_connect(uv_connect_t *request, int status)
         tcp_link_up(link);
 }
 
+void tcp_socket_buffers(const struct vn_tcp *tcp, int fd)
+{
+    const int bytes = (int)tcp->socket_bytes;
+    if (bytes == 0)
+        return;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
 /* From that address, of a port that the kernel picks when it knows the other end too: so there may
  * be as many links from it as ports to each other end (ip(7), IP_BIND_ADDRESS_NO_PORT). */
 static bool bind_to(struct tcp_link *link, const struct vn_addr *addr)
@@ -40,6 +49,7 @@ static bool bind_to(struct tcp_link *link, const struct vn_addr *addr)
     int fd = socket(sys.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
+    tcp_socket_buffers(link->tcp, fd);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&sys, (socklen_t)len) == 0 &&
         uv_tcp_open(&link->handle, fd) == 0)

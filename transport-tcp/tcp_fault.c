@@ -59,6 +59,11 @@ void tcp_fault_clock_go(struct vn_tcp *tcp)
     tcp->stopped_at_ns = 0;
 }
 
+void tcp_fault_buffers(struct vn_tcp *tcp, uint32_t bytes)
+{
+    tcp->socket_bytes = bytes;
+}
+
 /* ---- links ---- */
 
 struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node)

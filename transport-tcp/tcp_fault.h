@@ -23,6 +23,10 @@ void tcp_fault_wall(struct vn_tcp *tcp, uint64_t wall_ns, uint64_t zero_ns);
 void tcp_fault_clock_stop(struct vn_tcp *tcp);
 void tcp_fault_clock_go(struct vn_tcp *tcp);
 
+/* The kernel's buffers of sockets opened from now on, so that who does not read is felt soon; the
+ * kernel takes twice as much. */
+void tcp_fault_buffers(struct vn_tcp *tcp, uint32_t bytes);
+
 /* ---- its links ---- */
 
 struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node);

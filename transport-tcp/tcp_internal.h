@@ -122,6 +122,7 @@ struct vn_tcp {
     struct tcp_link *ghosts;
     struct tcp_shape *shapes;
     const struct tcp_shaper *shaper; /* NULL: none */
+    uint32_t socket_bytes;           /* of each socket's buffers; 0: as the system has it */
     bool own_wall;                   /* the nodes' wall clock is wall_zero_ns + their clock */
     uint64_t wall_zero_ns;
     uint64_t stopped_at_ns; /* uv_hrtime since when the nodes' clock stands; 0: it goes */
@@ -248,6 +249,8 @@ void tcp_write_drop(struct tcp_link *link);
 
 /* ---- tcp_dial.c, tcp_listen.c, tcp_resolve.c ---- */
 
+/* Before it listens or connects. */
+void tcp_socket_buffers(const struct vn_tcp *tcp, int fd);
 struct sockaddr_storage;
 /* The length of the address; 0 for VN_AF_NONE. */
 int tcp_addr_to_sys(const struct vn_addr *addr, struct sockaddr_storage *out);

@@ -164,7 +164,7 @@ static bool fail(char *why, size_t size, const struct vn_addr *addr, const char 
     return false;
 }
 
-static int open_socket(const struct vn_addr *addr, uint32_t backlog)
+static int open_socket(const struct vn_tcp *tcp, const struct vn_addr *addr, uint32_t backlog)
 {
     struct sockaddr_storage sys;
     int len = tcp_addr_to_sys(addr, &sys), on = 1;
@@ -176,6 +176,7 @@ static int open_socket(const struct vn_addr *addr, uint32_t backlog)
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    tcp_socket_buffers(tcp, fd);
     if (sys.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&sys, (socklen_t)len) == 0 && listen(fd, (int)backlog) == 0)
@@ -192,7 +193,7 @@ static bool listener_open(struct tcp_listener *listener, const struct vn_addr *a
     struct sockaddr_storage sys;
     socklen_t len = sizeof sys;
     struct tcp_owner *owner = listener->owner;
-    listener->fd = open_socket(addr, backlog);
+    listener->fd = open_socket(owner->tcp, addr, backlog);
     if (listener->fd < 0 || getsockname(listener->fd, (struct sockaddr *)&sys, &len) != 0 ||
         uv_poll_init(owner->tcp->loop, &listener->poll, listener->fd) != 0) {
         fail(why, size, addr, "");
