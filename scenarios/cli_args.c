@@ -36,6 +36,11 @@ const char *args_record_name(enum record_level level)
     return record_names[level];
 }
 
+const char *args_world_name(enum engine_world world)
+{
+    return world_names[world];
+}
+
 /* The number of edits between two short words (Levenshtein), in one row; 99 for long ones. */
 static size_t distance(const char *a, const char *b)
 {

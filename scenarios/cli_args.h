@@ -65,6 +65,7 @@ bool args_replay_parse(struct args_replay *args, int argc, char **argv);
 bool args_redact_parse(struct args_redact *args, int argc, char **argv);
 
 const char *args_record_name(enum record_level level);
+const char *args_world_name(enum engine_world world);
 
 /* The one of the names (NULL-terminated) that `given` may be a slip of, or NULL. */
 const char *args_nearest(const char *given, const char *const *names);

@@ -71,7 +71,7 @@ static json_t *object_of(const struct report *r, const struct report_end *end)
     json_object_set_new(o, "story", story_of(r));
     json_object_set_new(o, "trace_hash",
                         r->args->world == ENGINE_SIM ? json_string(hash) : json_null());
-    json_object_set_new(o, "world", json_string(engine_world_name(r->args->world)));
+    json_object_set_new(o, "world", json_string(args_world_name(r->args->world)));
     set_count(o, "events", result->events);
     set_count(o, "messages", result->messages);
     set_count(o, "bytes", result->bytes);

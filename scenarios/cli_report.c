@@ -248,7 +248,7 @@ static void print_totals(const struct report *r, const struct report_end *end)
     if (r->args->world == ENGINE_SIM)
         printf("\n  trace   %016" PRIx64 "\n", result->trace_hash);
     else
-        printf("\n  world   %s, speed %u\n", engine_world_name(r->args->world), r->args->speed);
+        printf("\n  world   %s, speed %u\n", args_world_name(r->args->world), r->args->speed);
     if (end->run_id)
         printf("  record  %s, run %" PRId64 "\n", r->args->db, end->run_id);
 }
@@ -278,7 +278,7 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
     if (args->without)
         printf(" --without %s", args->without);
     if (args->world != ENGINE_SIM)
-        printf(" --world %s --speed %u", engine_world_name(args->world), args->speed);
+        printf(" --world %s --speed %u", args_world_name(args->world), args->speed);
     if (args->verify)
         printf(" --verify");
     printf("\n");

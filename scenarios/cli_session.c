@@ -149,7 +149,7 @@ static bool open_record(struct session *s)
         .scenario_sha256 = engine_sha256(s->engine),
         .seed = s->args->seed,
         .params = s->params,
-        .world = engine_world_name(s->args->world),
+        .world = args_world_name(s->args->world),
         .build = VIBESIM_BUILD,
         .scratch = s->args->db_is_part,
     };

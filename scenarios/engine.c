@@ -377,8 +377,3 @@ void engine_options_init(struct engine_options *options)
         .speed = 1,
     };
 }
-
-const char *engine_world_name(enum engine_world world)
-{
-    return world == ENGINE_TCP ? "tcp" : "sim";
-}

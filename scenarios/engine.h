@@ -73,7 +73,6 @@ struct engine_observer {
 
 /* Where a run happens: in the simulator, or on real sockets in real time (world.h). */
 enum engine_world { ENGINE_SIM, ENGINE_TCP };
-const char *engine_world_name(enum engine_world world);
 
 #define ENGINE_SPEED_MAX 1000u
 
