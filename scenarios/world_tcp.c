@@ -30,12 +30,12 @@
 
 /* ---- the clock ---- */
 
-uint64_t tw_now_ns(const struct tw *w)
+uint64_t world_now_ns(const struct tw *w)
 {
     return vn_tcp_now_ns(w->tcp) - w->zero_ns;
 }
 
-uint64_t tw_ms_until(const struct tw *w, uint64_t t_ns)
+uint64_t world_ms_until(const struct tw *w, uint64_t t_ns)
 {
     return tcp_ms_until(w->tcp, t_ns + w->zero_ns);
 }
@@ -56,7 +56,7 @@ static void on_turn(uv_timer_t *timer)
 static void await_loads(struct tw *w)
 {
     uint64_t until_ns = uv_hrtime() + LOADS_MAX_NS;
-    while (!w->stopped && tw_disks_load(w) && uv_hrtime() < until_ns) {
+    while (!w->stopped && world_disks_load(w) && uv_hrtime() < until_ns) {
         uv_timer_start(&w->turn, on_turn, 10, 0);
         uv_run(&w->loop, UV_RUN_ONCE);
     }
@@ -70,15 +70,15 @@ static void run_until(void *self, uint64_t t_ns)
     tcp_fault_clock_go(w->tcp);
     do {
         uv_update_time(&w->loop);
-        ms = tw_ms_until(w, t_ns);
+        ms = world_ms_until(w, t_ns);
         uv_timer_start(&w->turn, on_turn, ms < STEP_MS ? ms : STEP_MS, 0);
         uv_run(&w->loop, ms > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
         if (ms > STEP_MS)
             break;
-    } while (!w->stopped && tw_now_ns(w) < t_ns);
+    } while (!w->stopped && world_now_ns(w) < t_ns);
     await_loads(w);
     tcp_fault_clock_stop(w->tcp);
-    uint64_t real_ns = tw_now_ns(w);
+    uint64_t real_ns = world_now_ns(w);
     if (!w->stopped && real_ns > t_ns && real_ns - t_ns > w->late_ns)
         w->late_ns = real_ns - t_ns;
     real_ns = real_ns < t_ns ? real_ns : t_ns;
@@ -100,49 +100,49 @@ static uint64_t late_ns(void *self)
 
 static void on_tick(uv_timer_t *timer)
 {
-    tw_tick_arm(timer->data);
+    world_tick_arm(timer->data);
 }
 
-void tw_tick_arm(struct tw *w)
+void world_tick_arm(struct tw *w)
 {
-    uint64_t t_ns = tw_now_ns(w);
-    uint64_t net_ns = tw_net_tick(w, t_ns);
-    uint64_t clocks_ns = tw_clocks(w, t_ns);
+    uint64_t t_ns = world_now_ns(w);
+    uint64_t net_ns = world_net_tick(w, t_ns);
+    uint64_t clocks_ns = world_clocks(w, t_ns);
     uint64_t next_ns = net_ns < clocks_ns ? net_ns : clocks_ns;
     if (next_ns != VN_NEVER)
-        uv_timer_start(&w->tick, on_tick, tw_ms_until(w, next_ns), 0);
+        uv_timer_start(&w->tick, on_tick, world_ms_until(w, next_ns), 0);
     else
         uv_timer_stop(&w->tick);
 }
 
 /* ---- addresses ---- */
 
-struct vn_addr tw_addr(const struct tw *w, uint32_t number)
+struct vn_addr world_addr(const struct tw *w, uint32_t number)
 {
     struct vn_addr addr = sim_host_addr(number);
     addr.port = w->port;
     return addr;
 }
 
-uint32_t tw_host_of(const struct tw *w, const struct vn_addr *addr)
+uint32_t world_host_of(const struct tw *w, const struct vn_addr *addr)
 {
     uint32_t number = sim_addr_host(addr);
     return number < w->host_count ? number : TW_NOBODY;
 }
 
-struct tw_host *tw_host(struct tw *w, uint32_t number)
+struct tw_host *world_host(struct tw *w, uint32_t number)
 {
     return number < w->host_count ? w->hosts[number] : NULL;
 }
 
 static struct vn_addr addr(void *self, uint32_t number)
 {
-    return tw_addr(self, number);
+    return world_addr(self, number);
 }
 
 static uint32_t host_of(void *self, const struct vn_addr *a)
 {
-    return tw_host_of(self, a);
+    return world_host_of(self, a);
 }
 
 /* ---- hosts ---- */
@@ -156,72 +156,72 @@ static void trace_more(void *self, uint64_t mask)
 static uint32_t spawn(void *self, const struct vn_config *config,
                       const struct sim_host_params *params, char *why, size_t size)
 {
-    return tw_spawn(self, config, params, why, size);
+    return world_spawn(self, config, params, why, size);
 }
 
 static void kill_host(void *self, uint32_t host)
 {
-    tw_kill(tw_host(self, host), false);
+    world_kill(world_host(self, host), false);
 }
 
 static void power_off(void *self, uint32_t host)
 {
-    tw_kill(tw_host(self, host), true);
+    world_kill(world_host(self, host), true);
 }
 
 static void start(void *self, uint32_t host, bool lose_disk)
 {
-    tw_start(tw_host(self, host), lose_disk);
+    world_start(world_host(self, host), lose_disk);
 }
 
 static bool alive(void *self, uint32_t number)
 {
-    const struct tw_host *host = tw_host(self, number);
+    const struct tw_host *host = world_host(self, number);
     return host && host->alive;
 }
 
 static bool pause_host(void *self, uint32_t host)
 {
-    return tw_pause(tw_host(self, host));
+    return world_pause(world_host(self, host));
 }
 
 static bool resume_host(void *self, uint32_t host)
 {
-    return tw_resume(tw_host(self, host));
+    return world_resume(world_host(self, host));
 }
 
 static bool paused(void *self, uint32_t number)
 {
-    const struct tw_host *host = tw_host(self, number);
+    const struct tw_host *host = world_host(self, number);
     return host && host->paused;
 }
 
 static bool set_clock(void *self, uint32_t host, const struct sim_clock *to)
 {
-    return tw_clock(tw_host(self, host), to);
+    return world_clock(world_host(self, host), to);
 }
 
 static bool set_disk(void *self, uint32_t host, const struct sim_disk_faults *faults)
 {
-    return tw_disk_faults(tw_host(self, host), faults);
+    return world_disk_faults(world_host(self, host), faults);
 }
 
 static const char *disk_cannot(void *self, const struct sim_disk_faults *faults)
 {
     (void)self;
-    return tw_disk_cannot(faults);
+    return world_disk_cannot(faults);
 }
 
 static uint64_t command(void *self, uint32_t host, const struct vn_command *cmd)
 {
-    return tw_command(tw_host(self, host), cmd);
+    return world_command(world_host(self, host), cmd);
 }
 
 /* ---- looking in ---- */
 
 static const struct vn_node *core_of(struct tw *w, uint32_t number, const struct vn_api **api)
 {
-    const struct tw_host *host = tw_host(w, number);
+    const struct tw_host *host = world_host(w, number);
     if (!host || !host->node)
         return NULL;
     *api = vn_tcp_node_api(host->node);
@@ -286,47 +286,47 @@ static bool links_default(void *self, const struct sim_link_params *params)
 static bool links_between(void *self, const uint32_t *a, uint32_t na, const uint32_t *b,
                           uint32_t nb, const struct sim_link_params *params)
 {
-    return tw_links_between(self, a, na, b, nb, params);
+    return world_links_between(self, a, na, b, nb, params);
 }
 
 static bool links_regions(void *self, uint32_t a, uint32_t b, const struct sim_link_params *params)
 {
-    return tw_links_regions(self, a, b, params);
+    return world_links_regions(self, a, b, params);
 }
 
 static uint32_t cut(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                     const struct sim_cut_params *params)
 {
-    return tw_cut(self, a, na, b, nb, params);
+    return world_cut(self, a, na, b, nb, params);
 }
 
 static void heal(void *self, uint32_t id)
 {
-    tw_heal(self, id);
+    world_heal(self, id);
 }
 
 static uint32_t degrade(void *self, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
                         const struct sim_degrade *by)
 {
-    return tw_degrade(self, a, na, b, nb, by);
+    return world_degrade(self, a, na, b, nb, by);
 }
 
 static void restore(void *self, uint32_t id)
 {
-    tw_restore(self, id);
+    world_restore(self, id);
 }
 
 static bool mangled(void *self, uint32_t a, uint32_t b)
 {
-    return tw_mangled(self, a, b);
+    return world_mangled(self, a, b);
 }
 
 static uint32_t on_links(struct tw *w, uint32_t a, uint32_t b,
                          uint32_t (*fault)(struct tcp_owner *owner, const struct vn_addr *with))
 {
-    const struct tw_host *host = tw_host(w, a);
-    struct tcp_owner *owner = host ? tw_owner(host) : NULL;
-    struct vn_addr with = tw_addr(w, b);
+    const struct tw_host *host = world_host(w, a);
+    struct tcp_owner *owner = host ? world_owner(host) : NULL;
+    struct vn_addr with = world_addr(w, b);
     return owner ? fault(owner, &with) : 0;
 }
 
@@ -351,18 +351,18 @@ static uint32_t forget_links(void *self, uint32_t a, uint32_t b)
 static uint32_t peer_add(void *self, const struct sim_peer_ops *ops,
                          const struct sim_host_params *params)
 {
-    return tw_peer_add(self, ops, params);
+    return world_peer_add(self, ops, params);
 }
 
 static uint64_t peer_dial(void *self, uint32_t number, const struct vn_addr *remote)
 {
-    const struct tw_host *host = tw_host(self, number);
+    const struct tw_host *host = world_host(self, number);
     return host && host->peer ? tcp_raw_dial(host->peer, remote) : 0;
 }
 
 static bool peer_send(void *self, uint32_t number, uint64_t link, struct vn_slice data)
 {
-    const struct tw_host *host = tw_host(self, number);
+    const struct tw_host *host = world_host(self, number);
     if (host && host->peer)
         return tcp_raw_send(host->peer, link, data);
     vn_slice_unref(data);
@@ -371,7 +371,7 @@ static bool peer_send(void *self, uint32_t number, uint64_t link, struct vn_slic
 
 static bool peer_close(void *self, uint32_t number, uint64_t link)
 {
-    const struct tw_host *host = tw_host(self, number);
+    const struct tw_host *host = world_host(self, number);
     if (!host || !host->peer || !tcp_raw_close(host->peer, link))
         return false;
     if (host->ops.on_close) /* at once, as the simulator does */
@@ -381,7 +381,7 @@ static bool peer_close(void *self, uint32_t number, uint64_t link)
 
 static bool peer_read(void *self, uint32_t number, uint64_t link, bool on)
 {
-    const struct tw_host *host = tw_host(self, number);
+    const struct tw_host *host = world_host(self, number);
     return host && host->peer && tcp_raw_read(host->peer, link, on);
 }
 
@@ -393,7 +393,7 @@ static uint64_t trace_hash(void *self)
 
 /* ---- beginning and end ---- */
 
-void tw_on_gone(void *ctx)
+void world_on_gone(void *ctx)
 {
     struct tw *w = ctx;
     w->open--;
@@ -409,7 +409,7 @@ static void close_all(struct tw *w)
 {
     bool closed = false;
     for (uint32_t i = 0; i < w->host_count; i++)
-        tw_host_free(w->hosts[i]);
+        world_host_free(w->hosts[i]);
     while (w->open > 0)
         uv_run(&w->loop, UV_RUN_ONCE);
     vn_tcp_close(w->tcp, on_tcp_closed, &closed);
@@ -427,12 +427,12 @@ static void free_world(void *self)
 {
     struct tw *w = self;
     close_all(w);
-    tw_disks_remove(w);
+    world_disks_remove(w);
     for (uint32_t i = 0; i < w->shared_count; i++)
         w->shared[i].api->shared_free(w->shared[i].shared);
     for (uint32_t i = 0; i < w->host_count; i++)
         mem_free(w->hosts[i]);
-    tw_net_free(w);
+    world_net_free(w);
     mem_free(w->hosts);
     mem_free(w->shared);
     close(w->guard);
@@ -541,7 +541,7 @@ bool world_tcp_init(struct world *world, const struct sim_config *config, uint32
     w->zero_ns = vn_tcp_now_ns(w->tcp);
     tcp_fault_wall(w->tcp, config->wall_start_ns, w->zero_ns);
     tcp_fault_buffers(w->tcp, SOCKET_BYTES);
-    tw_shape_init(w);
+    world_shape_init(w);
     sim_link_params_init(&w->links);
     *world = table;
     world->self = w;

@@ -129,77 +129,78 @@ struct tw {
 
 /* ---- world_tcp.c ---- */
 
-uint64_t tw_now_ns(const struct tw *w); /* not where the world stands: the real time, scaled */
+uint64_t world_now_ns(const struct tw *w); /* not where the world stands: the real time, scaled */
 /* Real milliseconds until the world's time, at least 0. */
-uint64_t tw_ms_until(const struct tw *w, uint64_t t_ns);
-struct tw_host *tw_host(struct tw *w, uint32_t number);
-struct vn_addr tw_addr(const struct tw *w, uint32_t number);
+uint64_t world_ms_until(const struct tw *w, uint64_t t_ns);
+struct tw_host *world_host(struct tw *w, uint32_t number);
+struct vn_addr world_addr(const struct tw *w, uint32_t number);
 /* The host that has this IP, or TW_NOBODY. */
-uint32_t tw_host_of(const struct tw *w, const struct vn_addr *addr);
+uint32_t world_host_of(const struct tw *w, const struct vn_addr *addr);
 /* Something happens at a time earlier than the tick is armed for. */
-void tw_tick_arm(struct tw *w);
+void world_tick_arm(struct tw *w);
 /* One of the counted things is gone. */
-void tw_on_gone(void *ctx);
+void world_on_gone(void *ctx);
 
 /* ---- world_tcp_host.c ---- */
 
-uint32_t tw_spawn(struct tw *w, const struct vn_config *config,
-                  const struct sim_host_params *params, char *why, size_t size);
-uint32_t tw_peer_add(struct tw *w, const struct sim_peer_ops *ops,
-                     const struct sim_host_params *params);
-void tw_kill(struct tw_host *host, bool silently);
-void tw_start(struct tw_host *host, bool lose_disk);
-bool tw_pause(struct tw_host *host);
-bool tw_resume(struct tw_host *host);
-bool tw_clock(struct tw_host *host, const struct sim_clock *clock);
-uint64_t tw_command(struct tw_host *host, const struct vn_command *command);
-struct tcp_owner *tw_owner(const struct tw_host *host);
+uint32_t world_spawn(struct tw *w, const struct vn_config *config,
+                     const struct sim_host_params *params, char *why, size_t size);
+uint32_t world_peer_add(struct tw *w, const struct sim_peer_ops *ops,
+                        const struct sim_host_params *params);
+void world_kill(struct tw_host *host, bool silently);
+void world_start(struct tw_host *host, bool lose_disk);
+bool world_pause(struct tw_host *host);
+bool world_resume(struct tw_host *host);
+bool world_clock(struct tw_host *host, const struct sim_clock *clock);
+uint64_t world_command(struct tw_host *host, const struct vn_command *command);
+struct tcp_owner *world_owner(const struct tw_host *host);
 /* Tells clocks that are due; returns when the next is, or VN_NEVER. */
-uint64_t tw_clocks(struct tw *w, uint64_t t_ns);
-void tw_host_free(struct tw_host *host);
+uint64_t world_clocks(struct tw *w, uint64_t t_ns);
+void world_host_free(struct tw_host *host);
 
 /* ---- world_tcp_disk.c ---- */
 
 /* Opens the host's store; false with a line in why. */
-bool tw_disk_open(struct tw_host *host, bool lose, char *why, size_t size);
+bool world_disk_open(struct tw_host *host, bool lose, char *why, size_t size);
 /* What was not yet stored is lost. */
-void tw_disk_close(struct tw_host *host);
-void tw_disk_submit(struct tw_host *host, struct vn_action *action);
-bool tw_disk_faults(struct tw_host *host, const struct sim_disk_faults *faults);
+void world_disk_close(struct tw_host *host);
+void world_disk_submit(struct tw_host *host, struct vn_action *action);
+bool world_disk_faults(struct tw_host *host, const struct sim_disk_faults *faults);
 /* The node goes on: it hears what waited. */
-void tw_disk_resume(struct tw_host *host);
-void tw_disk_free(struct tw_host *host);
+void world_disk_resume(struct tw_host *host);
+void world_disk_free(struct tw_host *host);
 /* Whether a store carries out a LOAD that somebody hears of. */
-bool tw_disks_load(const struct tw *w);
+bool world_disks_load(const struct tw *w);
 /* At the end: the run's folder. */
-void tw_disks_remove(struct tw *w);
+void world_disks_remove(struct tw *w);
 /* What real disks cannot be made to do, in words, or NULL. */
-const char *tw_disk_cannot(const struct sim_disk_faults *faults);
+const char *world_disk_cannot(const struct sim_disk_faults *faults);
 
 /* ---- world_tcp_net.c ---- */
 
-bool tw_links_between(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                      const struct sim_link_params *params);
-bool tw_links_regions(struct tw *w, uint32_t a, uint32_t b, const struct sim_link_params *params);
-uint32_t tw_cut(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                const struct sim_cut_params *params);
-void tw_heal(struct tw *w, uint32_t id);
-uint32_t tw_degrade(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                    const struct sim_degrade *degrade);
-void tw_restore(struct tw *w, uint32_t id);
+bool world_links_between(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b,
+                         uint32_t nb, const struct sim_link_params *params);
+bool world_links_regions(struct tw *w, uint32_t a, uint32_t b,
+                         const struct sim_link_params *params);
+uint32_t world_cut(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                   const struct sim_cut_params *params);
+void world_heal(struct tw *w, uint32_t id);
+uint32_t world_degrade(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                       const struct sim_degrade *degrade);
+void world_restore(struct tw *w, uint32_t id);
 /* Ends what is over; returns when the next is, or VN_NEVER. */
-uint64_t tw_net_tick(struct tw *w, uint64_t t_ns);
+uint64_t world_net_tick(struct tw *w, uint64_t t_ns);
 /* When something may pass from one to the other: t_ns, later, or VN_NEVER. */
-uint64_t tw_passes_at(const struct tw *w, uint32_t src, uint32_t dst, uint64_t t_ns);
+uint64_t world_passes_at(const struct tw *w, uint32_t src, uint32_t dst, uint64_t t_ns);
 /* The parameters of a link made now, and those that hold after what degrades it. */
-void tw_link_made(struct tw *w, struct tw_link *end);
-void tw_link_params(struct tw *w, struct tw_link *end);
-void tw_mangled_note(struct tw *w, uint32_t a, uint32_t b);
-bool tw_mangled(const struct tw *w, uint32_t a, uint32_t b);
-void tw_net_free(struct tw *w);
+void world_link_made(struct tw *w, struct tw_link *end);
+void world_link_params(struct tw *w, struct tw_link *end);
+void world_mangled_note(struct tw *w, uint32_t a, uint32_t b);
+bool world_mangled(const struct tw *w, uint32_t a, uint32_t b);
+void world_net_free(struct tw *w);
 
 /* ---- world_tcp_shape.c ---- */
 
-void tw_shape_init(struct tw *w);
+void world_shape_init(struct tw *w);
 
 #endif

@@ -66,7 +66,7 @@ static void remove_all(const char *folder)
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-void tw_disks_remove(struct tw *w)
+void world_disks_remove(struct tw *w)
 {
     if (w->folder[0])
         remove_all(w->folder);
@@ -78,7 +78,9 @@ static struct vn_slice flipped(struct tw_disk *disk, struct vn_slice slice)
 {
     struct vn_slice copy = {.buf = vn_buf_new(slice.len), .len = slice.len};
     memcpy(copy.buf->data, vn_slice_data(slice), slice.len);
-    copy.buf->data[rng_below(&disk->rng, slice.len)] ^= (uint8_t)(1u << rng_below(&disk->rng, 8));
+    uint64_t at = rng_below(&disk->rng, slice.len);
+    uint64_t bit = rng_below(&disk->rng, 8);
+    copy.buf->data[at] ^= (uint8_t)(1u << bit);
     return copy;
 }
 
@@ -164,8 +166,8 @@ static void go_on(struct tw_disk *disk)
     uv_timer_stop(&disk->timer);
     while (disk->head && !disk->faults.hang && !disk->host->paused) {
         struct request *request = disk->head;
-        if (request->t_ns > tw_now_ns(w)) {
-            uv_timer_start(&disk->timer, on_timer, tw_ms_until(w, request->t_ns), 0);
+        if (request->t_ns > world_now_ns(w)) {
+            uv_timer_start(&disk->timer, on_timer, world_ms_until(w, request->t_ns), 0);
             return;
         }
         disk->head = request->next;
@@ -205,12 +207,13 @@ static uint64_t latency_ns(struct tw_disk *disk)
 
 /* Called while the node performs its actions: an answer made here waits for the timer. A latency
  * that is less than the timer can tell is none. */
-void tw_disk_submit(struct tw_host *host, struct vn_action *action)
+void world_disk_submit(struct tw_host *host, struct vn_action *action)
 {
     struct tw_disk *disk = host->disk;
     uint32_t status = status_of(disk, action);
-    uint64_t t_ns = tw_now_ns(host->w) + latency_ns(disk);
-    if (!disk->head && status == VN_OK && !disk->faults.hang && tw_ms_until(host->w, t_ns) <= 1) {
+    uint64_t t_ns = world_now_ns(host->w) + latency_ns(disk);
+    if (!disk->head && status == VN_OK && !disk->faults.hang &&
+        world_ms_until(host->w, t_ns) <= 1) {
         submit(disk, action);
         return;
     }
@@ -227,22 +230,23 @@ void tw_disk_submit(struct tw_host *host, struct vn_action *action)
     *disk->tail = request;
     disk->tail = &request->next;
     if (disk->head == request)
-        uv_timer_start(&disk->timer, on_timer, tw_ms_until(host->w, request->t_ns), 0);
+        uv_timer_start(&disk->timer, on_timer, world_ms_until(host->w, request->t_ns), 0);
 }
 
-bool tw_disk_faults(struct tw_host *host, const struct sim_disk_faults *faults)
+bool world_disk_faults(struct tw_host *host, const struct sim_disk_faults *faults)
 {
     struct tw_disk *disk = host->disk;
-    if (!disk || (faults && !sim_disk_faults_check(faults)) || (faults && tw_disk_cannot(faults)))
+    if (!disk || (faults && !sim_disk_faults_check(faults)) ||
+        (faults && world_disk_cannot(faults)))
         return false;
     sim_disk_faults_init(&disk->faults);
     if (faults)
         disk->faults = *faults;
-    tw_disk_resume(host);
+    world_disk_resume(host);
     return true;
 }
 
-void tw_disk_resume(struct tw_host *host)
+void world_disk_resume(struct tw_host *host)
 {
     if (!host->node)
         return;
@@ -250,14 +254,14 @@ void tw_disk_resume(struct tw_host *host)
     go_on(host->disk);
 }
 
-const char *tw_disk_cannot(const struct sim_disk_faults *faults)
+const char *world_disk_cannot(const struct sim_disk_faults *faults)
 {
     return faults->torn > 0  ? "tear what a store writes"
            : faults->lie > 0 ? "make a disk lose what it said was durable"
                              : NULL;
 }
 
-bool tw_disks_load(const struct tw *w)
+bool world_disks_load(const struct tw *w)
 {
     bool some = false;
     for (uint32_t i = 0; w->loading > 0 && !some && i < w->host_count; i++) {
@@ -285,7 +289,7 @@ static struct tw_disk *disk_new(struct tw_host *host)
     return disk;
 }
 
-bool tw_disk_open(struct tw_host *host, bool lose, char *why, size_t size)
+bool world_disk_open(struct tw_host *host, bool lose, char *why, size_t size)
 {
     char folder[TW_FOLDER + 32];
     enum node_store_problem problem;
@@ -307,7 +311,7 @@ bool tw_disk_open(struct tw_host *host, bool lose, char *why, size_t size)
     return host->disk->store != NULL;
 }
 
-void tw_disk_close(struct tw_host *host)
+void world_disk_close(struct tw_host *host)
 {
     struct tw_disk *disk = host->disk;
     if (!disk)
@@ -335,15 +339,15 @@ static void on_closed(uv_handle_t *handle)
         return;
     disk->host->disk = NULL;
     mem_free(disk);
-    tw_on_gone(w);
+    world_on_gone(w);
 }
 
-void tw_disk_free(struct tw_host *host)
+void world_disk_free(struct tw_host *host)
 {
     struct tw_disk *disk = host->disk;
     if (!disk)
         return;
-    tw_disk_close(host);
+    world_disk_close(host);
     uv_close((uv_handle_t *)&disk->ready, on_closed);
     uv_close((uv_handle_t *)&disk->timer, on_closed);
 }

@@ -28,7 +28,7 @@ static struct tw_host *host_new(struct tw *w, const struct sim_host_params *para
     return host;
 }
 
-struct tcp_owner *tw_owner(const struct tw_host *host)
+struct tcp_owner *world_owner(const struct tw_host *host)
 {
     return host->node ? tcp_fault_owner(host->node) : host->peer ? tcp_raw_owner(host->peer) : NULL;
 }
@@ -81,7 +81,7 @@ static void on_reply(void *ctx, uint64_t token, uint32_t status, const char *tex
 
 static void on_store(void *ctx, struct vn_action *action)
 {
-    tw_disk_submit(ctx, action);
+    world_disk_submit(ctx, action);
 }
 
 /* ---- the wall clock ---- */
@@ -89,7 +89,7 @@ static void on_store(void *ctx, struct vn_action *action)
 static int64_t skew_ns(const struct tw_host *host)
 {
     const struct tw *w = host->w;
-    uint64_t t_ns = tw_now_ns(w);
+    uint64_t t_ns = world_now_ns(w);
     uint64_t true_ns = w->config.wall_start_ns + t_ns;
     uint64_t elapsed_ns = t_ns > host->clock_ns ? t_ns - host->clock_ns : 0;
     return (int64_t)(sim_clock_reads_ns(&host->clock, true_ns, elapsed_ns) - true_ns);
@@ -102,7 +102,7 @@ static uint64_t multiple_after(uint64_t elapsed_ns, uint64_t every_ns)
 
 static void clock_arm(struct tw_host *host)
 {
-    uint64_t t_ns = tw_now_ns(host->w);
+    uint64_t t_ns = world_now_ns(host->w);
     uint64_t elapsed_ns = t_ns > host->clock_ns ? t_ns - host->clock_ns : 0;
     uint64_t next_ns = VN_NEVER;
     if (host->clock.drift_ppm != 0)
@@ -122,7 +122,7 @@ static void clock_tell(struct tw_host *host)
         host->clock_changed = true;
 }
 
-bool tw_clock(struct tw_host *host, const struct sim_clock *clock)
+bool world_clock(struct tw_host *host, const struct sim_clock *clock)
 {
     if (!sim_clock_check(clock))
         return false;
@@ -130,11 +130,11 @@ bool tw_clock(struct tw_host *host, const struct sim_clock *clock)
     host->clock_ns = host->w->now_ns;
     clock_tell(host);
     clock_arm(host);
-    tw_tick_arm(host->w);
+    world_tick_arm(host->w);
     return true;
 }
 
-uint64_t tw_clocks(struct tw *w, uint64_t t_ns)
+uint64_t world_clocks(struct tw *w, uint64_t t_ns)
 {
     uint64_t next_ns = VN_NEVER;
     for (uint32_t i = 0; i < w->host_count; i++) {
@@ -172,7 +172,7 @@ static bool node_start(struct tw_host *host, bool lose_disk, char *why, size_t s
     struct vn_config core = host->config;
     struct vn_tcp_node_config config;
     rng_fork_seed(core.seed, w->config.seed, "host", (uint64_t)host->number << 32 | host->starts++);
-    core.listen = tw_addr(w, host->number);
+    core.listen = world_addr(w, host->number);
     core.shared = shared_for(w, api_of(host));
     core.on_trace = on_trace;
     core.trace_ctx = host;
@@ -191,11 +191,11 @@ static bool node_start(struct tw_host *host, bool lose_disk, char *why, size_t s
                                          .on_drained = on_drained,
                                          .on_reply = on_reply,
                                          .on_store = on_store};
-    if (!tw_disk_open(host, lose_disk, why, size))
+    if (!world_disk_open(host, lose_disk, why, size))
         return false;
     host->node = tcp_node_new(w->tcp, &config, skew_ns(host), host, why, size);
     if (!host->node) {
-        tw_disk_close(host);
+        world_disk_close(host);
         return false;
     }
     w->open++;
@@ -213,8 +213,8 @@ static void config_keep(struct tw_host *host, const struct vn_config *config)
         host->config.seeds = memcpy(mem_new(1, size), config->seeds, size);
 }
 
-uint32_t tw_spawn(struct tw *w, const struct vn_config *config,
-                  const struct sim_host_params *params, char *why, size_t size)
+uint32_t world_spawn(struct tw *w, const struct vn_config *config,
+                     const struct sim_host_params *params, char *why, size_t size)
 {
     struct tw_host *host = host_new(w, params);
     if (!host) {
@@ -227,7 +227,7 @@ uint32_t tw_spawn(struct tw *w, const struct vn_config *config,
     return node_start(host, false, why, size) ? host->number : TW_NOBODY;
 }
 
-void tw_kill(struct tw_host *host, bool silently)
+void world_kill(struct tw_host *host, bool silently)
 {
     struct vn_tcp_node *node = host->node;
     if (!node)
@@ -237,11 +237,11 @@ void tw_kill(struct tw_host *host, bool silently)
     host->dark = silently;
     host->alive = host->paused = false;
     host->node = NULL;
-    vn_tcp_node_close(node, tw_on_gone, host->w);
-    tw_disk_close(host);
+    vn_tcp_node_close(node, world_on_gone, host->w);
+    world_disk_close(host);
 }
 
-void tw_start(struct tw_host *host, bool lose_disk)
+void world_start(struct tw_host *host, bool lose_disk)
 {
     char why[300];
     if (host->node || host->peer)
@@ -253,7 +253,7 @@ void tw_start(struct tw_host *host, bool lose_disk)
     tcp_shape_retry(host->w->tcp);
 }
 
-bool tw_pause(struct tw_host *host)
+bool world_pause(struct tw_host *host)
 {
     if (!host->node || host->paused)
         return false;
@@ -262,7 +262,7 @@ bool tw_pause(struct tw_host *host)
     return true;
 }
 
-bool tw_resume(struct tw_host *host)
+bool world_resume(struct tw_host *host)
 {
     if (!host->node || !host->paused)
         return false;
@@ -271,11 +271,11 @@ bool tw_resume(struct tw_host *host)
         tcp_fault_clock(host->node, skew_ns(host));
     tcp_fault_go_on(host->node, host->clock_changed);
     host->clock_changed = false;
-    tw_disk_resume(host);
+    world_disk_resume(host);
     return true;
 }
 
-uint64_t tw_command(struct tw_host *host, const struct vn_command *command)
+uint64_t world_command(struct tw_host *host, const struct vn_command *command)
 {
     if (!host->node || host->paused)
         return 0;
@@ -283,13 +283,13 @@ uint64_t tw_command(struct tw_host *host, const struct vn_command *command)
     return vn_tcp_node_command(host->node, command);
 }
 
-void tw_host_free(struct tw_host *host)
+void world_host_free(struct tw_host *host)
 {
-    tw_kill(host, false);
+    world_kill(host, false);
     if (host->peer)
-        tcp_raw_free(host->peer, tw_on_gone, host->w);
+        tcp_raw_free(host->peer, world_on_gone, host->w);
     host->peer = NULL;
-    tw_disk_free(host);
+    world_disk_free(host);
     mem_free((void *)(uintptr_t)host->config.seeds);
     host->config.seeds = NULL;
 }
@@ -321,14 +321,14 @@ static void on_close(void *ctx, uint64_t link, enum vn_why why)
         host->ops.on_close(host->ops.ctx, host->number, link, why);
 }
 
-uint32_t tw_peer_add(struct tw *w, const struct sim_peer_ops *ops,
-                     const struct sim_host_params *params)
+uint32_t world_peer_add(struct tw *w, const struct sim_peer_ops *ops,
+                        const struct sim_host_params *params)
 {
     char why[300];
     struct tw_host *host = host_new(w, params);
     if (!host)
         return TW_NOBODY;
-    struct vn_addr addr = tw_addr(w, host->number);
+    struct vn_addr addr = world_addr(w, host->number);
     const struct tcp_raw_ops raw = {host, on_link, on_bytes, on_close};
     host->ops = *ops;
     host->peer = tcp_raw_new(w->tcp, &addr, host, &raw, why, sizeof why);

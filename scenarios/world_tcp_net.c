@@ -37,8 +37,8 @@ static void sets_free(struct tw_set *a, struct tw_set *b)
 
 /* ---- parameters ---- */
 
-bool tw_links_between(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                      const struct sim_link_params *params)
+bool world_links_between(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b,
+                         uint32_t nb, const struct sim_link_params *params)
 {
     if (!sim_link_params_check(params))
         return false;
@@ -47,7 +47,7 @@ bool tw_links_between(struct tw *w, const uint32_t *a, uint32_t na, const uint32
     return true;
 }
 
-bool tw_links_regions(struct tw *w, uint32_t a, uint32_t b, const struct sim_link_params *params)
+bool world_links_regions(struct tw *w, uint32_t a, uint32_t b, const struct sim_link_params *params)
 {
     if (a < 1 || a > SIM_REGIONS_MAX || b < 1 || b > SIM_REGIONS_MAX ||
         !sim_link_params_check(params))
@@ -59,7 +59,7 @@ bool tw_links_regions(struct tw *w, uint32_t a, uint32_t b, const struct sim_lin
     return true;
 }
 
-void tw_link_made(struct tw *w, struct tw_link *end)
+void world_link_made(struct tw *w, struct tw_link *end)
 {
     end->made_with = w->links;
     if (end->dst == TW_NOBODY)
@@ -76,7 +76,7 @@ void tw_link_made(struct tw *w, struct tw_link *end)
     }
 }
 
-void tw_link_params(struct tw *w, struct tw_link *end)
+void world_link_params(struct tw *w, struct tw_link *end)
 {
     end->params = end->made_with;
     for (uint32_t i = 0; i < w->degrade_count; i++)
@@ -90,11 +90,11 @@ void tw_link_params(struct tw *w, struct tw_link *end)
 static void refresh(struct tw *w)
 {
     for (struct tw_link *end = w->ends; end; end = end->next)
-        tw_link_params(w, end);
+        world_link_params(w, end);
 }
 
-uint32_t tw_degrade(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                    const struct sim_degrade *degrade)
+uint32_t world_degrade(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                       const struct sim_degrade *degrade)
 {
     struct sim_link_params params = w->links;
     sim_degrade_apply(degrade, &params);
@@ -108,11 +108,11 @@ uint32_t tw_degrade(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t
         .id = ++w->last_id,
         .end_ns = degrade->lasting_ns > 0 ? w->now_ns + degrade->lasting_ns : VN_NEVER};
     refresh(w);
-    tw_tick_arm(w);
+    world_tick_arm(w);
     return w->last_id;
 }
 
-void tw_restore(struct tw *w, uint32_t id)
+void world_restore(struct tw *w, uint32_t id)
 {
     for (uint32_t i = 0; i < w->degrade_count; i++) {
         if (w->degrades[i].id != id)
@@ -127,8 +127,8 @@ void tw_restore(struct tw *w, uint32_t id)
 
 /* ---- cuts ---- */
 
-uint32_t tw_cut(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
-                const struct sim_cut_params *params)
+uint32_t world_cut(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b, uint32_t nb,
+                   const struct sim_cut_params *params)
 {
     bool flaps = params->every_ns > 0 || params->down_ns > 0;
     if (flaps && (params->down_ns == 0 || params->down_ns >= params->every_ns))
@@ -142,11 +142,11 @@ uint32_t tw_cut(struct tw *w, const uint32_t *a, uint32_t na, const uint32_t *b,
         .id = ++w->last_id,
         .since_ns = w->now_ns,
         .end_ns = params->lasting_ns > 0 ? w->now_ns + params->lasting_ns : VN_NEVER};
-    tw_tick_arm(w);
+    world_tick_arm(w);
     return w->last_id;
 }
 
-void tw_heal(struct tw *w, uint32_t id)
+void world_heal(struct tw *w, uint32_t id)
 {
     for (uint32_t i = 0; i < w->cut_count; i++) {
         if (w->cuts[i].id != id)
@@ -171,7 +171,7 @@ static uint64_t cut_until(const struct tw_cut *cut, uint32_t src, uint32_t dst, 
     return into_ns >= cut->params.down_ns ? t_ns : t_ns + cut->params.down_ns - into_ns;
 }
 
-uint64_t tw_passes_at(const struct tw *w, uint32_t src, uint32_t dst, uint64_t t_ns)
+uint64_t world_passes_at(const struct tw *w, uint32_t src, uint32_t dst, uint64_t t_ns)
 {
     if (src == dst) /* a loopback passes no network */
         return t_ns;
@@ -185,15 +185,15 @@ uint64_t tw_passes_at(const struct tw *w, uint32_t src, uint32_t dst, uint64_t t
     return at_ns;
 }
 
-uint64_t tw_net_tick(struct tw *w, uint64_t t_ns)
+uint64_t world_net_tick(struct tw *w, uint64_t t_ns)
 {
     uint64_t next_ns = VN_NEVER;
     for (uint32_t i = w->cut_count; i-- > 0;)
         if (w->cuts[i].end_ns <= t_ns)
-            tw_heal(w, w->cuts[i].id);
+            world_heal(w, w->cuts[i].id);
     for (uint32_t i = w->degrade_count; i-- > 0;)
         if (w->degrades[i].end_ns <= t_ns)
-            tw_restore(w, w->degrades[i].id);
+            world_restore(w, w->degrades[i].id);
     for (uint32_t i = 0; i < w->cut_count; i++)
         next_ns = w->cuts[i].end_ns < next_ns ? w->cuts[i].end_ns : next_ns;
     for (uint32_t i = 0; i < w->degrade_count; i++)
@@ -208,7 +208,7 @@ static uint64_t pair_key(uint32_t a, uint32_t b)
     return (uint64_t)(a < b ? a : b) << 32 | (a < b ? b : a);
 }
 
-bool tw_mangled(const struct tw *w, uint32_t a, uint32_t b)
+bool world_mangled(const struct tw *w, uint32_t a, uint32_t b)
 {
     for (uint32_t i = 0; i < w->mangled_count; i++)
         if (w->mangled[i] == pair_key(a, b))
@@ -216,15 +216,15 @@ bool tw_mangled(const struct tw *w, uint32_t a, uint32_t b)
     return false;
 }
 
-void tw_mangled_note(struct tw *w, uint32_t a, uint32_t b)
+void world_mangled_note(struct tw *w, uint32_t a, uint32_t b)
 {
-    if (tw_mangled(w, a, b))
+    if (world_mangled(w, a, b))
         return;
     w->mangled = mem_resize(w->mangled, w->mangled_count + 1, sizeof *w->mangled);
     w->mangled[w->mangled_count++] = pair_key(a, b);
 }
 
-void tw_net_free(struct tw *w)
+void world_net_free(struct tw *w)
 {
     for (uint32_t i = 0; i < w->rule_count; i++)
         sets_free(&w->rules[i].a, &w->rules[i].b);

@@ -34,13 +34,13 @@ static void on_link(void *ctx, struct tcp_link *link)
     end->w = w;
     end->link = link;
     end->src = host->number;
-    end->dst = tw_host_of(w, &link->remote);
+    end->dst = world_host_of(w, &link->remote);
     rng_fork(&end->rng, w->config.seed, "link",
              (uint64_t)host->number << 32 | w->hosts[host->number]->connections++);
     end->there = rng_unit(&end->rng);
     end->back = rng_unit(&end->rng);
-    tw_link_made(w, end);
-    tw_link_params(w, end);
+    world_link_made(w, end);
+    world_link_params(w, end);
     end->next = w->ends;
     if (end->next)
         end->next->prev = end;
@@ -109,10 +109,12 @@ static uint64_t due_ns(struct tw_link *end, uint32_t bytes, uint64_t now_ns)
     uint64_t t_ns = now_ns;
     bool room = narrow(&src->up_free_ns, src->params.up_bps, bytes, &t_ns, p);
     room &= narrow(&end->free_ns, p->rate_bps, bytes, &t_ns, p);
-    t_ns += end->latency_ns + sim_dist_sample_ns(&p->jitter, &end->rng) + lost_ns(end, bytes);
+    t_ns += end->latency_ns + lost_ns(end, bytes);
+    t_ns += sim_dist_sample_ns(&p->jitter, &end->rng);
     if (!room)
         t_ns += hold_ns(end);
-    if (p->reorder > 0 && rng_chance(&end->rng, p->reorder))
+    bool late = p->reorder > 0 && rng_chance(&end->rng, p->reorder);
+    if (late)
         t_ns += sim_dist_sample_ns(&p->reorder_by, &end->rng);
     if (dst && dst != src)
         narrow(&dst->down_free_ns, dst->params.down_bps, bytes, &t_ns, NULL);
@@ -125,9 +127,11 @@ static struct vn_slice corrupted(struct tw_link *end, struct vn_slice data)
 {
     struct vn_slice copy = {.buf = vn_buf_new(data.len), .len = data.len};
     memcpy(copy.buf->data, vn_slice_data(data), data.len);
-    copy.buf->data[rng_below(&end->rng, data.len)] ^= (uint8_t)(1 + rng_below(&end->rng, 255));
+    uint64_t at = rng_below(&end->rng, data.len);
+    uint64_t change = 1 + rng_below(&end->rng, 255);
+    copy.buf->data[at] ^= (uint8_t)change;
     vn_slice_unref(data);
-    tw_mangled_note(end->w, end->src, end->dst);
+    world_mangled_note(end->w, end->src, end->dst);
     return copy;
 }
 
@@ -144,7 +148,7 @@ static void put(struct tw_link *end, struct vn_slice piece, uint64_t now_ns)
         again = vn_slice_ref(piece);
         again.off += skipped;
         again.len -= skipped;
-        tw_mangled_note(end->w, end->src, end->dst);
+        world_mangled_note(end->w, end->src, end->dst);
     }
     tcp_shape_put(end->link, piece, t_ns, false);
     if (twice)
@@ -194,7 +198,8 @@ static enum vn_why on_dial(void *ctx, struct tcp_link *link, uint64_t now_ns, ui
     *due = now_ns + end->rtt_ns;
     double p = end->params.loss;
     for (uint32_t try = 0; try < SYN_TRIES && p > 0; try++) {
-        bool there = rng_chance(&end->rng, p), back = rng_chance(&end->rng, p);
+        bool there = rng_chance(&end->rng, p);
+        bool back = rng_chance(&end->rng, p);
         if (!there && !back)
             break;
         *due += (uint64_t)SYN_WAIT_NS << try;
@@ -213,15 +218,15 @@ static uint64_t pass_ns(void *ctx, struct tcp_link *link, uint64_t now_ns)
     const struct tw *w = ctx;
     const struct tw_link *end = end_of(link);
     uint64_t t_ns = now_ns - w->zero_ns;
-    uint64_t at_ns = tw_passes_at(w, end->src, end->dst, t_ns);
+    uint64_t at_ns = world_passes_at(w, end->src, end->dst, t_ns);
     if (link->state == LINK_CONNECTING) { /* the answer has to come back */
-        uint64_t back_ns = tw_passes_at(w, end->dst, end->src, t_ns);
+        uint64_t back_ns = world_passes_at(w, end->dst, end->src, t_ns);
         at_ns = back_ns > at_ns ? back_ns : at_ns;
     }
     return at_ns == VN_NEVER ? VN_NEVER : at_ns + w->zero_ns;
 }
 
-void tw_shape_init(struct tw *w)
+void world_shape_init(struct tw *w)
 {
     w->shaper = (struct tcp_shaper){.ctx = w,
                                     .on_link = on_link,
