@@ -110,6 +110,9 @@ static void test_cli_refuses_bad_options_with_one_line(void **state)
             "--trace-file", "no/t.txt");
     assert_false(child_exists(&c, "t.txt"));
     REFUSES("--verify: takes no value", "run", "tiny.lua", "--verify=yes");
+    REFUSES("--verify: compares two runs event by event, and real sockets in real time repeat "
+            "nothing",
+            "run", "tiny.lua", "--verify", "--world", "tcp");
     REFUSES("'--nope\?\?[31m' is no option", "run", "tiny.lua", "--nope\n\033[31m");
 }
 
@@ -152,6 +155,11 @@ static void test_cli_refuses_bad_values_with_one_line(void **state)
     REFUSES("--until: '1e99' is not a time", "run", "tiny.lua", "--until", "1e99");
     REFUSES("--record: 'all' is no level: use none, summary, messages or events", "run", "tiny.lua",
             "--record", "all");
+    REFUSES("--world: 'real' is no world: use sim (simulated) or tcp (real sockets)", "run",
+            "tiny.lua", "--world", "real");
+    REFUSES("--speed: '0' is not a whole number from 1 to 1000", "run", "tiny.lua", "--speed", "0");
+    REFUSES("--speed: '1001' is not", "run", "tiny.lua", "--speed", "1001");
+    REFUSES("--speed: '2.5' is not", "run", "tiny.lua", "--speed", "2.5");
     REFUSES("--db: the name of the file is empty", "run", "tiny.lua", "--db", "");
 }
 

@@ -2,6 +2,7 @@
  * runs, fail half way, hang until it is interrupted, fill the disk. This file is that engine: what
  * a scenario's first line says is what it does. */
 #include "scenarios/cli.h"
+#include "scenarios/cli_args.h"
 #include "scenarios/engine.h"
 
 #include <setjmp.h>
@@ -156,6 +157,7 @@ void engine_run(struct engine *engine, const struct engine_options *options,
     *result = (struct engine_result){
         .outcome = stopped                ? ENGINE_INTERRUPTED
                    : does(engine, "fail") ? ENGINE_FAIL
+                   : does(engine, "skip") ? ENGINE_SKIPPED
                    : does(engine, "late") ? ENGINE_BAD_SCENARIO
                                           : ENGINE_PASS,
         .sim_ns = 10000000000,
@@ -169,6 +171,9 @@ void engine_run(struct engine *engine, const struct engine_options *options,
     };
     if (result->outcome == ENGINE_FAIL)
         snprintf(result->reason, sizeof result->reason, "one tip: 2 tips");
+    if (result->outcome == ENGINE_SKIPPED)
+        snprintf(result->reason, sizeof result->reason, "the world %s at %u cannot (it.lua:3)",
+                 args_world_name(options->world), options->speed);
     if (result->outcome == ENGINE_BAD_SCENARIO)
         snprintf(result->reason, sizeof result->reason, "late:9: a limit was hit");
     if (result->outcome == ENGINE_FAIL && options->observer.on_story)
@@ -287,6 +292,24 @@ static void test_run_that_fails_ends_with_1_and_tells_how_to_repeat_it(void **st
     RUN("fail", "--quiet");
     ended(1, "FAILED  one tip", "");
     assert_string_equal(query("SELECT verdict, reason FROM run"), "fail|one tip: 2 tips");
+}
+
+static void test_run_that_its_world_cannot_do_ends_with_77_and_the_reason(void **state)
+{
+    (void)state;
+    RUN("skip", "--world", "tcp", "--speed", "7");
+    ended(77, "SKIP", "");
+    assert_non_null(strstr(c.out, " trace -, the world tcp at 7 cannot (it.lua:3)\n"));
+    assert_null(strstr(c.out, "Again"));
+    assert_string_equal(query("SELECT world, verdict, reason, trace_hash FROM run"),
+                        "tcp|skip|the world tcp at 7 cannot (it.lua:3)|NULL");
+    RUN("fail", "--world", "tcp", "--speed", "7", "--record", "none");
+    ended(1, "vibesim run it.lua --seed 1 --world tcp --speed 7\n", "");
+    RUN("pass", "--world", "tcp", "--json", "--record", "none");
+    json_t *o = json_loads(c.out, JSON_REJECT_DUPLICATES, NULL);
+    assert_true(json_is_null(json_object_get(o, "trace_hash")));
+    assert_string_equal(json_string_value(json_object_get(o, "world")), "tcp");
+    json_decref(o);
 }
 
 static void test_run_keeps_control_characters_off_the_terminal(void **state)
@@ -469,6 +492,7 @@ int main(void)
         CASE(test_run_that_passes_ends_with_0_and_a_whole_record),
         CASE(test_run_records_messages_when_asked),
         CASE(test_run_that_fails_ends_with_1_and_tells_how_to_repeat_it),
+        CASE(test_run_that_its_world_cannot_do_ends_with_77_and_the_reason),
         CASE(test_run_keeps_control_characters_off_the_terminal),
         CASE(test_run_that_is_wrong_at_once_leaves_no_record),
         CASE(test_run_that_goes_wrong_later_is_recorded_with_its_reason),

@@ -24,7 +24,8 @@ enum {
     SEED_ERRS = 7,
     SEED_DIFFERS = 8, /* between two runs */
     SEED_HITS = 11,   /* the rare thing that must happen sometimes */
-    SEED_HANGS = 13
+    SEED_HANGS = 13,
+    SEED_SKIPS = 60
 };
 
 struct engine {
@@ -104,11 +105,13 @@ void engine_run(struct engine *engine, const struct engine_options *options,
         usleep(1000);
     result->outcome = seed == SEED_ERRS    ? ENGINE_BAD_SCENARIO
                       : seed == SEED_FAILS ? ENGINE_FAIL
+                      : seed == SEED_SKIPS ? ENGINE_SKIPPED
                                            : ENGINE_PASS;
     snprintf(result->reason, sizeof result->reason, "%s",
-             seed == SEED_FAILS  ? "one tip: 2 tips"
-             : seed == SEED_ERRS ? "it.lua:9: a limit was hit"
-                                 : "");
+             seed == SEED_FAILS   ? "one tip: 2 tips"
+             : seed == SEED_ERRS  ? "it.lua:9: a limit was hit"
+             : seed == SEED_SKIPS ? "the world cannot (it.lua:3)"
+                                  : "");
     if (!o->on_check) { /* the second run */
         result->trace_hash += seed == SEED_DIFFERS;
         return;
@@ -314,6 +317,19 @@ static void test_neither_table_nor_record_depends_on_the_workers(void **state)
     }
 }
 
+static void test_a_skip_is_worse_than_a_pass_and_better_than_a_failure(void **state)
+{
+    (void)state;
+    RUN("--seeds", "59..61");
+    ended(77, "2 of 3 seeds hold, 1 skipped", "");
+    assert_non_null(strstr(c.out, "the world cannot (it.lua:3)"));
+    assert_string_equal(query("SELECT verdict FROM run ORDER BY id"), "pass\nskip\npass");
+    RUN("--seeds", "60");
+    ended(77, "SKIP", "");
+    RUN("--seeds", "3,60");
+    ended(1, "FAIL", "");
+}
+
 static void test_json_is_an_object_a_run_and_a_summary(void **state)
 {
     (void)state;
@@ -413,6 +429,7 @@ int main(void)
         CASE(test_a_crash_is_a_failed_seed_and_the_others_go_on),
         CASE(test_the_worst_run_gives_the_status),
         CASE(test_neither_table_nor_record_depends_on_the_workers),
+        CASE(test_a_skip_is_worse_than_a_pass_and_better_than_a_failure),
         CASE(test_json_is_an_object_a_run_and_a_summary),
         CASE(test_several_files_have_a_table_each),
         CASE(test_input_that_is_wrong_starts_nothing_and_leaves_no_file),
