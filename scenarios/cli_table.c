@@ -215,7 +215,7 @@ static void print_total(const struct table *t, bool holds, bool interrupted)
         printf("%s of %s seed%s done, %s hold", done, count, plural, held);
     else
         printf("%s of %s seed%s hold%s", held, count, plural, *plural ? "" : "s");
-    if (!interrupted && t->args->seeds.count && tally_never(&t->tally))
+    if (!interrupted && t->skipped == 0 && t->args->seeds.count && tally_never(&t->tally))
         printf(", %" PRIu64 " sometimes never", tally_never(&t->tally));
     if (t->skipped > 0)
         printf(", %" PRIu64 " skipped", t->skipped);
