@@ -60,6 +60,26 @@ static void test_a_one_way_cut_lets_pass_the_other_way(void **state)
            "check(now() >= 50, 'not before')");
 }
 
+static void test_a_flapping_link_passes_in_its_better_moments(void **state)
+{
+    (void)state;
+    passes("local at = {}\n"
+           "local a = net:peer { on_bytes = function() at[#at + 1] = now() end }\n"
+           "local b = net:peer {}\n"
+           "local link = b:dial(a)\n"
+           "sleep(1)\n"
+           "local began = now()\n"
+           "net:flap(a, b, { every = 30, down = 20 })\n"
+           "sleep(1)\n"
+           "b:send_raw(link, 'x')\n"
+           "wait('up', 29, function() return #at == 1 end)\n"
+           "check(at[1] - began >= 20, 'not before')\n"
+           "sleep(began + 31 - now())\n"
+           "b:send_raw(link, 'x')\n"
+           "wait('up again', 29, function() return #at == 2 end)\n"
+           "check(at[2] - began >= 50, 'not before')");
+}
+
 static void test_nobody_reaches_a_node_in_a_black_hole(void **state)
 {
     (void)state;
@@ -272,6 +292,7 @@ int main(void)
         W(test_nodes_meet_after_the_round_trips_of_their_links),
         W(test_a_partition_holds_what_was_sent_until_it_heals),
         W(test_a_one_way_cut_lets_pass_the_other_way),
+        W(test_a_flapping_link_passes_in_its_better_moments),
         W(test_nobody_reaches_a_node_in_a_black_hole),
         W(test_a_killed_node_comes_back_with_its_folder_or_without),
         W(test_a_full_disk_keeps_nothing_and_a_good_one_does_again),
