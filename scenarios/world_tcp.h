@@ -1,6 +1,7 @@
 /* The inside of the world of real sockets; its door is world.h.
  *
- *   world_tcp.c       the table of functions, the clock, who watches
+ *   world_tcp.c       the clock, addresses, beginning and end
+ *   world_tcp_table.c the table of functions that scenarios know
  *   world_tcp_host.c  nodes and scripted peers: start, kill, pause, clocks
  *   world_tcp_disk.c  a node's store on a real folder, and what is wrong with it
  *   world_tcp_net.c   what links are like and what passes: rules, cuts, degraded links
@@ -140,6 +141,13 @@ uint32_t world_host_of(const struct tw *w, const struct vn_addr *addr);
 void world_tick_arm(struct tw *w);
 /* One of the counted things is gone. */
 void world_on_gone(void *ctx);
+
+void world_run_until(struct tw *w, uint64_t t_ns);
+void world_free(struct tw *w);
+
+/* ---- world_tcp_table.c ---- */
+
+extern const struct world world_tcp_table; /* but for `self` */
 
 /* ---- world_tcp_host.c ---- */
 
