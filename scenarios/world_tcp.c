@@ -7,8 +7,9 @@
  * a time comes back at that time or a little later; by how much at most is in late_ns, for a
  * machine that does not keep up.
  *
- * All processes that run such a world share the addresses; each has a port of its own, held by a
- * listening socket on 127.0.0.1, where no host is. */
+ * All processes that run such a world share the addresses, and scenarios name one port; each
+ * process listens on a port of its own instead, held by a listening socket on 127.0.0.1, where no
+ * host is. */
 #include "scenarios/world_tcp.h"
 
 #include <arpa/inet.h>
@@ -97,7 +98,7 @@ void world_tick_arm(struct tw *w)
 
 /* ---- addresses ---- */
 
-struct vn_addr world_addr(const struct tw *w, uint32_t number)
+struct vn_addr world_listen_addr(const struct tw *w, uint32_t number)
 {
     struct vn_addr addr = sim_host_addr(number);
     addr.port = w->port;
@@ -217,6 +218,7 @@ bool world_tcp_init(struct world *world, const struct sim_config *config, uint32
     tcp_fault_clock_stop(w->tcp);
     w->zero_ns = vn_tcp_now_ns(w->tcp);
     tcp_fault_wall(w->tcp, config->wall_start_ns, w->zero_ns);
+    tcp_fault_port(w->tcp, sim_host_addr(0).port, w->port);
     tcp_fault_buffers(w->tcp, SOCKET_BYTES);
     world_shape_init(w);
     sim_link_params_init(&w->links);

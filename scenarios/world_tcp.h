@@ -134,7 +134,8 @@ uint64_t world_now_ns(const struct tw *w); /* not where the world stands: the re
 /* Real milliseconds until the world's time, at least 0. */
 uint64_t world_ms_until(const struct tw *w, uint64_t t_ns);
 struct tw_host *world_host(struct tw *w, uint32_t number);
-struct vn_addr world_addr(const struct tw *w, uint32_t number);
+/* Where a host really listens; known to all others is sim_host_addr. */
+struct vn_addr world_listen_addr(const struct tw *w, uint32_t number);
 /* The host that has this IP, or TW_NOBODY. */
 uint32_t world_host_of(const struct tw *w, const struct vn_addr *addr);
 /* Something happens at a time earlier than the tick is armed for. */

@@ -172,7 +172,8 @@ static bool node_start(struct tw_host *host, bool lose_disk, char *why, size_t s
     struct vn_config core = host->config;
     struct vn_tcp_node_config config;
     rng_fork_seed(core.seed, w->config.seed, "host", (uint64_t)host->number << 32 | host->starts++);
-    core.listen = world_addr(w, host->number);
+    const struct vn_addr listen = world_listen_addr(w, host->number);
+    core.listen = sim_host_addr(host->number);
     core.shared = shared_for(w, api_of(host));
     core.on_trace = on_trace;
     core.trace_ctx = host;
@@ -180,7 +181,7 @@ static bool node_start(struct tw_host *host, bool lose_disk, char *why, size_t s
     core.hash = VN_HASH_NONE;
     vn_tcp_node_config_init(&config);
     config.core = &core;
-    config.listen = &core.listen;
+    config.listen = &listen;
     config.listen_count = 1;
     config.backlog = BACKLOG;
     config.bind = core.listen;
@@ -328,7 +329,7 @@ uint32_t world_peer_add(struct tw *w, const struct sim_peer_ops *ops,
     struct tw_host *host = host_new(w, params);
     if (!host)
         return TW_NOBODY;
-    struct vn_addr addr = world_addr(w, host->number);
+    struct vn_addr addr = world_listen_addr(w, host->number);
     const struct tcp_raw_ops raw = {host, on_link, on_bytes, on_close};
     host->ops = *ops;
     host->peer = tcp_raw_new(w->tcp, &addr, host, &raw, why, sizeof why);

@@ -189,11 +189,11 @@ static void on_write(void *ctx, struct tcp_link *link, struct vn_slice slice, ui
 /* Up after a round trip, and after each SYN or answer that is lost 1, 2, 4 ... s later. */
 static enum vn_why on_dial(void *ctx, struct tcp_link *link, uint64_t now_ns, uint64_t *due)
 {
-    struct tw *w = ctx;
+    (void)ctx;
     struct tw_link *end = end_of(link);
     if (end->dst == TW_NOBODY) /* nothing here may leave this machine */
         return VN_WHY_UNREACHABLE;
-    if (link->remote.port != w->port)
+    if (link->remote.port != sim_host_addr(end->dst).port)
         return VN_WHY_REFUSED;
     *due = now_ns + end->rtt_ns;
     double p = end->params.loss;

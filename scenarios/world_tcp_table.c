@@ -32,7 +32,8 @@ static uint64_t late_ns(void *self)
 
 static struct vn_addr addr(void *self, uint32_t number)
 {
-    return world_addr(self, number);
+    (void)self;
+    return sim_host_addr(number);
 }
 
 static uint32_t host_of(void *self, const struct vn_addr *a)
@@ -221,7 +222,7 @@ static uint32_t on_links(struct tw *w, uint32_t a, uint32_t b,
 {
     const struct tw_host *host = world_host(w, a);
     struct tcp_owner *owner = host ? world_owner(host) : NULL;
-    struct vn_addr with = world_addr(w, b);
+    struct vn_addr with = sim_host_addr(b);
     return owner ? fault(owner, &with) : 0;
 }
 

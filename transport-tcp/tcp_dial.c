@@ -69,7 +69,10 @@ void tcp_dial(struct tcp_link *link, const struct vn_addr *bind)
 void tcp_dial_now(struct tcp_link *link, const struct vn_addr *bind)
 {
     struct sockaddr_storage sys;
-    if (tcp_addr_to_sys(&link->remote, &sys) == 0 || !bind_to(link, bind)) {
+    struct vn_addr to = link->remote;
+    if (link->tcp->port_real != 0 && to.port == link->tcp->port_named)
+        to.port = link->tcp->port_real;
+    if (tcp_addr_to_sys(&to, &sys) == 0 || !bind_to(link, bind)) {
         tcp_link_fail(link, VN_WHY_UNREACHABLE);
         return;
     }

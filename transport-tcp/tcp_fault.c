@@ -64,6 +64,12 @@ void tcp_fault_buffers(struct vn_tcp *tcp, uint32_t bytes)
     tcp->socket_bytes = bytes;
 }
 
+void tcp_fault_port(struct vn_tcp *tcp, uint16_t named, uint16_t real)
+{
+    tcp->port_named = named;
+    tcp->port_real = real;
+}
+
 /* ---- links ---- */
 
 struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node)

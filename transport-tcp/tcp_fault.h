@@ -27,6 +27,10 @@ void tcp_fault_clock_go(struct vn_tcp *tcp);
  * kernel takes twice as much. */
 void tcp_fault_buffers(struct vn_tcp *tcp, uint32_t bytes);
 
+/* What is dialled at port `named` is connected to at port `real`: so that processes whose nodes
+ * have the same addresses can run beside each other. */
+void tcp_fault_port(struct vn_tcp *tcp, uint16_t named, uint16_t real);
+
 /* ---- its links ---- */
 
 struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node);

@@ -75,10 +75,10 @@ struct tcp_link {
     struct tcp_link *next_dirty;
     struct tcp_out *out;     /* NULL while nothing is to be written */
     struct tcp_shape *shape; /* NULL: what is to be written may leave at once */
-    struct vn_addr remote; /* and in the word that it begins */
-    uint8_t state;         /* enum tcp_state */
-    uint8_t ghost;         /* enum tcp_ghost: what becomes of it when it is over */
-    uint8_t why;           /* enum vn_why, once it has failed */
+    struct vn_addr remote;   /* and in the word that it begins */
+    uint8_t state;           /* enum tcp_state */
+    uint8_t ghost;           /* enum tcp_ghost: what becomes of it when it is over */
+    uint8_t why;             /* enum vn_why, once it has failed */
     bool dirty : 1;
     bool failed : 1;   /* it is over: nothing is read or written any more */
     bool reading : 1;  /* the owner wants bytes */
@@ -122,6 +122,7 @@ struct vn_tcp {
     struct tcp_link *ghosts;
     struct tcp_shape *shapes;
     const struct tcp_shaper *shaper; /* NULL: none */
+    uint16_t port_named, port_real;  /* dials to the one go to the other; 0: as they are */
     uint32_t socket_bytes;           /* of each socket's buffers; 0: as the system has it */
     bool own_wall;                   /* the nodes' wall clock is wall_zero_ns + their clock */
     uint64_t wall_zero_ns;

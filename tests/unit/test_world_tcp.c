@@ -3,7 +3,10 @@
  * the scenario to come. */
 #include "tests/unit/engine_fixture.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define SPEED 20u
@@ -244,6 +247,24 @@ static void test_no_dial_leaves_this_machine(void **state)
            "check(whys[1] == 'unreachable' and whys[2] == 'unreachable', 'there is no way')");
 }
 
+static void test_worlds_run_beside_each_other_with_the_same_addresses(void **state)
+{
+    (void)state;
+    struct sockaddr_in first = {
+        .sin_family = AF_INET, .sin_port = htons(8765), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bind(fd, (struct sockaddr *)&first, sizeof first); /* or somebody else has */
+    listen(fd, 1);
+    passes("local g = net:spawn(1, { seeds = 0 })\n"
+           "local ups = 0\n"
+           "local p = net:peer { on_link = function() ups = ups + 1 end }\n"
+           "check(g[1]:addr() == '127.0.1.1:8765' and p:addr() == '127.0.1.2:8765', 'as always')\n"
+           "g[1]:connect('127.0.1.2:8765')\n"
+           "p:dial('127.0.1.1:8765')\n"
+           "wait('both', 20, function() return ups == 2 end)");
+    close(fd);
+}
+
 static void skips(const char *body, const char *part)
 {
     run_body(body);
@@ -303,6 +324,7 @@ int main(void)
         W(test_who_lost_its_power_tells_nobody_and_answers_nobody),
         W(test_a_slow_line_takes_its_time),
         W(test_no_dial_leaves_this_machine),
+        W(test_worlds_run_beside_each_other_with_the_same_addresses),
         W(test_what_real_disks_cannot_do_skips_the_run),
         W(test_a_run_leaves_no_folder),
         W(test_a_run_has_no_trace_hash),
