@@ -1,5 +1,4 @@
-/* The protocol core on a libuv loop: sockets for its links, timers for its deadlines, a resolver
- * for its names.
+/* The protocol core on a libuv loop: sockets for its links, timers for its deadlines.
  *
  *     struct vn_tcp *tcp = vn_tcp_new(&options);            what the nodes of one loop share
  *     struct vn_tcp_node *node = vn_tcp_node_new(tcp, &config, why, sizeof why);
@@ -7,6 +6,9 @@
  *
  * Each callback of libuv becomes events for the core, followed by one drain. What a link is to send
  * gathers until all that the loop found ready has been handled, and leaves in one writev.
+ *
+ * Names are their user's business: a core asks for none today, and is told that there is no such
+ * one; addresses of seeds are looked up by whoever knows their names and given by VN_CMD_ADD_PEER.
  *
  * Everything here runs on the loop's thread, and nothing blocks. Handles die asynchronously, as
  * libuv's do: vn_tcp_node_close and vn_tcp_close tell by a callback when nothing is left.
@@ -66,8 +68,8 @@ struct vn_tcp_hooks {
     void (*on_drained)(void *ctx);
     /* The answer to a command. text is "" or one line. */
     void (*on_reply)(void *ctx, uint64_t token, uint32_t status, const char *text);
-    /* Something that the operator should know, one line: no descriptors left, a name that does not
-     * resolve. At most one a second of each kind. */
+    /* Something that the operator should know, one line: no descriptors left. At most one a second
+     * of each kind. */
     void (*on_warning)(void *ctx, const char *text);
     /* Takes a STORE or LOAD with all its references; the answer is given by vn_tcp_node_answer, not
      * from inside this call. NULL: nothing is kept, each STORE succeeds and each LOAD is empty. */

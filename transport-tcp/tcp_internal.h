@@ -32,7 +32,7 @@
 struct tcp_link;
 struct tcp_shape;
 
-enum tcp_warning { TCP_WARN_FILES, TCP_WARN_ACCEPT, TCP_WARN_NAME, TCP_WARNINGS };
+enum tcp_warning { TCP_WARN_FILES, TCP_WARN_ACCEPT, TCP_WARNINGS };
 
 /* Whom links belong to. What on_alloc and below name may be NULL. */
 struct tcp_owner {
@@ -56,7 +56,7 @@ struct tcp_owner {
     uint64_t next_accepted; /* even */
     struct tcp_listener *listeners;
     uint32_t listener_count;
-    uint32_t handles; /* of its own that libuv has not given back, names being resolved included */
+    uint32_t handles; /* of its own that libuv has not given back */
     bool takes;       /* links may be accepted */
     bool standing;    /* nothing is read or accepted, see tcp_fault.h */
     bool closing;
@@ -248,7 +248,7 @@ void tcp_write_now(struct tcp_link *link, const struct vn_slice *slices, uint32_
 uint64_t tcp_write_flush(struct tcp_link *link);
 void tcp_write_drop(struct tcp_link *link);
 
-/* ---- tcp_dial.c, tcp_listen.c, tcp_resolve.c ---- */
+/* ---- tcp_dial.c, tcp_listen.c ---- */
 
 /* Before it listens or connects. */
 void tcp_socket_buffers(const struct vn_tcp *tcp, int fd);
@@ -270,9 +270,6 @@ bool tcp_listen(struct tcp_owner *owner, const struct vn_addr *addrs, uint32_t c
 void tcp_listen_resume(struct tcp_owner *owner);
 void tcp_listen_stop(struct tcp_owner *owner);
 void tcp_listen_close(struct tcp_owner *owner);
-
-/* False: that is no HOST:PORT, or it cannot be asked for. */
-bool tcp_resolve(struct vn_tcp_node *node, uint64_t token, const char *name);
 
 /* ---- tcp_node.c ---- */
 

@@ -198,10 +198,8 @@ static void store(struct vn_tcp_node *node, struct vn_action *action)
 static void resolve(struct vn_tcp_node *node, const struct vn_action *action)
 {
     struct vn_event event = {.kind = VN_EV_RESOLVED};
-    if (tcp_resolve(node, action->u.resolve.token, action->u.resolve.name))
-        return;
     event.u.resolved.token = action->u.resolve.token;
-    event.u.resolved.status = VN_ERR_ARGUMENT;
+    event.u.resolved.status = VN_ERR_UNKNOWN;
     tcp_node_later(node, &event);
 }
 
