@@ -8,10 +8,12 @@
 #include "transport-tcp/tcp_internal.h"
 #include "transport-tcp/tcp_shape.h"
 
+#include <string.h>
 #include <sys/socket.h>
 
 #define LINGER_NS  UINT64_C(2000000000)
 #define CLOSING_NS UINT64_C(10000000000)
+#define KEPT_SPARE 65536u
 #define LINGER_MAX 256u /* beyond that many there is no waiting for the other end */
 
 /* ---- lists ---- */
@@ -266,18 +268,32 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)tcp->reading.buf->data + tcp->reading.off, tcp->reading.len);
 }
 
+/* Hands on what was read. The owner may keep a part of the buffer, and all of it stays with that
+ * part then: of a peer that sends little it gets not the loop's large buffer but one of the size of
+ * what came, so that nobody pins more than twice that and KEPT_SPARE (PROTOCOL-0.1, section 1). */
+static void hand_on(struct tcp_link *link, struct vn_slice data)
+{
+    const bool large =
+        data.buf == link->tcp->read_buf && 2 * (uint64_t)data.len + KEPT_SPARE < data.buf->len;
+    if (large) {
+        struct vn_buf *exact = vn_buf_new(data.len);
+        memcpy(exact->data, vn_slice_data(data), data.len);
+        data = (struct vn_slice){exact, 0, data.len};
+    }
+    link->owner->stats.bytes_in += data.len;
+    link->owner->stats.reads++;
+    link->owner->on_bytes(link->owner, link, data);
+    if (large)
+        vn_slice_unref(data);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct tcp_link *link = (struct tcp_link *)stream;
     struct vn_tcp *tcp = link->tcp;
     (void)buf;
-    if (n > 0 && link->state == LINK_UP && !link->failed) {
-        struct vn_slice data = tcp->reading;
-        data.len = (uint32_t)n;
-        link->owner->stats.bytes_in += data.len;
-        link->owner->stats.reads++;
-        link->owner->on_bytes(link->owner, link, data);
-    }
+    if (n > 0 && link->state == LINK_UP && !link->failed)
+        hand_on(link, (struct vn_slice){tcp->reading.buf, tcp->reading.off, (uint32_t)n});
     tcp_read_done(tcp);
     if (link->state == LINK_GHOST && n != 0) { /* its machine knows nothing of it */
         link->abort = true;

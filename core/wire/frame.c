@@ -198,7 +198,8 @@ bool framer_space(struct framer *f, struct vn_slice *space)
     if (f->mode == WINDOW)
         assembly_begin(f, size);
     else if (f->part.buf->len - f->part.len < FRAME_RX_MIN)
-        f->part.buf = buf_resize(f->part.buf, 2 * f->part.len < size ? 2 * f->part.len : size);
+        f->part.buf = buf_resize(f->part.buf,
+                                 2 * f->part.len + SLACK < size ? 2 * f->part.len + SLACK : size);
     const uint32_t room = f->part.buf->len - f->part.len;
     *space = (struct vn_slice){.buf = f->part.buf, .off = f->part.len, .len = room};
     return room >= FRAME_RX_MIN;

@@ -225,6 +225,25 @@ static void test_who_does_not_read_is_not_read(void **state)
     net_deinit(&net);
 }
 
+/* However large the buffer that the loop reads into. */
+static void test_half_a_frame_pins_no_more_than_twice_what_came(void **state)
+{
+    (void)state;
+    struct place p;
+    struct raw raw;
+    const uint8_t begin[9] = {0, 3, 0, 0, MSG_PING}; /* of a frame of 192 KiB */
+    place_init(&p);
+    raw_ready(&p, &raw, "x");
+    UNTIL(&p.net, raw_has(&raw, MSG_REQUEST_BLOCK));
+    uint64_t in = node_stats(&p.node).bytes_in, held = node_info(&p.node).held_bytes;
+    raw_send(&raw, begin, sizeof begin);
+    UNTIL(&p.net, node_stats(&p.node).bytes_in == in + sizeof begin);
+    assert_true(node_info(&p.node).held_bytes > held);
+    assert_true(node_info(&p.node).held_bytes - held <= 2 * sizeof begin + 65536);
+    raw_close(&raw);
+    place_deinit(&p);
+}
+
 /* ---- descriptors ---- */
 
 static void test_beyond_its_descriptors_a_node_accepts_later(void **state)
@@ -469,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_frames_may_come_in_any_pieces),
         cmocka_unit_test(test_what_one_turn_has_to_say_leaves_in_one_write),
         cmocka_unit_test(test_who_does_not_read_is_not_read),
+        cmocka_unit_test(test_half_a_frame_pins_no_more_than_twice_what_came),
         cmocka_unit_test(test_beyond_its_descriptors_a_node_accepts_later),
         cmocka_unit_test(test_a_process_without_descriptors_does_not_spin),
         cmocka_unit_test(test_a_dial_that_nobody_answers_is_refused),
