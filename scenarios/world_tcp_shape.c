@@ -29,7 +29,7 @@ static struct tw_link *end_of(struct tcp_link *link)
 static void on_link(void *ctx, struct tcp_link *link)
 {
     struct tw *w = ctx;
-    const struct tw_host *host = link->user;
+    const struct tw_host *host = link->handle.data;
     struct tw_link *end = mem_new(1, sizeof *end);
     end->w = w;
     end->link = link;

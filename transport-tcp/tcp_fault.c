@@ -90,12 +90,12 @@ void tcp_fault_vanish(struct tcp_owner *owner)
     }
 }
 
-void tcp_fault_back(struct vn_tcp *tcp, const void *user)
+void tcp_fault_back(struct vn_tcp *tcp, void *user)
 {
     struct tcp_link *link = tcp->ghosts;
     while (link) {
         struct tcp_link *next = link->next;
-        if (link->user == user && link->ghost == GHOST_OFF) {
+        if (link->handle.data == user && link->ghost == GHOST_OFF) {
             link->abort = true;
             tcp_link_rest(link);
         }

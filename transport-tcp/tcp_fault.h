@@ -39,7 +39,7 @@ struct tcp_owner *tcp_fault_owner(struct vn_tcp_node *node);
  * tcp_fault_back or the loop's end. */
 void tcp_fault_vanish(struct tcp_owner *owner);
 /* What vanished of this user answers with resets. */
-void tcp_fault_back(struct vn_tcp *tcp, const void *user);
+void tcp_fault_back(struct vn_tcp *tcp, void *user);
 
 /* Open links of `owner` whose other end has the IP address of `with`; each returns how many. */
 

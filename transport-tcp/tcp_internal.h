@@ -50,7 +50,7 @@ struct tcp_owner {
     void (*on_batch)(struct tcp_owner *owner);
     void (*on_warning)(struct tcp_owner *owner, enum tcp_warning kind, const char *text);
     struct vn_tcp *tcp;
-    const void *user;       /* whose it is, for whoever made it: see tcp_fault.h */
+    void *user;             /* whose it is, for whoever made it: see tcp_fault.h */
     struct tcp_link *links; /* all that belong to it, but for those that close */
     struct u64map by_id;    /* those that close, too */
     uint64_t next_accepted; /* even */
@@ -66,12 +66,12 @@ struct tcp_owner {
 enum tcp_state { LINK_CONNECTING, LINK_UP, LINK_CLOSING, LINK_LINGERING, LINK_GHOST, LINK_DEAD };
 
 struct tcp_link {
-    uv_tcp_t handle; /* first: libuv gives it back as this link */
+    uv_tcp_t handle; /* first: libuv gives it back as this link. Its data is what the owner's `user`
+                        is, after that is gone, too */
     uint64_t id;     /* the owner's */
     struct vn_tcp *tcp;
     struct tcp_owner *owner;      /* NULL when it has heard on_down */
     struct tcp_link *next, *prev; /* in the owner's list, or one of the loop's */
-    const void *user;             /* the owner's, after it is gone, too */
     struct tcp_link *next_dirty;
     struct tcp_out *out;     /* NULL while nothing is to be written */
     struct tcp_shape *shape; /* NULL: what is to be written may leave at once */
@@ -280,7 +280,7 @@ void tcp_node_drain(struct vn_tcp_node *node);
 void tcp_node_later(struct vn_tcp_node *node, const struct vn_event *event);
 /* vn_tcp_node_new with a wall clock that is off by skew_ns, and a name for its links' user. */
 struct vn_tcp_node *tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
-                                 int64_t skew_ns, const void *user, char *why, size_t size);
+                                 int64_t skew_ns, void *user, char *why, size_t size);
 /* Tells the core the wall clock; tcp_node_drain follows. */
 void tcp_node_tell_clock(struct vn_tcp_node *node);
 /* Steps the core with what waited, and drains. */

@@ -330,7 +330,7 @@ struct tcp_link *tcp_link_new(struct vn_tcp *tcp, struct tcp_owner *owner, uint6
     link->id = id;
     link->tcp = tcp;
     link->owner = owner;
-    link->user = owner->user;
+    link->handle.data = owner->user;
     link->remote = *remote;
     link->reading = true;
     list_put(&owner->links, link);

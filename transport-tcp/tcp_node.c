@@ -376,7 +376,7 @@ static void on_gone(struct tcp_owner *owner)
 }
 
 static struct vn_tcp_node *node_alloc(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
-                                      const void *user)
+                                      void *user)
 {
     struct vn_tcp_node *node = mem_new(1, sizeof *node);
     node->owner = (struct tcp_owner){.on_up = on_up,
@@ -402,7 +402,7 @@ static struct vn_tcp_node *node_alloc(struct vn_tcp *tcp, const struct vn_tcp_no
 }
 
 struct vn_tcp_node *tcp_node_new(struct vn_tcp *tcp, const struct vn_tcp_node_config *config,
-                                 int64_t skew_ns, const void *user, char *why, size_t size)
+                                 int64_t skew_ns, void *user, char *why, size_t size)
 {
     if (!config_check(config, why, size))
         return NULL;

@@ -56,7 +56,7 @@ static void on_gone(struct tcp_owner *owner)
         told(ctx);
 }
 
-struct tcp_raw *tcp_raw_new(struct vn_tcp *tcp, const struct vn_addr *listen, const void *user,
+struct tcp_raw *tcp_raw_new(struct vn_tcp *tcp, const struct vn_addr *listen, void *user,
                             const struct tcp_raw_ops *ops, char *why, size_t size)
 {
     struct tcp_raw *raw = mem_new(1, sizeof *raw);

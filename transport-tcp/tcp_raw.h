@@ -17,7 +17,7 @@ struct tcp_raw_ops {
 };
 
 /* Listens on *listen (NULL: it does not) and dials from its IP. NULL, and one line in why. */
-struct tcp_raw *tcp_raw_new(struct vn_tcp *tcp, const struct vn_addr *listen, const void *user,
+struct tcp_raw *tcp_raw_new(struct vn_tcp *tcp, const struct vn_addr *listen, void *user,
                             const struct tcp_raw_ops *ops, char *why, size_t size);
 /* Resets its links and stops listening; gone when the loop says so, before vn_tcp_close tells. */
 void tcp_raw_free(struct tcp_raw *raw, void (*on_gone)(void *ctx), void *ctx);
