@@ -6,6 +6,7 @@
 #include "core/base/exact.h"
 #include "scenarios/cli_term.h"
 #include "scenarios/pool.h"
+#include "trace/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,33 +42,12 @@ const char *args_world_name(enum engine_world world)
     return world_names[world];
 }
 
-/* The number of edits between two short words (Levenshtein), in one row; 99 for long ones. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[72], m = strlen(b);
-    if (m >= sizeof row / sizeof *row || strlen(a) >= sizeof row / sizeof *row)
-        return 99;
-    for (size_t k = 0; k <= m; k++)
-        row[k] = k;
-    for (size_t i = 0; a[i]; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t k = 0; k < m; k++) {
-            size_t best = corner + (a[i] != b[k]);
-            corner = row[k + 1];
-            best = row[k] + 1 < best ? row[k] + 1 : best;
-            row[k + 1] = corner + 1 < best ? corner + 1 : best;
-        }
-    }
-    return row[m];
-}
-
 const char *args_nearest(const char *given, const char *const *names)
 {
     const char *best = NULL;
     size_t best_distance = strlen(given) > 5 ? 4 : 3; /* one less is still a slip */
     for (; *names; names++) {
-        size_t d = distance(given, *names);
+        size_t d = suggest_distance(given, *names);
         if (strlen(given) > 3 && strncmp(given, *names, strlen(given)) == 0)
             d = 0;
         if (d < best_distance) {

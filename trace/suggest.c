@@ -8,8 +8,7 @@
 
 #define NAME_MAX_LEN 40u
 
-/* Damerau-Levenshtein distance with adjacent transpositions (optimal string alignment). */
-static size_t distance(const char *a, const char *b)
+size_t suggest_distance(const char *a, const char *b)
 {
     size_t la = strlen(a);
     size_t lb = strlen(b);
@@ -49,7 +48,7 @@ void suggest_init(struct suggest *s, const char *wanted)
 
 void suggest_offer(struct suggest *s, const char *name)
 {
-    size_t d = distance(s->wanted, name);
+    size_t d = suggest_distance(s->wanted, name);
     size_t len = strlen(s->wanted);
     bool near = d <= (len <= 3 ? 1 : len <= 6 ? 2 : 3) && d < strlen(name);
     if (near && d < s->distance) {

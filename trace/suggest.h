@@ -3,8 +3,13 @@
 #define TRACE_SUGGEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define SUGGEST_HINT 120u /* bytes for suggest_text */
+
+/* Damerau-Levenshtein distance with adjacent transpositions (optimal string alignment); SIZE_MAX
+ * where one has more than 40 bytes. */
+size_t suggest_distance(const char *a, const char *b);
 
 /* Finds the name that a person most likely meant. */
 struct suggest {
