@@ -6,7 +6,7 @@
  * together, as they do when a node catches up.
  *
  * bench_hundred_thousand [--json] [--nodes N] [--blocks N] [--batch N] */
-#include "scenarios/hugepages.h"
+#include "vibesim/hugepages.h"
 #include "tests/bench/network.h"
 
 #include <sys/resource.h>

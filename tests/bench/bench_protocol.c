@@ -11,7 +11,7 @@
  * --by-time 1 handles every event by time, without windows (see sim_windows), to compare:
  *
  * bench_protocol [--json] [--nodes N [--txs N] [--blocks N]] [--rounds N] [--by-time 1] */
-#include "scenarios/hugepages.h"
+#include "vibesim/hugepages.h"
 #include "tests/bench/network.h"
 #include "transport-sim/queue.h"
 

@@ -6,8 +6,8 @@ import re
 import subprocess
 import sys
 
-FOLDERS = ("core", "transport-sim", "transport-tcp", "store", "trace", "vibenode", "scenarios", "tests",
-           "examples")
+FOLDERS = ("core", "transport-sim", "transport-tcp", "store", "trace", "vibenode", "scenarios",
+           "vibesim", "tests", "examples")
 
 
 class Lint:

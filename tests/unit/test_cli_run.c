@@ -1,8 +1,8 @@
 /* `vibesim run` against an engine that does what a real one should never do: differ between two
  * runs, fail half way, hang until it is interrupted, fill the disk. This file is that engine: what
  * a scenario's first line says is what it does. */
-#include "scenarios/cli.h"
-#include "scenarios/cli_args.h"
+#include "vibesim/cli.h"
+#include "vibesim/cli_args.h"
 #include "scenarios/engine.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* `vibesim run --seeds` against an engine whose runs do, by their seeds, what runs should never do:
  * this file is that engine. A scenario's first line is its name; "tame" ones do nothing of it. */
-#include "scenarios/cli.h"
+#include "vibesim/cli.h"
 #include "scenarios/engine.h"
 
 #include <setjmp.h>

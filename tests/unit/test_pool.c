@@ -1,5 +1,5 @@
 /* The pool of worker processes: every job once, whatever its workers do. */
-#include "scenarios/pool.h"
+#include "vibesim/pool.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* The progress line: its words, and how it comes and goes on a terminal and elsewhere. */
-#include "scenarios/progress.h"
+#include "vibesim/progress.h"
 
-#include "scenarios/cli_term.h"
+#include "vibesim/cli_term.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* Which of what happens in a run becomes a row, and in which words. */
-#include "scenarios/record.h"
+#include "vibesim/record.h"
 
 #include "tests/unit/recorder_folder.h"
 

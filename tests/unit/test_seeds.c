@@ -1,5 +1,5 @@
 /* Lists of seeds: what is understood, and what is refused and how. */
-#include "scenarios/seeds.h"
+#include "vibesim/seeds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

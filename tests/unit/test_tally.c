@@ -1,5 +1,5 @@
 /* Metrics and `sometimes` over several runs. */
-#include "scenarios/tally.h"
+#include "vibesim/tally.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

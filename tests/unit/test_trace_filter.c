@@ -1,5 +1,5 @@
 /* What --trace asks for: words to events. */
-#include "scenarios/trace_filter.h"
+#include "vibesim/trace_filter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

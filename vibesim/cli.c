@@ -1,0 +1,166 @@
+/* vibesim's commands: finds the one that is asked for; --help and --version. */
+#include "vibesim/cli.h"
+
+#include "vibesim/cli_args.h"
+#include "vibesim/cli_list.h"
+#include "vibesim/cli_redact.h"
+#include "vibesim/cli_replay.h"
+#include "vibesim/cli_run.h"
+#include "vibesim/cli_term.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "vibesim simulates networks of VibeNet nodes, deterministically, from scenarios in Lua.\n"
+    "\n"
+    "Usage:\n"
+    "  vibesim run FILE.lua... [options]  runs scenarios and judges their checks\n"
+    "  vibesim list [FOLDER] [--json]     shows the scenarios of a folder (default: scenarios)\n"
+    "  vibesim replay FILE [options]      lives the captured life of a node again, and compares\n"
+    "  vibesim redact FILE OUT            a copy of a capture to share, with made-up addresses\n"
+    "  vibesim --help | --version         vibesim run --help tells all options\n"
+    "\n"
+    "Examples:\n"
+    "  vibesim list\n"
+    "  vibesim run scenarios/partition-heal.lua\n"
+    "  vibesim run scenarios/partition-heal.lua --seed 7 --db heal.db --record messages\n"
+    "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
+    "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
+    "\n"
+    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
+    "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do\n"
+    "what the scenario asks for, 130 interrupted.\n";
+
+static const char help_run[] =
+    "Usage: vibesim run FILE.lua... [options]\n"
+    "\n"
+    "  --seed N           the seed of all dice, 0 to 18446744073709551615 [1]\n"
+    "  --seeds LIST       a run for each seed of a list like 1..20 or 3,7,100..199; at most\n"
+    "                     1000000. Prints a table, in the order of the seeds. A `sometimes` that\n"
+    "                     no seed hits fails them all\n"
+    "  --jobs N           how many runs at once, each in a process of its own, 1 to 256 [as many\n"
+    "                     as there are processors]; changes no result\n"
+    "  --param NAME=VALUE a parameter of the scenario; may be given several times\n"
+    "  --until SECONDS    ends the run at that simulated time [the scenario's duration]\n"
+    "  --without LIST     leaves out these decisions, like 2,5..7: faults by their numbers in the\n"
+    "                     table decision of a record; all others keep theirs\n"
+    "  --db FILE          where to record; a VibeNet file gets more runs [run.db]\n"
+    "  --record LEVEL     none: no file; summary: nodes, checks, metrics, blocks and their\n"
+    "                     arrivals, faults; messages: and every message received;\n"
+    "                     events: and everything that nodes tell [summary]\n"
+    "  --world WORLD      sim: simulated; tcp: real sockets on addresses of 127.0.0.0/8, in real\n"
+    "                     time and each run a little different. What tcp cannot do skips the run\n"
+    "                     (status 77) with its reason [sim]\n"
+    "  --speed N          in the world tcp, seconds of the scenario in a real one, 1 to 1000; sim\n"
+    "                     is always as fast as it can [1]\n"
+    "  --verify           runs twice, the second time strictly by time, and compares every\n"
+    "                     event\n"
+    "  --trace WHAT       a line for each thing that happens, as it does, to stderr: all,\n"
+    "                     node=3 (as in node-0003; or node=peer-0001), link=2-7 (between these\n"
+    "                     two), each with ,kinds=KIND,KIND... behind it. Of a single run; may be\n"
+    "                     given several times. Kinds: peer-state msg-in msg-out block-new\n"
+    "                     block-bad block-orphan mined tip tx-new tx-bad score ban unban\n"
+    "                     disconnect violation sync step log check\n"
+    "  --trace-file FILE  the trace goes there\n"
+    "  --rows WHICH       rows of the table: all, failed, or auto: all, but on a terminal no\n"
+    "                     more than 40 [auto]\n"
+    "  --json             the result as a JSON object on standard output; of several runs one\n"
+    "                     object a line, and one with \"summary\": true for each file. Traces, "
+    "too,\n"
+    "                     are an object a line\n"
+    "  --quiet            the verdict and what failed, nothing else\n"
+    "\n"
+    "Equal scenario, parameters and seed give an equal run in the world sim, on any machine:\n"
+    "compare the trace hashes. Colours can be turned off with NO_COLOR=1. A run whose process dies "
+    "is a failed\n"
+    "seed. The exit status of several runs is that of the worst.\n"
+    "\n"
+    "Examples:\n"
+    "  vibesim run scenarios/partition-heal.lua --seed 7\n"
+    "  vibesim run scenarios/partition-heal.lua --param nodes=100 --verify\n"
+    "  vibesim run scenarios/partition-heal.lua --json --record none | jq .trace_hash\n"
+    "  vibesim run scenarios/partition-heal.lua --world tcp --speed 5\n"
+    "  vibesim run scenarios/tx-flood.lua --seeds 1..20 --db flood.db\n"
+    "  vibesim run scenarios/crash-restart.lua --without 3..50\n"
+    "  vibesim run scenarios/*.lua --seeds 1..5 --record none --rows failed\n"
+    "  vibesim run scenarios/tx-flood.lua --seeds 1..20 --json | jq -c 'select(.summary)'\n"
+    "  vibesim run scenarios/first-contact.lua --trace node=2,kinds=peer-state,tip\n"
+    "  vibesim run scenarios/first-contact.lua --trace link=1-2 --trace-file link.txt\n";
+
+static const char help_list[] =
+    "Usage: vibesim list [FOLDER] [--json]\n"
+    "\n"
+    "Shows the scenarios (*.lua) of a folder with what they are about. Without FOLDER: scenarios/ "
+    "of\n"
+    "the current folder, or the one that vibesim was built or installed with.\n";
+
+static int show(const char *text)
+{
+    fputs(text, stdout);
+    return term_stdout_ok() ? CLI_OK : CLI_BAD;
+}
+
+static int command_run(int argc, char **argv)
+{
+    struct args_run args;
+    int status = CLI_BAD;
+    if (args_run_parse(&args, argc, argv))
+        status = args.help ? show(help_run) : cli_run(&args);
+    args_run_free(&args);
+    return status;
+}
+
+static int command_list(int argc, char **argv)
+{
+    struct args_list args;
+    if (!args_list_parse(&args, argc, argv))
+        return CLI_BAD;
+    return args.help ? show(help_list) : cli_list(&args);
+}
+
+static int command_replay(int argc, char **argv)
+{
+    struct args_replay args;
+    if (!args_replay_parse(&args, argc, argv))
+        return CLI_BAD;
+    return args.help ? show(replay_help) : cli_replay(&args);
+}
+
+static int command_redact(int argc, char **argv)
+{
+    struct args_redact args;
+    if (!args_redact_parse(&args, argc, argv))
+        return CLI_BAD;
+    return args.help ? show(redact_help) : cli_redact(&args);
+}
+
+int cli_main(int argc, char **argv)
+{
+    static const char *const commands[] = {"run",    "list",      "replay", "redact",
+                                           "--help", "--version", NULL};
+    if (argc < 2) {
+        term_error("say what to do: vibesim run FILE.lua, vibesim list, or vibesim --help");
+        return CLI_BAD;
+    }
+    const char *command = argv[1];
+    if (strcmp(command, "run") == 0)
+        return command_run(argc - 2, argv + 2);
+    if (strcmp(command, "list") == 0)
+        return command_list(argc - 2, argv + 2);
+    if (strcmp(command, "replay") == 0)
+        return command_replay(argc - 2, argv + 2);
+    if (strcmp(command, "redact") == 0)
+        return command_redact(argc - 2, argv + 2);
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
+        strcmp(command, "help") == 0)
+        return show(help);
+    if (strcmp(command, "--version") == 0)
+        return show("vibesim " VIBESIM_BUILD "\n");
+    size_t len = strlen(command);
+    if (len > 4 && strcmp(command + len - 4, ".lua") == 0)
+        term_error("'%s' is no command: did you mean vibesim run %s?", command, command);
+    else
+        args_unknown("command", command, commands);
+    return CLI_BAD;
+}

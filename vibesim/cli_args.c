@@ -1,0 +1,546 @@
+/* Reads vibesim's arguments: long options with a value behind '=' or as the next word, anywhere
+ * among the others; "--" ends them. Own code rather than getopt_long, whose messages cannot say
+ * what would be right. */
+#include "vibesim/cli_args.h"
+
+#include "core/base/exact.h"
+#include "vibesim/cli_term.h"
+#include "vibesim/pool.h"
+#include "trace/suggest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define UNTIL_MAX_S 1e9
+
+struct reader {
+    int argc, at;
+    char **argv;
+    const char *const *names; /* of the options, NULL-terminated */
+    bool ended;               /* "--" was seen */
+    const char *value;        /* behind '=', or NULL */
+};
+
+static const char *const run_names[] = {
+    "--seed",   "--seeds",  "--jobs",    "--param", "--until", "--db",
+    "--record", "--verify", "--rows",    "--trace", "--json",  "--trace-file",
+    "--quiet",  "--help",   "--without", "--world", "--speed", NULL};
+static const char *const world_names[] = {"sim", "tcp", NULL};
+static const char *const rows_names[] = {"auto", "all", "failed", NULL};
+static const char *const list_names[] = {"--json", "--help", NULL};
+static const char *const replay_names[] = {"--trace", "--until", "--json", "--help", NULL};
+static const char *const redact_names[] = {"--keep-id", "--help", NULL};
+static const char *const record_names[] = {"none", "summary", "messages", "events", NULL};
+
+const char *args_record_name(enum record_level level)
+{
+    return record_names[level];
+}
+
+const char *args_world_name(enum engine_world world)
+{
+    return world_names[world];
+}
+
+const char *args_nearest(const char *given, const char *const *names)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(given) > 5 ? 4 : 3; /* one less is still a slip */
+    for (; *names; names++) {
+        size_t d = suggest_distance(given, *names);
+        if (strlen(given) > 3 && strncmp(given, *names, strlen(given)) == 0)
+            d = 0;
+        if (d < best_distance) {
+            best = *names;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+void args_unknown(const char *what, const char *given, const char *const *names)
+{
+    const char *best = args_nearest(given, names);
+    if (best) {
+        term_error("'%s' is no %s: did you mean %s?", given, what, best);
+        return;
+    }
+    char all[200] = "";
+    for (; *names; names++) {
+        strncat(all, " ", sizeof all - strlen(all) - 1);
+        strncat(all, *names, sizeof all - strlen(all) - 1);
+    }
+    term_error("'%s' is no %s: there are%s", given, what, all);
+}
+
+/* The next argument: true with *name an option, or NULL and *word a plain word. */
+static bool reader_next(struct reader *r, const char **name, const char **word, bool *wrong)
+{
+    while (r->at < r->argc) {
+        const char *arg = r->argv[r->at++];
+        *name = NULL;
+        *word = arg;
+        r->value = NULL;
+        if (r->ended || arg[0] != '-' || arg[1] == 0)
+            return true;
+        if (strcmp(arg, "--") == 0) {
+            r->ended = true;
+            continue;
+        }
+        if (strcmp(arg, "-h") == 0)
+            arg = "--help";
+        const char *equals = strchr(arg, '=');
+        size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
+        for (const char *const *n = r->names; *n; n++)
+            if (strlen(*n) == len && strncmp(*n, arg, len) == 0) {
+                *name = *n;
+                r->value = equals ? equals + 1 : NULL;
+                return true;
+            }
+        char given[64];
+        term_clean(given, len + 1 < sizeof given ? len + 1 : sizeof given, arg);
+        args_unknown("option", given, r->names);
+        *wrong = true;
+        return false;
+    }
+    return false;
+}
+
+/* The value of the option just read; NULL, told, if there is none. */
+static const char *reader_value(struct reader *r, const char *name, const char *what)
+{
+    if (r->value)
+        return r->value;
+    if (r->at < r->argc && strncmp(r->argv[r->at], "--", 2) != 0)
+        return r->argv[r->at++];
+    term_error("%s: needs a value, %s", name, what);
+    return NULL;
+}
+
+static bool parse_seed(const char *text, struct args_run *args)
+{
+    const char *end;
+    args->seed_given = seeds_number(text, &end, &args->seed) && !*end;
+    if (!args->seed_given)
+        term_error("--seed: '%s' is not a whole number from 0 to " SEEDS_WHOLE_MAX "%s", text,
+                   strstr(text, "..") || strchr(text, ',') ? ": did you mean --seeds?" : "");
+    return args->seed_given;
+}
+
+static bool parse_seeds(const char *text, struct args_run *args)
+{
+    char why[300];
+    if (args->seeds.count)
+        term_error("--seeds: is given twice: write one list, like 1..20,100");
+    else if (!seeds_parse(&args->seeds, text, why, sizeof why))
+        term_error("--seeds: %s", why);
+    else
+        return true;
+    return false;
+}
+
+static bool parse_jobs(const char *text, struct args_run *args)
+{
+    uint64_t n;
+    const char *end;
+    bool ok = seeds_number(text, &end, &n) && !*end && n >= 1 && n <= POOL_WORKERS_MAX;
+    args->jobs = ok ? (uint32_t)n : 0;
+    if (!ok)
+        term_error("--jobs: '%s' is not a whole number from 1 to %u", text, POOL_WORKERS_MAX);
+    return ok;
+}
+
+static bool parse_rows(const char *text, struct args_run *args)
+{
+    for (int i = 0; rows_names[i]; i++)
+        if (strcmp(text, rows_names[i]) == 0) {
+            args->rows = (enum args_rows)i;
+            return true;
+        }
+    term_error("--rows: '%s': use auto, all or failed", text);
+    return false;
+}
+
+static bool parse_trace(const char *text, struct args_run *args)
+{
+    char why[400];
+    bool ok = trace_filter_add(&args->trace, text, why, sizeof why);
+    if (!ok)
+        term_error("--trace: %s", why);
+    return ok;
+}
+
+/* Numbers of the decision log. */
+static bool parse_without(const char *text, struct args_run *args)
+{
+    char why[300];
+    struct seeds list = {0};
+    bool twice = args->without != NULL;
+    args->without = text;
+    if (twice) {
+        term_error("--without: is given twice: write one list, like 2,5..7");
+        return false;
+    }
+    if (!seeds_parse(&list, text, why, sizeof why) ||
+        list.ranges[list.range_count - 1].last > UINT32_MAX || list.ranges[0].first == 0) {
+        term_error(
+            "--without: '%s' is not a list of decisions, numbers from 1 on, like 2,5..7 (the "
+            "table decision of a record has them)",
+            text);
+        seeds_free(&list);
+        return false;
+    }
+    args->left_out = calloc(list.count, sizeof *args->left_out);
+    if (!args->left_out)
+        abort();
+    for (; args->left_out_count < list.count; args->left_out_count++)
+        args->left_out[args->left_out_count] = (uint32_t)seeds_at(&list, args->left_out_count);
+    seeds_free(&list);
+    return true;
+}
+
+static bool parse_until(const char *text, struct args_run *args)
+{
+    double v = 0;
+    bool ok = *text && strspn(text, "0123456789.") == strlen(text);
+    if (ok) {
+        char *end;
+        v = strtod(text, &end);
+        ok = !*end && v <= UNTIL_MAX_S;
+    }
+    args->until = text;
+    args->until_ns = ok ? exact_ns_from_seconds(v) : 0;
+    if (args->until_ns)
+        return true;
+    term_error(
+        "--until: '%s' is not a time in seconds, more than 0 and at most 1000000000, like 90 "
+        "or 0.5",
+        text);
+    return false;
+}
+
+static bool parse_param(const char *text, struct args_run *args)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text) {
+        if (equals)
+            term_error("--param: '%s' has no name: write NAME=VALUE", text);
+        else
+            term_error("--param: '%s' has no value: write %s=VALUE", text, text);
+        return false;
+    }
+    size_t len = (size_t)(equals - text);
+    for (size_t i = 0; i < args->param_count; i++)
+        if (strlen(args->params[i].key) == len && strncmp(args->params[i].key, text, len) == 0) {
+            term_error("--param: '%s' is given twice", args->params[i].key);
+            return false;
+        }
+    struct engine_param *grown =
+        realloc(args->params, (args->param_count + 1) * sizeof *args->params);
+    char *key = strndup(text, len);
+    if (grown)
+        args->params = grown;
+    if (!grown || !key) {
+        free(key);
+        term_error("out of memory");
+        return false;
+    }
+    args->params[args->param_count].key = key;
+    args->params[args->param_count++].value = equals + 1;
+    return true;
+}
+
+static bool parse_record(const char *text, struct args_run *args)
+{
+    for (int i = 0; record_names[i]; i++)
+        if (strcmp(text, record_names[i]) == 0) {
+            args->record = (enum record_level)i;
+            return true;
+        }
+    term_error("--record: '%s' is no level: use none, summary, messages or events", text);
+    return false;
+}
+
+static bool parse_world(const char *text, struct args_run *args)
+{
+    for (int i = 0; world_names[i]; i++)
+        if (strcmp(text, world_names[i]) == 0) {
+            args->world = (enum engine_world)i;
+            return true;
+        }
+    term_error("--world: '%s' is no world: use sim (simulated) or tcp (real sockets)", text);
+    return false;
+}
+
+static bool parse_speed(const char *text, struct args_run *args)
+{
+    uint64_t n;
+    const char *end;
+    bool ok = seeds_number(text, &end, &n) && !*end && n >= 1 && n <= ENGINE_SPEED_MAX;
+    args->speed = ok ? (uint32_t)n : 1;
+    if (!ok)
+        term_error("--speed: '%s' is not a whole number from 1 to %u", text, ENGINE_SPEED_MAX);
+    return ok;
+}
+
+static bool is(const char *name, const char *option)
+{
+    return strcmp(name, option) == 0;
+}
+
+static bool parse_db(const char *text, struct args_run *args)
+{
+    if (!*text)
+        term_error("--db: the name of the file is empty");
+    args->db = text;
+    return *text != 0;
+}
+
+static bool parse_trace_file(const char *text, struct args_run *args)
+{
+    if (!*text)
+        term_error("--trace-file: the name of the file is empty");
+    args->trace_file = text;
+    return *text != 0;
+}
+
+/* The options of `run` with a value. */
+static const struct {
+    const char *name, *what;
+    bool (*parse)(const char *text, struct args_run *args);
+} run_values[] = {
+    {"--seed", "a whole number", parse_seed},
+    {"--seeds", "a list like 1..20", parse_seeds},
+    {"--jobs", "a whole number", parse_jobs},
+    {"--param", "NAME=VALUE", parse_param},
+    {"--until", "a time in seconds", parse_until},
+    {"--without", "a list of decisions like 2,5..7", parse_without},
+    {"--db", "a file", parse_db},
+    {"--record", "none, summary, messages or events", parse_record},
+    {"--rows", "auto, all or failed", parse_rows},
+    {"--world", "sim or tcp", parse_world},
+    {"--speed", "a whole number", parse_speed},
+    {"--trace", "all, node=3 or link=2-7", parse_trace},
+    {"--trace-file", "a file", parse_trace_file},
+};
+
+static bool run_value(struct args_run *args, struct reader *r, const char *name)
+{
+    size_t i = 0;
+    while (!is(name, run_values[i].name))
+        i++;
+    const char *value = reader_value(r, name, run_values[i].what);
+    return value && run_values[i].parse(value, args);
+}
+
+/* The switch that `name` turns on, or NULL if it is an option with a value. */
+static bool *run_switch(struct args_run *args, const char *name)
+{
+    return is(name, "--verify")  ? &args->verify
+           : is(name, "--json")  ? &args->json
+           : is(name, "--quiet") ? &args->quiet
+           : is(name, "--help")  ? &args->help
+                                 : NULL;
+}
+
+static bool turn_on(bool *flag, const struct reader *r, const char *name)
+{
+    *flag = true;
+    if (r->value)
+        term_error("%s: takes no value", name);
+    return !r->value;
+}
+
+static bool add_file(struct args_run *args, const char *word)
+{
+    for (size_t i = 0; i < args->file_count; i++)
+        if (strcmp(args->files[i], word) == 0) {
+            term_error("run: %s is given twice", word);
+            return false;
+        }
+    const char **grown = realloc(args->files, (args->file_count + 1) * sizeof *grown);
+    if (!grown)
+        abort();
+    args->files = grown;
+    args->files[args->file_count++] = word;
+    args->file = args->files[0];
+    return true;
+}
+
+/* Of several files those that only describe words to editors are passed over, so that a shell's
+ * *.lua names all scenarios of a folder. */
+static void drop_descriptions(struct args_run *args)
+{
+    static const char suffix[] = ".d.lua";
+    size_t kept = 0;
+    for (size_t i = 0; i < args->file_count; i++) {
+        size_t len = strlen(args->files[i]);
+        bool described = len >= sizeof suffix - 1 &&
+                         strcmp(args->files[i] + len - (sizeof suffix - 1), suffix) == 0;
+        if (!described || args->file_count == 1)
+            args->files[kept++] = args->files[i];
+    }
+    if (kept > 0) {
+        args->file_count = kept;
+        args->file = args->files[0];
+    }
+}
+
+/* Options that contradict each other are refused, rather than one of them passed over. */
+static bool check_together(const struct args_run *args)
+{
+    bool many = args->seeds.count || args->file_count > 1;
+    const char *one = args->file ? args->file : "FILE.lua";
+    if (!args->file)
+        term_error("run: name a scenario: vibesim run FILE.lua (vibesim list shows some)");
+    else if (args->seeds.count && args->seed_given)
+        term_error("--seed and --seeds: give one of them: --seeds %llu,... takes both",
+                   (unsigned long long)args->seed);
+    else if (args->trace_file && !args->trace.count)
+        term_error("--trace-file: say what to trace: --trace all, node=3 or link=2-7");
+    else if (many && args->trace.count)
+        term_error(
+            "--trace: follows a single run: vibesim run %s --seed %llu --trace ...", one,
+            (unsigned long long)(args->seeds.count ? seeds_at(&args->seeds, 0) : args->seed));
+    else if (args->verify && args->world == ENGINE_TCP)
+        term_error(
+            "--verify: compares two runs event by event, and real sockets in real time repeat "
+            "nothing: leave out --verify or --world tcp");
+    else if (!many && args->jobs)
+        term_error("--jobs: shares out several runs: give --seeds 1..20 or several files");
+    else if (!many && args->rows != ROWS_AUTO)
+        term_error("--rows: is of the table of several runs: give --seeds 1..20 or several files");
+    else
+        return true;
+    return false;
+}
+
+bool args_run_parse(struct args_run *args, int argc, char **argv)
+{
+    memset(args, 0, sizeof *args);
+    args->seed = 1;
+    args->speed = 1;
+    args->db = "run.db";
+    args->record = RECORD_SUMMARY;
+    struct reader r = {.argc = argc, .argv = argv, .names = run_names};
+    const char *name, *word;
+    bool wrong = false;
+    while (reader_next(&r, &name, &word, &wrong)) {
+        bool *flag = name ? run_switch(args, name) : NULL;
+        if (!name  ? !add_file(args, word)
+            : flag ? !turn_on(flag, &r, name)
+                   : !run_value(args, &r, name))
+            return false;
+    }
+    drop_descriptions(args);
+    return !wrong && (args->help || check_together(args));
+}
+
+void args_run_free(struct args_run *args)
+{
+    for (size_t i = 0; i < args->param_count; i++)
+        free((char *)(uintptr_t)args->params[i].key);
+    free(args->params);
+    free(args->files);
+    seeds_free(&args->seeds);
+    free(args->left_out);
+}
+
+bool args_list_parse(struct args_list *args, int argc, char **argv)
+{
+    memset(args, 0, sizeof *args);
+    struct reader r = {.argc = argc, .argv = argv, .names = list_names};
+    const char *name, *word;
+    bool wrong = false;
+    while (reader_next(&r, &name, &word, &wrong)) {
+        if (name) {
+            if (!turn_on(is(name, "--json") ? &args->json : &args->help, &r, name))
+                return false;
+        } else if (args->folder) {
+            term_error("list: one folder at a time, and %s is given already", args->folder);
+            return false;
+        } else {
+            args->folder = word;
+        }
+    }
+    return !wrong;
+}
+
+/* A capture is of one node: there is nothing to choose but kinds, of those that a node tells. */
+static bool parse_replay_trace(struct args_replay *args, const char *text)
+{
+    char why[400];
+    if (!trace_filter_add(&args->trace, text, why, sizeof why)) {
+        term_error("--trace: %s", why);
+        return false;
+    }
+    const struct trace_term *term = &args->trace.terms[args->trace.count - 1];
+    const bool known = (term->kinds & ((UINT64_C(1) << VN_TR_KINDS) - 1)) != 0;
+    if (term->what == TRACE_ALL && known)
+        return true;
+    term_error("--trace: a capture is of one node: write all, or kinds=tip,ban");
+    return false;
+}
+
+static bool parse_replay_until(struct args_replay *args, const char *text)
+{
+    const char *end;
+    if (seeds_number(text, &end, &args->until) && !*end && args->until > 0)
+        return true;
+    term_error("--until: '%s' is not a number of events, from 1 on", text);
+    return false;
+}
+
+static bool replay_option(struct args_replay *args, struct reader *r, const char *name)
+{
+    const bool trace = is(name, "--trace");
+    if (is(name, "--json") || is(name, "--help"))
+        return turn_on(is(name, "--json") ? &args->json : &args->help, r, name);
+    const char *value =
+        reader_value(r, name, trace ? "all or kinds=tip,ban" : "a number of events");
+    return value && (trace ? parse_replay_trace(args, value) : parse_replay_until(args, value));
+}
+
+bool args_replay_parse(struct args_replay *args, int argc, char **argv)
+{
+    memset(args, 0, sizeof *args);
+    struct reader r = {.argc = argc, .argv = argv, .names = replay_names};
+    const char *name, *word;
+    bool wrong = false;
+    while (reader_next(&r, &name, &word, &wrong)) {
+        if (name) {
+            if (!replay_option(args, &r, name))
+                return false;
+        } else if (args->file) {
+            term_error("replay: one capture at a time, and %s is given already", args->file);
+            return false;
+        } else {
+            args->file = word;
+        }
+    }
+    if (!wrong && !args->help && !args->file)
+        term_error("replay: name a capture: vibesim replay FILE");
+    return !wrong && (args->help || args->file);
+}
+
+bool args_redact_parse(struct args_redact *args, int argc, char **argv)
+{
+    memset(args, 0, sizeof *args);
+    struct reader r = {.argc = argc, .argv = argv, .names = redact_names};
+    const char *name, *word;
+    bool wrong = false;
+    while (reader_next(&r, &name, &word, &wrong)) {
+        if (name) {
+            if (!turn_on(is(name, "--help") ? &args->help : &args->keep_id, &r, name))
+                return false;
+        } else if (args->out) {
+            term_error("redact: one capture and one copy: vibesim redact FILE OUT");
+            return false;
+        } else {
+            *(args->file ? &args->out : &args->file) = word;
+        }
+    }
+    if (!wrong && !args->help && !args->out)
+        term_error("redact: name a capture and the copy to make: vibesim redact FILE OUT");
+    return !wrong && (args->help || args->out);
+}

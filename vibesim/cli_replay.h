@@ -1,0 +1,12 @@
+/* `vibesim replay`: a captured life of a node, lived again. */
+#ifndef VIBESIM_CLI_REPLAY_H
+#define VIBESIM_CLI_REPLAY_H
+
+#include "vibesim/cli_args.h"
+
+extern const char replay_help[];
+
+/* Returns the exit status; all has been told. */
+int cli_replay(const struct args_replay *args);
+
+#endif

@@ -1,0 +1,114 @@
+/* `vibesim run`: loads the scenarios and their parameters, then makes one run of one file here, or
+ * many in worker processes (cli_seeds.c). All that is wrong with the input is told before any file
+ * is made. */
+#include "vibesim/cli_run.h"
+
+#include "vibesim/cli.h"
+#include "vibesim/cli_list.h"
+#include "vibesim/cli_seeds.h"
+#include "vibesim/cli_session.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool run_load(struct loaded *loaded, const struct args_run *args, const char *file)
+{
+    struct stat st;
+    char why[1024] = "";
+    if (stat(file, &st) != 0) {
+        char near[512];
+        bool found = list_nearest(file, near, sizeof near);
+        term_error("%s: there is no such file: %s%s", file, found ? "did you mean " : "",
+                   found ? near : "vibesim list shows the scenarios");
+        return false;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        term_error("%s: is a folder: vibesim list %s shows its scenarios", file, file);
+        return false;
+    }
+    loaded->engine = engine_load(file, why, sizeof why);
+    if (loaded->engine && engine_params(loaded->engine, args->params, args->param_count,
+                                        loaded->params, sizeof loaded->params, why, sizeof why))
+        return true;
+    term_error("%s", why);
+    engine_free(loaded->engine);
+    loaded->engine = NULL;
+    return false;
+}
+
+/* Whether both names are of one file. */
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A trace must not be written over what the run reads or records. */
+static bool check_trace_file(const struct args_run *args)
+{
+    const char *path = args->trace_file;
+    bool record = path && args->record != RECORD_NONE &&
+                  (strcmp(path, args->db) == 0 || same_file(path, args->db));
+    if (path && (same_file(path, args->file) || record))
+        term_error("--trace-file: %s is the %s: name another file", path,
+                   record ? "record" : "scenario");
+    else
+        return true;
+    return false;
+}
+
+/* The result for people or programs, and the status to leave with. */
+static int tell(struct session *s, int status)
+{
+    if (s->args->json)
+        report_json(&s->report, &s->end);
+    else if (session_began(s))
+        report_end(&s->report, &s->end);
+    if (status == CLI_BAD || status == CLI_NOT_DETERMINISTIC)
+        term_error("%s%s", status == CLI_BAD ? "" : "not deterministic: ", s->reason);
+    return term_stdout_ok() || status != CLI_OK ? status : CLI_BAD;
+}
+
+static int run_traced(const struct args_run *args, struct loaded *loaded)
+{
+    static struct session s; /* too large for a stack */
+    struct cli_trace trace;
+    char why[1024];
+    bool traced = args->trace.count > 0;
+    int status = CLI_BAD;
+    if (!check_trace_file(args))
+        return CLI_BAD;
+    trace_init(&trace, &args->trace, args->json);
+    if (!session_open(&s, args, loaded->engine, loaded->params, traced ? &trace : NULL)) {
+        term_error("%s", s.reason);
+        return CLI_BAD;
+    }
+    if (args->trace_file && !trace_open(&trace, args->trace_file, why, sizeof why)) {
+        term_error("%s", why);
+        session_abandon(&s);
+        return CLI_BAD;
+    }
+    session_signals();
+    status = tell(&s, session_run(&s));
+    if (traced && !trace_close(&trace) && status == CLI_OK)
+        status = CLI_BAD;
+    session_close(&s);
+    return status;
+}
+
+static int run_one(const struct args_run *args)
+{
+    static struct loaded loaded;
+    if (!run_load(&loaded, args, args->file))
+        return CLI_BAD;
+    int status = run_traced(args, &loaded);
+    engine_free(loaded.engine);
+    return status;
+}
+
+int cli_run(const struct args_run *args)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a size limit is told like a full disk */
+    return args->seeds.count || args->file_count > 1 ? cli_seeds(args) : run_one(args);
+}

@@ -1,0 +1,52 @@
+/* One run as vibesim makes it, whoever asked for it: `vibesim run`, or a worker of many seeds. It
+ * opens the record, runs once or (--verify) twice, judges, and closes the record; it prints nothing
+ * but what its report and its trace print while it runs. */
+#ifndef VIBESIM_CLI_SESSION_H
+#define VIBESIM_CLI_SESSION_H
+
+#include "vibesim/cli_report.h"
+#include "vibesim/cli_trace.h"
+#include "vibesim/cli_verify.h"
+#include "vibesim/record.h"
+
+struct session {
+    const struct args_run *args; /* all three borrowed */
+    struct engine *engine;
+    const char *params;      /* canonical JSON */
+    struct cli_trace *trace; /* NULL: nothing is traced */
+    struct engine_options options;
+    struct recorder *recorder; /* NULL: not recorded */
+    int64_t run_id;
+    struct record record;
+    struct report report;
+    struct verify verify;
+    struct progress progress;
+    struct engine_result first, second;
+    uint64_t wall_ms; /* of the first run */
+    struct report_end end;
+    char reason[1024];
+};
+
+/* Opens what the run writes. False with a line in reason: then no file was made, and the session
+ * needs no close. */
+bool session_open(struct session *s, const struct args_run *args, struct engine *engine,
+                  const char *params, struct cli_trace *trace);
+
+/* Runs and judges: the exit status. What there is to tell is in report, end and reason. */
+int session_run(struct session *s);
+
+/* Whether anything happened before the scenario turned out wrong. */
+bool session_began(const struct session *s);
+
+void session_close(struct session *s);
+
+/* Instead of session_run and session_close: as if it had never been opened. */
+void session_abandon(struct session *s);
+
+/* Takes SIGINT and SIGTERM: the first one stops a run soon, a second one ends the process. */
+void session_signals(void);
+
+/* Becomes nonzero once a run is to stop. */
+const volatile sig_atomic_t *session_interrupt(void);
+
+#endif
