@@ -40,17 +40,18 @@ static int insert_run(sqlite3 *db, const struct recorder_run *run, int64_t *id)
 {
     static const char sql[] =
         "INSERT INTO run(scenario, scenario_sha256, seed, params, world, build, started_utc,"
-        " verdict) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 'interrupted')";
+        " file, options, verdict) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'interrupted')";
     char seed[24], utc[32];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
     utc_now(utc);
     const char *const texts[] = {run->scenario, run->scenario_sha256, seed, run->params,
-                                 run->world,    run->build,           utc};
+                                 run->world,    run->build,           utc,  run->file,
+                                 run->options};
     sqlite3_stmt *stmt;
     int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
     if (rc != SQLITE_OK)
         return rc;
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 9; i++)
         sqlite3_bind_text(stmt, i + 1, texts[i], -1, SQLITE_STATIC);
     rc = sqlite3_step(stmt);
     sqlite3_finalize(stmt);
@@ -60,8 +61,8 @@ static int insert_run(sqlite3 *db, const struct recorder_run *run, int64_t *id)
 
 static int delete_run(sqlite3 *db, int64_t id)
 {
-    static const char *const tables[] = {"event", "arrival", "block",       "metric",
-                                         "node",  "run",     "check_result"};
+    static const char *const tables[] = {"event", "arrival", "block",        "metric",
+                                         "node",  "run",     "check_result", "decision"};
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof tables / sizeof *tables; i++) {
         char sql[96];

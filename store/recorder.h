@@ -3,8 +3,8 @@
  * Rows are handed over by value into a bounded ring and written by a thread of the recorder's own
  * in batched transactions (WAL), so that a run killed at any moment leaves a valid file; when the
  * ring is full the caller waits. Nothing recorded can change a run. The tables are those of the
- * design page (run, node, event, check_result, metric, block, arrival); application_id and
- * user_version name the file as ours, and any other file is refused untouched.
+ * design page (run, node, event, check_result, metric, block, arrival), decision and sweep;
+ * application_id and user_version name the file as ours, and any other file is refused untouched.
  *
  * Errors: functions that can fail return false and keep the first reason, one line that names the
  * file and the way out, for recorder_error. */
@@ -27,6 +27,8 @@ struct recorder_run {
     const char *params; /* canonical JSON */
     const char *world;  /* "sim" */
     const char *build;
+    const char *file;    /* as it was named */
+    const char *options; /* canonical JSON of what else was asked for: {"without":[3,5]} */
     bool scratch; /* a part (recorder_gather.h): survives its process, but not the machine */
 };
 

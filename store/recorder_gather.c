@@ -77,7 +77,7 @@ static void remove_folder(const char *folder)
 /* Opening it and closing it as its last user takes the log into the record. */
 static void checkpoint(const struct gather *g)
 {
-    const struct schema_file old = {.created = false};
+    const struct schema_file old = {.version = SCHEMA_VERSION};
     char why[256];
     sqlite3 *db = schema_open(g->path, &old, why, sizeof why);
     sqlite3_close(db);
@@ -219,7 +219,7 @@ bool gather_add(struct gather *g, uint64_t number, const char *reason, int64_t *
     gather_part(g, number, part + at, sizeof part - (size_t)at);
     if (access(part, F_OK) != 0)
         return true;
-    const struct schema_file old = {.created = false};
+    const struct schema_file old = {.version = SCHEMA_VERSION};
     sqlite3 *db = schema_open(g->path, &old, why, why_size);
     if (!db)
         return false;

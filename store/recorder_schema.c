@@ -26,13 +26,24 @@
     " kind TEXT NOT NULL, params TEXT NOT NULL, taken INTEGER NOT NULL, PRIMARY KEY(run_id, no))"  \
     " WITHOUT ROWID;"
 
+#define SWEEP_TABLE                                                                                \
+    "CREATE TABLE IF NOT EXISTS sweep("                                                            \
+    " id TEXT NOT NULL, shard INTEGER NOT NULL, shards INTEGER NOT NULL, plan TEXT NOT NULL,"      \
+    " build TEXT NOT NULL, runs INTEGER NOT NULL, complete INTEGER NOT NULL,"                      \
+    " PRIMARY KEY(id, shard)) WITHOUT ROWID;"
+
+/* Of the tables whose key is not the run. */
+#define RUN_INDEXES                                                                                \
+    "CREATE INDEX IF NOT EXISTS check_result_run ON check_result(run_id);"                         \
+    "CREATE INDEX IF NOT EXISTS metric_run ON metric(run_id);"
+
 static const char ddl[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS run("
     " id INTEGER PRIMARY KEY, scenario TEXT NOT NULL, scenario_sha256 TEXT, seed TEXT NOT NULL,"
     " params TEXT, world TEXT, build TEXT, started_utc TEXT NOT NULL, wall_ms INTEGER,"
     " sim_ns INTEGER, events INTEGER, messages INTEGER, bytes INTEGER, trace_hash TEXT,"
-    " verdict TEXT NOT NULL, reason TEXT);"
+    " verdict TEXT NOT NULL, reason TEXT, file TEXT, options TEXT);"
     "CREATE TABLE IF NOT EXISTS node("
     " run_id INTEGER NOT NULL REFERENCES run(id), no INTEGER NOT NULL, role TEXT, region TEXT,"
     " version TEXT, final_height INTEGER, final_tip TEXT, PRIMARY KEY(run_id, no)) WITHOUT ROWID;"
@@ -52,15 +63,24 @@ static const char ddl[] =
     "CREATE TABLE IF NOT EXISTS arrival("
     " run_id INTEGER NOT NULL REFERENCES run(id), block_hash TEXT NOT NULL, node INTEGER NOT NULL,"
     " t_ns INTEGER NOT NULL, PRIMARY KEY(run_id, block_hash, node)) WITHOUT ROWID;" DECISION_TABLE
-    "PRAGMA application_id = 1449747022;"
-    "PRAGMA user_version = 2;"
+        SWEEP_TABLE RUN_INDEXES "PRAGMA application_id = 1449747022;"
+    "PRAGMA user_version = 3;"
     "COMMIT;";
 
-/* From schema 1, which had no decision log: its runs have none. */
-static const char ddl_from_1[] = "BEGIN IMMEDIATE;" DECISION_TABLE "PRAGMA user_version = 2;"
-                                 "COMMIT;";
+/* What each older schema lacks: 1 had no decision log, 2 did not tell how a run was asked for. What
+ * old runs never told stays NULL. */
+#define LIFT_1 DECISION_TABLE
+#define LIFT_2                                                                                     \
+    "ALTER TABLE run ADD COLUMN file TEXT; ALTER TABLE run ADD COLUMN options TEXT;" SWEEP_TABLE   \
+        RUN_INDEXES
 
-static_assert(SCHEMA_APPLICATION_ID == 1449747022u && SCHEMA_VERSION == 2, "as in the DDL");
+static const char *const ddl_from[SCHEMA_VERSION] = {
+    NULL,
+    "BEGIN IMMEDIATE;" LIFT_1 LIFT_2 "PRAGMA user_version = 3; COMMIT;",
+    "BEGIN IMMEDIATE;" LIFT_2 "PRAGMA user_version = 3; COMMIT;",
+};
+
+static_assert(SCHEMA_APPLICATION_ID == 1449747022u && SCHEMA_VERSION == 3, "as in the DDL");
 
 void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why_size)
 {
@@ -95,8 +115,8 @@ void schema_error(const char *path, sqlite3 *db, int rc, char *why, uint32_t why
 }
 
 /* The first bytes of a file that exists. */
-static bool check_header(const char *path, const uint8_t *head, size_t len, bool *is_old, char *why,
-                         uint32_t why_size)
+static bool check_header(const char *path, const uint8_t *head, size_t len, uint32_t *version,
+                         char *why, uint32_t why_size)
 {
     if (len < SQLITE_HEADER || memcmp(head, "SQLite format 3", 16) != 0) {
         snprintf(why, why_size,
@@ -108,22 +128,19 @@ static bool check_header(const char *path, const uint8_t *head, size_t len, bool
                  "%s: a database of another program, left as it is: use another file (--db)", path);
         return false;
     }
-    uint32_t version = get_be32(head + 60);
-    *is_old = version == 1;
-    if (version != SCHEMA_VERSION && !*is_old) {
-        snprintf(
-            why, why_size,
-            "%s: written by %s VibeNet (schema %u, this one writes %d): use another file (--db)",
-            path, version > SCHEMA_VERSION ? "a newer" : "an older", version, SCHEMA_VERSION);
-        return false;
-    }
-    return true;
+    *version = get_be32(head + 60);
+    if (*version >= 1 && *version <= SCHEMA_VERSION)
+        return true;
+    snprintf(why, why_size,
+             "%s: written by %s VibeNet (schema %u, this one writes %d): use another file (--db)",
+             path, *version > SCHEMA_VERSION ? "a newer" : "an older", *version, SCHEMA_VERSION);
+    return false;
 }
 
-static bool claim_old(const char *path, struct schema_file *file, char *why, uint32_t why_size)
+static bool look(const char *path, int mode, struct schema_file *file, char *why, uint32_t why_size)
 {
     /* Non-blocking, so that a pipe with nobody at its other end does not hold us up. */
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open(path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         const char *what = errno == EISDIR ? "a folder" : strerror(errno);
         snprintf(why, why_size, "%s: %s: %s", path, what,
@@ -148,7 +165,28 @@ static bool claim_old(const char *path, struct schema_file *file, char *why, uin
         return false;
     }
     file->was_empty = len == 0;
-    return file->was_empty || check_header(path, head, (size_t)len, &file->is_old, why, why_size);
+    return file->was_empty || check_header(path, head, (size_t)len, &file->version, why, why_size);
+}
+
+bool schema_is_record(const char *path, char *why, uint32_t why_size)
+{
+    struct schema_file file = {0};
+    if (access(path, F_OK) != 0) {
+        snprintf(why, why_size, "%s: %s: name a record of vibesim", path, strerror(errno));
+        return false;
+    }
+    if (!look(path, O_RDONLY, &file, why, why_size))
+        return false;
+    if (file.was_empty)
+        snprintf(why, why_size, "%s: an empty file: name a record of vibesim", path);
+    else if (file.version != SCHEMA_VERSION)
+        snprintf(why, why_size,
+                 "%s: written by an older VibeNet (schema %u, this one reads %d): vibesim merge "
+                 "NEW.db %s makes a copy of this schema",
+                 path, file.version, SCHEMA_VERSION, path);
+    else
+        return true;
+    return false;
 }
 
 /* Creates the file, so that the system itself says what is wrong with the place. */
@@ -161,7 +199,7 @@ static bool claim_new(const char *path, struct schema_file *file, char *why, uin
         return true;
     }
     if (errno == EEXIST && access(path, F_OK) == 0) /* another run has just made it */
-        return claim_old(path, file, why, why_size);
+        return look(path, O_RDWR, file, why, why_size);
     const char *slash = strrchr(path, '/');
     int dir_len = slash ? (int)(slash - path) : 1;
     const char *dir = slash ? path : ".";
@@ -195,7 +233,7 @@ bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_
         return false;
     }
     if (stat(path, &st) == 0)
-        return claim_old(path, file, why, why_size);
+        return look(path, O_RDWR, file, why, why_size);
     return claim_new(path, file, why, why_size);
 }
 
@@ -220,12 +258,11 @@ void schema_unclaim(const char *path, const struct schema_file *file)
     unlink(path);
 }
 
-/* One of our tables and all of its columns, so that a missing one is told at once. */
-static int check_tables(sqlite3 *db)
+int schema_check_tables(sqlite3 *db)
 {
     static const char *const queries[] = {
         ("SELECT id, scenario, scenario_sha256, seed, params, world, build, started_utc, wall_ms, "
-         "sim_ns, events, messages, bytes, trace_hash, verdict, reason FROM run"),
+         "sim_ns, events, messages, bytes, trace_hash, verdict, reason, file, options FROM run"),
         "SELECT run_id, no, role, region, version, final_height, final_tip FROM node",
         "SELECT run_id, seq, t_ns, node, kind, peer, link, msg, bytes, detail FROM event",
         "SELECT run_id, name, kind, ok, t_ns, detail FROM check_result",
@@ -233,6 +270,7 @@ static int check_tables(sqlite3 *db)
         "SELECT run_id, hash, height, parent, miner, mined_ns FROM block",
         "SELECT run_id, block_hash, node, t_ns FROM arrival",
         "SELECT run_id, no, t_ns, kind, params, taken FROM decision",
+        "SELECT id, shard, shards, plan, build, runs, complete FROM sweep",
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         sqlite3_stmt *stmt;
@@ -265,10 +303,13 @@ sqlite3 *schema_open(const char *path, const struct schema_file *file, char *why
         rc = sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = file->created || file->was_empty ? sqlite3_exec(db, ddl, NULL, NULL, NULL)
-             : file->is_old                   ? sqlite3_exec(db, ddl_from_1, NULL, NULL, NULL)
-                                              : SQLITE_OK;
+             : file->version < SCHEMA_VERSION
+                 ? sqlite3_exec(db, ddl_from[file->version], NULL, NULL, NULL)
+                 : SQLITE_OK;
+    if (rc == SQLITE_ERROR && sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK)
+        rc = SQLITE_OK; /* another run has just brought it up to date: the tables will tell */
     if (rc == SQLITE_OK)
-        rc = check_tables(db);
+        rc = schema_check_tables(db);
     if (rc == SQLITE_OK) {
         /* Busy: another run opens the new file at the same moment, and one of the two makes the
          * switch. */

@@ -8,20 +8,28 @@
 #include <stdint.h>
 
 #define SCHEMA_APPLICATION_ID 0x5669624eu /* "VibN" */
-#define SCHEMA_VERSION        2
+#define SCHEMA_VERSION        3
 
 /* How a file was found. */
 struct schema_file {
-    bool created;   /* it did not exist: this call made it (empty) */
-    bool was_empty; /* it existed with no byte in it */
-    bool is_old;    /* schema 1, which schema_open brings up to date */
-    bool scratch;   /* need not outlive the machine: nothing waits for the disk */
+    bool created;     /* it did not exist: this call made it (empty) */
+    bool was_empty;   /* it existed with no byte in it */
+    uint32_t version; /* of a file with tables: older ones are brought up to date by schema_open */
+    bool scratch;     /* need not outlive the machine: nothing waits for the disk */
 };
 
 /* Looks at the file before SQLite does, reading no more than its header, and creates an empty one
  * where there is none. Returns false with one line in why if it cannot be ours; then nothing was
  * changed or left behind. */
 bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_t why_size);
+
+/* Whether the file is a record of this schema, by its header. False with a line in why: it is not
+ * there, not ours, or of another schema. Nothing is changed. */
+bool schema_is_record(const char *path, char *why, uint32_t why_size);
+
+/* One of our tables and all of its columns, so that a missing one is told at once: SQLITE_CORRUPT.
+ */
+int schema_check_tables(sqlite3 *db);
 
 /* Takes back what the claim made: removes a created file and SQLite's companions of it. A file that
  * was there without a byte in it stays. */

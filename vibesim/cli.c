@@ -1,36 +1,17 @@
 /* vibesim's commands: finds the one that is asked for; --help and --version. */
 #include "vibesim/cli.h"
 
+#include "vibesim/build.h"
 #include "vibesim/cli_args.h"
 #include "vibesim/cli_list.h"
 #include "vibesim/cli_redact.h"
 #include "vibesim/cli_replay.h"
 #include "vibesim/cli_run.h"
 #include "vibesim/cli_term.h"
+#include "vibesim/cli_words.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const char help[] =
-    "vibesim simulates networks of VibeNet nodes, deterministically, from scenarios in Lua.\n"
-    "\n"
-    "Usage:\n"
-    "  vibesim run FILE.lua... [options]  runs scenarios and judges their checks\n"
-    "  vibesim list [FOLDER] [--json]     shows the scenarios of a folder (default: scenarios)\n"
-    "  vibesim replay FILE [options]      lives the captured life of a node again, and compares\n"
-    "  vibesim redact FILE OUT            a copy of a capture to share, with made-up addresses\n"
-    "  vibesim --help | --version         vibesim run --help tells all options\n"
-    "\n"
-    "Examples:\n"
-    "  vibesim list\n"
-    "  vibesim run scenarios/partition-heal.lua\n"
-    "  vibesim run scenarios/partition-heal.lua --seed 7 --db heal.db --record messages\n"
-    "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
-    "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
-    "\n"
-    "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
-    "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do\n"
-    "what the scenario asks for, 130 interrupted.\n";
 
 static const char help_run[] =
     "Usage: vibesim run FILE.lua... [options]\n"
@@ -135,32 +116,75 @@ static int command_redact(int argc, char **argv)
     return args.help ? show(redact_help) : cli_redact(&args);
 }
 
+/* What vibesim can do: a new command is a line here and a file of its own. */
+static const struct command {
+    const char *name, *rest, *what;
+    int (*perform)(int argc, char **argv); /* gets what stands behind the name */
+} commands[] = {
+    {"run", "FILE.lua... [options]", "runs scenarios and judges their checks", command_run},
+    {"list", "[FOLDER] [--json]", "shows the scenarios of a folder (default: scenarios)",
+     command_list},
+    {"replay", "FILE [options]", "lives the captured life of a node again, and compares",
+     command_replay},
+    {"redact", "FILE OUT", "a copy of a capture to share, with made-up addresses", command_redact},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static int command_help(void)
+{
+    printf("vibesim simulates networks of VibeNet nodes, deterministically, from scenarios in "
+           "Lua.\n\nUsage:\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "%s %s", commands[i].name, commands[i].rest);
+        printf("  vibesim %-27s  %s\n", usage, commands[i].what);
+    }
+    return show(
+        "  vibesim --help | --version           vibesim COMMAND --help tells all options\n"
+        "\n"
+        "Examples:\n"
+        "  vibesim list\n"
+        "  vibesim run scenarios/partition-heal.lua\n"
+        "  vibesim run scenarios/partition-heal.lua --seed 7 --db heal.db --record messages\n"
+        "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
+        "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
+        "\n"
+        "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
+        "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do\n"
+        "what the scenario asks for, 130 interrupted.\n");
+}
+
+static int unknown_command(const char *command)
+{
+    const char *names[COMMANDS + 3] = {NULL};
+    size_t len = strlen(command);
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    names[COMMANDS] = "--help";
+    names[COMMANDS + 1] = "--version";
+    if (len > 4 && strcmp(command + len - 4, ".lua") == 0)
+        term_error("'%s' is no command: did you mean vibesim run %s?", command, command);
+    else
+        words_unknown("command", command, names);
+    return CLI_BAD;
+}
+
 int cli_main(int argc, char **argv)
 {
-    static const char *const commands[] = {"run",    "list",      "replay", "redact",
-                                           "--help", "--version", NULL};
     if (argc < 2) {
         term_error("say what to do: vibesim run FILE.lua, vibesim list, or vibesim --help");
         return CLI_BAD;
     }
     const char *command = argv[1];
-    if (strcmp(command, "run") == 0)
-        return command_run(argc - 2, argv + 2);
-    if (strcmp(command, "list") == 0)
-        return command_list(argc - 2, argv + 2);
-    if (strcmp(command, "replay") == 0)
-        return command_replay(argc - 2, argv + 2);
-    if (strcmp(command, "redact") == 0)
-        return command_redact(argc - 2, argv + 2);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(command, commands[i].name) == 0)
+            return commands[i].perform(argc - 2, argv + 2);
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
         strcmp(command, "help") == 0)
-        return show(help);
-    if (strcmp(command, "--version") == 0)
-        return show("vibesim " VIBESIM_BUILD "\n");
-    size_t len = strlen(command);
-    if (len > 4 && strcmp(command + len - 4, ".lua") == 0)
-        term_error("'%s' is no command: did you mean vibesim run %s?", command, command);
-    else
-        args_unknown("command", command, commands);
-    return CLI_BAD;
+        return command_help();
+    if (strcmp(command, "--version") == 0) {
+        printf("vibesim %s\n", build_name());
+        return show("");
+    }
+    return unknown_command(command);
 }

@@ -1,25 +1,15 @@
-/* Reads vibesim's arguments: long options with a value behind '=' or as the next word, anywhere
- * among the others; "--" ends them. Own code rather than getopt_long, whose messages cannot say
- * what would be right. */
+/* What the options of vibesim's commands mean, and which go together. */
 #include "vibesim/cli_args.h"
 
 #include "core/base/exact.h"
 #include "vibesim/cli_term.h"
+#include "vibesim/cli_words.h"
 #include "vibesim/pool.h"
-#include "trace/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define UNTIL_MAX_S 1e9
-
-struct reader {
-    int argc, at;
-    char **argv;
-    const char *const *names; /* of the options, NULL-terminated */
-    bool ended;               /* "--" was seen */
-    const char *value;        /* behind '=', or NULL */
-};
 
 static const char *const run_names[] = {
     "--seed",   "--seeds",  "--jobs",    "--param", "--until", "--db",
@@ -40,81 +30,6 @@ const char *args_record_name(enum record_level level)
 const char *args_world_name(enum engine_world world)
 {
     return world_names[world];
-}
-
-const char *args_nearest(const char *given, const char *const *names)
-{
-    const char *best = NULL;
-    size_t best_distance = strlen(given) > 5 ? 4 : 3; /* one less is still a slip */
-    for (; *names; names++) {
-        size_t d = suggest_distance(given, *names);
-        if (strlen(given) > 3 && strncmp(given, *names, strlen(given)) == 0)
-            d = 0;
-        if (d < best_distance) {
-            best = *names;
-            best_distance = d;
-        }
-    }
-    return best;
-}
-
-void args_unknown(const char *what, const char *given, const char *const *names)
-{
-    const char *best = args_nearest(given, names);
-    if (best) {
-        term_error("'%s' is no %s: did you mean %s?", given, what, best);
-        return;
-    }
-    char all[200] = "";
-    for (; *names; names++) {
-        strncat(all, " ", sizeof all - strlen(all) - 1);
-        strncat(all, *names, sizeof all - strlen(all) - 1);
-    }
-    term_error("'%s' is no %s: there are%s", given, what, all);
-}
-
-/* The next argument: true with *name an option, or NULL and *word a plain word. */
-static bool reader_next(struct reader *r, const char **name, const char **word, bool *wrong)
-{
-    while (r->at < r->argc) {
-        const char *arg = r->argv[r->at++];
-        *name = NULL;
-        *word = arg;
-        r->value = NULL;
-        if (r->ended || arg[0] != '-' || arg[1] == 0)
-            return true;
-        if (strcmp(arg, "--") == 0) {
-            r->ended = true;
-            continue;
-        }
-        if (strcmp(arg, "-h") == 0)
-            arg = "--help";
-        const char *equals = strchr(arg, '=');
-        size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
-        for (const char *const *n = r->names; *n; n++)
-            if (strlen(*n) == len && strncmp(*n, arg, len) == 0) {
-                *name = *n;
-                r->value = equals ? equals + 1 : NULL;
-                return true;
-            }
-        char given[64];
-        term_clean(given, len + 1 < sizeof given ? len + 1 : sizeof given, arg);
-        args_unknown("option", given, r->names);
-        *wrong = true;
-        return false;
-    }
-    return false;
-}
-
-/* The value of the option just read; NULL, told, if there is none. */
-static const char *reader_value(struct reader *r, const char *name, const char *what)
-{
-    if (r->value)
-        return r->value;
-    if (r->at < r->argc && strncmp(r->argv[r->at], "--", 2) != 0)
-        return r->argv[r->at++];
-    term_error("%s: needs a value, %s", name, what);
-    return NULL;
 }
 
 static bool parse_seed(const char *text, struct args_run *args)
@@ -283,11 +198,6 @@ static bool parse_speed(const char *text, struct args_run *args)
     return ok;
 }
 
-static bool is(const char *name, const char *option)
-{
-    return strcmp(name, option) == 0;
-}
-
 static bool parse_db(const char *text, struct args_run *args)
 {
     if (!*text)
@@ -324,31 +234,23 @@ static const struct {
     {"--trace-file", "a file", parse_trace_file},
 };
 
-static bool run_value(struct args_run *args, struct reader *r, const char *name)
+static bool run_value(struct args_run *args, struct words *r, const char *name)
 {
     size_t i = 0;
-    while (!is(name, run_values[i].name))
+    while (!words_is(name, run_values[i].name))
         i++;
-    const char *value = reader_value(r, name, run_values[i].what);
+    const char *value = words_value(r, name, run_values[i].what);
     return value && run_values[i].parse(value, args);
 }
 
 /* The switch that `name` turns on, or NULL if it is an option with a value. */
 static bool *run_switch(struct args_run *args, const char *name)
 {
-    return is(name, "--verify")  ? &args->verify
-           : is(name, "--json")  ? &args->json
-           : is(name, "--quiet") ? &args->quiet
-           : is(name, "--help")  ? &args->help
-                                 : NULL;
-}
-
-static bool turn_on(bool *flag, const struct reader *r, const char *name)
-{
-    *flag = true;
-    if (r->value)
-        term_error("%s: takes no value", name);
-    return !r->value;
+    return words_is(name, "--verify")  ? &args->verify
+           : words_is(name, "--json")  ? &args->json
+           : words_is(name, "--quiet") ? &args->quiet
+           : words_is(name, "--help")  ? &args->help
+                                       : NULL;
 }
 
 static bool add_file(struct args_run *args, const char *word)
@@ -422,13 +324,13 @@ bool args_run_parse(struct args_run *args, int argc, char **argv)
     args->speed = 1;
     args->db = "run.db";
     args->record = RECORD_SUMMARY;
-    struct reader r = {.argc = argc, .argv = argv, .names = run_names};
+    struct words r = {.argc = argc, .argv = argv, .names = run_names};
     const char *name, *word;
     bool wrong = false;
-    while (reader_next(&r, &name, &word, &wrong)) {
+    while (words_next(&r, &name, &word, &wrong)) {
         bool *flag = name ? run_switch(args, name) : NULL;
         if (!name  ? !add_file(args, word)
-            : flag ? !turn_on(flag, &r, name)
+            : flag ? !words_switch(flag, &r, name)
                    : !run_value(args, &r, name))
             return false;
     }
@@ -449,12 +351,12 @@ void args_run_free(struct args_run *args)
 bool args_list_parse(struct args_list *args, int argc, char **argv)
 {
     memset(args, 0, sizeof *args);
-    struct reader r = {.argc = argc, .argv = argv, .names = list_names};
+    struct words r = {.argc = argc, .argv = argv, .names = list_names};
     const char *name, *word;
     bool wrong = false;
-    while (reader_next(&r, &name, &word, &wrong)) {
+    while (words_next(&r, &name, &word, &wrong)) {
         if (name) {
-            if (!turn_on(is(name, "--json") ? &args->json : &args->help, &r, name))
+            if (!words_switch(words_is(name, "--json") ? &args->json : &args->help, &r, name))
                 return false;
         } else if (args->folder) {
             term_error("list: one folder at a time, and %s is given already", args->folder);
@@ -491,23 +393,22 @@ static bool parse_replay_until(struct args_replay *args, const char *text)
     return false;
 }
 
-static bool replay_option(struct args_replay *args, struct reader *r, const char *name)
+static bool replay_option(struct args_replay *args, struct words *r, const char *name)
 {
-    const bool trace = is(name, "--trace");
-    if (is(name, "--json") || is(name, "--help"))
-        return turn_on(is(name, "--json") ? &args->json : &args->help, r, name);
-    const char *value =
-        reader_value(r, name, trace ? "all or kinds=tip,ban" : "a number of events");
+    const bool trace = words_is(name, "--trace");
+    if (words_is(name, "--json") || words_is(name, "--help"))
+        return words_switch(words_is(name, "--json") ? &args->json : &args->help, r, name);
+    const char *value = words_value(r, name, trace ? "all or kinds=tip,ban" : "a number of events");
     return value && (trace ? parse_replay_trace(args, value) : parse_replay_until(args, value));
 }
 
 bool args_replay_parse(struct args_replay *args, int argc, char **argv)
 {
     memset(args, 0, sizeof *args);
-    struct reader r = {.argc = argc, .argv = argv, .names = replay_names};
+    struct words r = {.argc = argc, .argv = argv, .names = replay_names};
     const char *name, *word;
     bool wrong = false;
-    while (reader_next(&r, &name, &word, &wrong)) {
+    while (words_next(&r, &name, &word, &wrong)) {
         if (name) {
             if (!replay_option(args, &r, name))
                 return false;
@@ -526,12 +427,12 @@ bool args_replay_parse(struct args_replay *args, int argc, char **argv)
 bool args_redact_parse(struct args_redact *args, int argc, char **argv)
 {
     memset(args, 0, sizeof *args);
-    struct reader r = {.argc = argc, .argv = argv, .names = redact_names};
+    struct words r = {.argc = argc, .argv = argv, .names = redact_names};
     const char *name, *word;
     bool wrong = false;
-    while (reader_next(&r, &name, &word, &wrong)) {
+    while (words_next(&r, &name, &word, &wrong)) {
         if (name) {
-            if (!turn_on(is(name, "--help") ? &args->help : &args->keep_id, &r, name))
+            if (!words_switch(words_is(name, "--help") ? &args->help : &args->keep_id, &r, name))
                 return false;
         } else if (args->out) {
             term_error("redact: one capture and one copy: vibesim redact FILE OUT");

@@ -4,9 +4,9 @@
 #define VIBESIM_CLI_ARGS_H
 
 #include "scenarios/engine.h"
+#include "store/recorder.h"
 #include "vibesim/seeds.h"
 #include "vibesim/trace_filter.h"
-#include "store/recorder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,11 +66,5 @@ bool args_redact_parse(struct args_redact *args, int argc, char **argv);
 
 const char *args_record_name(enum record_level level);
 const char *args_world_name(enum engine_world world);
-
-/* The one of the names (NULL-terminated) that `given` may be a slip of, or NULL. */
-const char *args_nearest(const char *given, const char *const *names);
-
-/* Tells that `given` is not one of the names (NULL-terminated), with the nearest one. */
-void args_unknown(const char *what, const char *given, const char *const *names);
 
 #endif

@@ -1,5 +1,6 @@
 /* The result of a run as one JSON object, keys sorted. Integers that JSON readers may round (the
  * seed, the trace hash) are text. */
+#include "vibesim/build.h"
 #include "vibesim/cli_report.h"
 
 #include <jansson.h>
@@ -81,7 +82,7 @@ static json_t *object_of(const struct report *r, const struct report_end *end)
     set_count(o, "peers", result->peers);
     set_count(o, "tip_height", result->tip_height);
     set_count(o, "tips", result->tips);
-    json_object_set_new(o, "build", json_string(VIBESIM_BUILD));
+    json_object_set_new(o, "build", json_string(build_name()));
     json_object_set_new(o, "db", end->run_id ? text_of(r->args->db) : json_null());
     json_object_set_new(o, "run_id",
                         end->run_id ? json_integer((json_int_t)end->run_id) : json_null());

@@ -2,9 +2,10 @@
  * A file that is no scenario (a module of others, or a broken one) is listed with the reason. */
 #include "vibesim/cli_list.h"
 
+#include "scenarios/engine.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_term.h"
-#include "scenarios/engine.h"
+#include "vibesim/cli_words.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -122,7 +123,7 @@ static bool nearest_in(const char *folder, const char *name, char *out, size_t s
     const char **names = calloc((size_t)count + 1, sizeof *names);
     for (int i = 0; names && i < count; i++)
         names[i] = entries[i]->d_name;
-    const char *best = names ? args_nearest(wanted, names) : NULL;
+    const char *best = names ? words_nearest(wanted, names) : NULL;
     if (best && strcmp(folder, ".") == 0)
         snprintf(out, size, "%s", best);
     else if (best)

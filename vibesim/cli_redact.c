@@ -2,10 +2,10 @@
  * tells what was changed, and whether the node in it does what it did. */
 #include "vibesim/cli_redact.h"
 
+#include "trace/redact.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/progress.h"
-#include "trace/redact.h"
 
 #include <signal.h>
 #include <string.h>

@@ -6,12 +6,12 @@
  * the replay, as it may have done in its life, the event in which it did is told. */
 #include "vibesim/cli_replay.h"
 
+#include "trace/replay.h"
+#include "trace/words.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/cli_trace.h"
 #include "vibesim/progress.h"
-#include "trace/replay.h"
-#include "trace/words.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

@@ -3,9 +3,9 @@
 #ifndef VIBESIM_CLI_REPORT_H
 #define VIBESIM_CLI_REPORT_H
 
+#include "scenarios/engine.h"
 #include "vibesim/cli_args.h"
 #include "vibesim/cli_term.h"
-#include "scenarios/engine.h"
 #include "vibesim/progress.h"
 
 #define REPORT_STORY 20u /* the last events that a failure shows */

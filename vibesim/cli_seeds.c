@@ -8,12 +8,12 @@
  * it all (status 2); Ctrl-C kills the workers, and what is done is kept and told (status 130). */
 #include "vibesim/cli_seeds.h"
 
+#include "store/recorder_gather.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_run.h"
 #include "vibesim/cli_session.h"
 #include "vibesim/cli_table.h"
 #include "vibesim/pool.h"
-#include "store/recorder_gather.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,9 @@
  * SIGINT and SIGTERM stop it soon, with what happened so far recorded as "interrupted". */
 #include "vibesim/cli_session.h"
 
+#include "vibesim/build.h"
 #include "vibesim/cli.h"
+#include "vibesim/rerun.h"
 
 #include <signal.h>
 #include <string.h>
@@ -144,13 +146,18 @@ static bool open_record(struct session *s)
 {
     if (s->args->record == RECORD_NONE)
         return true;
+    char options[RERUN_OPTIONS_SIZE];
+    if (!rerun_options(s->args, options, sizeof options, s->reason, sizeof s->reason))
+        return false;
     const struct recorder_run row = {
         .scenario = engine_about(s->engine)->name,
         .scenario_sha256 = engine_sha256(s->engine),
         .seed = s->args->seed,
         .params = s->params,
         .world = args_world_name(s->args->world),
-        .build = VIBESIM_BUILD,
+        .build = build_name(),
+        .file = s->args->file,
+        .options = options,
         .scratch = s->args->db_is_part,
     };
     s->recorder = recorder_open(s->args->db, &row, s->reason, sizeof s->reason);

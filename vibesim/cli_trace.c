@@ -2,10 +2,10 @@
  * is learnt from the peer states, which are heard for that whether or not they are shown. */
 #include "vibesim/cli_trace.h"
 
+#include "trace/words.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/progress.h"
 #include "vibesim/record.h"
-#include "trace/words.h"
 
 #include <errno.h>
 #include <inttypes.h>

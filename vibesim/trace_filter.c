@@ -1,7 +1,7 @@
 /* What --trace is to show; see trace_filter.h. */
 #include "vibesim/trace_filter.h"
 
-#include "vibesim/cli_args.h"
+#include "vibesim/cli_words.h"
 #include "vibesim/seeds.h"
 
 #include <assert.h>
@@ -76,7 +76,7 @@ static bool add_kind(struct trace_term *term, const char *word, char *why, size_
             return true;
         }
     }
-    const char *near = args_nearest(word, names);
+    const char *near = words_nearest(word, names);
     int at = snprintf(why, size, "'%s' is no kind of event%s%s", word,
                       near ? ": did you mean " : "", near ? near : ": there are");
     for (uint32_t kind = 0; !near && kind < TRACE_KINDS && (size_t)at < size; kind++)
@@ -112,7 +112,7 @@ static bool read_word(struct trace_term *term, const char *word, bool *of_kinds,
                               : read_link(term, word + 5, why, size);
     char head[WORD_MAX];
     snprintf(head, sizeof head, "%.*s", (int)strcspn(word, "="), word);
-    const char *near = args_nearest(head, names);
+    const char *near = words_nearest(head, names);
     if (near && strcmp(near, "all") != 0)
         snprintf(why, size, "'%s': did you mean %s=...?", word, near);
     else

@@ -33,7 +33,16 @@ static const struct recorder_run a_run = {
     .params = "{\"nodes\":8}",
     .world = "sim",
     .build = "0.1.0 test",
+    .file = "scenarios/partition-heal.lua",
+    .options = "{}",
 };
+
+/* What turns a record into one of an older schema. */
+#define RECORD_AS_SCHEMA_2                                                                         \
+    "DROP TABLE sweep; DROP INDEX metric_run; DROP INDEX check_result_run;"                        \
+    "ALTER TABLE run DROP COLUMN file; ALTER TABLE run DROP COLUMN options;"                       \
+    "PRAGMA user_version = 2;"
+#define RECORD_AS_SCHEMA_1 RECORD_AS_SCHEMA_2 "DROP TABLE decision; PRAGMA user_version = 1"
 
 static const struct recorder_result a_result = {
     .wall_ms = 12,

@@ -8,7 +8,7 @@ static void test_recorder_writes_the_tables_of_the_design(void **state)
     must_finish(must_open(path));
     static const char *const wanted[][2] = {
         {"run", "id|scenario|scenario_sha256|seed|params|world|build|started_utc|wall_ms|sim_ns|"
-                "events|messages|bytes|trace_hash|verdict|reason"},
+                "events|messages|bytes|trace_hash|verdict|reason|file|options"},
         {"node", "run_id|no|role|region|version|final_height|final_tip"},
         {"event", "run_id|seq|t_ns|node|kind|peer|link|msg|bytes|detail"},
         {"check_result", "run_id|name|kind|ok|t_ns|detail"},
@@ -24,22 +24,29 @@ static void test_recorder_writes_the_tables_of_the_design(void **state)
         assert_string_equal(query(path, sql), wanted[i][1]);
     }
     assert_string_equal(query(path, "PRAGMA application_id"), "1449747022"); /* "VibN" */
-    assert_string_equal(query(path, "PRAGMA user_version"), "2");
+    assert_string_equal(query(path, "PRAGMA user_version"), "3");
     assert_string_equal(query(path, "PRAGMA journal_mode"), "wal");
 }
 
-static void test_recorder_brings_a_file_of_schema_1_up_to_date(void **state)
+static void must_come_up_to_date(const char *path, const char *as_old)
 {
-    (void)state;
-    const char *path = in_folder("run.db");
     must_finish(must_open(path));
-    run_sql(path, "DROP TABLE decision; PRAGMA user_version = 1");
+    run_sql(path, as_old);
     struct recorder *r = must_open(path);
     recorder_decision(r, 1, 2, "heal", "{}", true);
     must_finish(r);
-    assert_string_equal(query(path, "PRAGMA user_version"), "2");
-    assert_string_equal(query(path, "SELECT count(*) FROM run"), "2");
+    assert_string_equal(query(path, "PRAGMA user_version"), "3");
+    assert_string_equal(query(path, "SELECT id, file, options FROM run ORDER BY id"),
+                        "1|NULL|NULL\n2|scenarios/partition-heal.lua|{}");
     assert_string_equal(query(path, "SELECT run_id || kind FROM decision"), "2heal");
+    assert_string_equal(query(path, "SELECT count(*) FROM sweep"), "0");
+}
+
+static void test_recorder_brings_files_of_older_schemas_up_to_date(void **state)
+{
+    (void)state;
+    must_come_up_to_date(in_folder("one.db"), RECORD_AS_SCHEMA_1);
+    must_come_up_to_date(in_folder("two.db"), RECORD_AS_SCHEMA_2);
 }
 
 static void test_recorder_keeps_every_value_it_is_given(void **state)
@@ -187,7 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_recorder_writes_the_tables_of_the_design),
-        CASE(test_recorder_brings_a_file_of_schema_1_up_to_date),
+        CASE(test_recorder_brings_files_of_older_schemas_up_to_date),
         CASE(test_recorder_keeps_every_value_it_is_given),
         CASE(test_recorder_cuts_long_texts_between_characters),
         CASE(test_recorder_shows_a_run_as_interrupted_until_it_is_finished),

@@ -60,8 +60,8 @@ static void test_recorder_leaves_files_that_are_not_its_own_untouched(void **sta
 
     path = in_folder("newer.db");
     must_finish(must_open(path));
-    run_sql(path, "PRAGMA user_version = 3");
-    must_refuse_untouched(path, "a newer VibeNet (schema 3, this one writes 2)");
+    run_sql(path, "PRAGMA user_version = 4");
+    must_refuse_untouched(path, "a newer VibeNet (schema 4, this one writes 3)");
 
     path = in_folder("lacking.db");
     must_finish(must_open(path));

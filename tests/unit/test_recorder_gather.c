@@ -150,7 +150,7 @@ static void test_gather_brings_an_old_record_up_to_date(void **state)
     (void)state;
     const char *path = in_folder("run.db");
     must_finish(must_open(path));
-    run_sql(path, "DROP TABLE decision; PRAGMA user_version = 1");
+    run_sql(path, RECORD_AS_SCHEMA_1);
     struct gather *g = must_gather(path);
     must_finish(begin_part(g, 1, 1));
     assert_int_equal(must_add(g, 1, NULL), 2);

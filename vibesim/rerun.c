@@ -1,0 +1,189 @@
+/* See rerun.h. */
+#include "vibesim/rerun.h"
+
+#include "vibesim/build.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- options to JSON ---- */
+
+bool rerun_options(const struct args_run *args, char *out, size_t out_size, char *why, size_t size)
+{
+    json_t *o = json_object();
+    if (args->until_ns)
+        json_object_set_new(o, "until_ns", json_integer((json_int_t)args->until_ns));
+    if (args->left_out_count) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < args->left_out_count; i++)
+            json_array_append_new(list, json_integer(args->left_out[i]));
+        json_object_set_new(o, "without", list);
+    }
+    if (args->world == ENGINE_TCP && args->speed != 1)
+        json_object_set_new(o, "speed", json_integer(args->speed));
+    size_t len = json_dumpb(o, out, out_size - 1, JSON_SORT_KEYS | JSON_COMPACT);
+    json_decref(o);
+    if (len == 0 || len >= out_size) {
+        snprintf(why, size,
+                 "what is left out of the run is too long to be recorded: use ranges of "
+                 "fewer decisions, or --record none");
+        return false;
+    }
+    out[len] = 0;
+    return true;
+}
+
+/* ---- and back ---- */
+
+static bool take_without(struct rerun *r, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    r->args.left_out = calloc(n ? n : 1, sizeof *r->args.left_out);
+    if (!r->args.left_out)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        json_int_t no = json_integer_value(json_array_get(list, i));
+        if (no < 1 || no > UINT32_MAX || (i && no <= r->args.left_out[i - 1]))
+            return false;
+        r->args.left_out[r->args.left_out_count++] = (uint32_t)no;
+    }
+    return json_is_array(list);
+}
+
+static bool take_option(struct rerun *r, const char *key, const json_t *value)
+{
+    if (strcmp(key, "without") == 0)
+        return take_without(r, value);
+    if (strcmp(key, "until_ns") == 0 && json_integer_value(value) > 0) {
+        r->args.until_ns = (uint64_t)json_integer_value(value);
+        return true;
+    }
+    return false;
+}
+
+static bool take_options(struct rerun *r, const char *text, char *why, size_t size)
+{
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    const char *key;
+    json_t *value;
+    bool ok = json_is_object(o);
+    if (!ok)
+        snprintf(why, size, "the run's options are no JSON object: its record is damaged");
+    json_object_foreach(o, key, value)
+    {
+        if (ok && !take_option(r, key, value)) {
+            snprintf(why, size,
+                     "the run was made with an option that this vibesim does not know, "
+                     "'%.40s': use the one that made it",
+                     key);
+            ok = false;
+        }
+    }
+    json_decref(o);
+    return ok;
+}
+
+/* A parameter's value as a person types it. */
+static char *typed(const json_t *value)
+{
+    char *text = json_is_string(value) ? strdup(json_string_value(value))
+                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (!text)
+        abort();
+    return text;
+}
+
+static bool take_params(struct rerun *r, const char *text, char *why, size_t size)
+{
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    const char *key;
+    json_t *value;
+    bool ok = json_is_object(o);
+    if (!ok)
+        snprintf(why, size, "the run's parameters are no JSON object: its record is damaged");
+    r->args.params = calloc(json_object_size(o) + 1, sizeof *r->args.params);
+    if (!r->args.params)
+        abort();
+    json_object_foreach(o, key, value)
+    {
+        char *name = strdup(key);
+        if (!name)
+            abort();
+        r->args.params[r->args.param_count++] =
+            (struct engine_param){.key = name, .value = typed(value)};
+    }
+    json_decref(o);
+    return ok;
+}
+
+static bool load_scenario(struct rerun *r, const struct read_run *run, char *why, size_t size)
+{
+    char reason[1024];
+    r->loaded.engine = engine_load(r->args.file, reason, sizeof reason);
+    if (!r->loaded.engine) {
+        snprintf(why, size, "%s", reason);
+        return false;
+    }
+    if (run->sha256 && strcmp(run->sha256, engine_sha256(r->loaded.engine)) != 0) {
+        snprintf(why, size,
+                 "%s: has changed since the run (its SHA-256 was %.12s): check out the version "
+                 "that ran, or name it with --scenario",
+                 r->args.file, run->sha256);
+        return false;
+    }
+    return engine_params(r->loaded.engine, r->args.params, r->args.param_count, r->loaded.params,
+                         sizeof r->loaded.params, why, size);
+}
+
+bool rerun_load(struct rerun *r, const struct read_run *run, const char *file, char *why,
+                size_t size)
+{
+    memset(r, 0, sizeof *r);
+    r->args.seed = run->seed;
+    r->args.seed_given = true;
+    r->args.speed = 1;
+    r->args.record = RECORD_NONE;
+    r->args.quiet = true;
+    r->same_build = run->build && strcmp(run->build, build_name()) == 0;
+    r->has_hash = run->has_hash;
+    r->trace_hash = run->trace_hash;
+    bool ok = run->world && strcmp(run->world, args_world_name(ENGINE_SIM)) == 0;
+    if (!ok)
+        snprintf(why, size,
+                 "run %lld was in the world %s, which repeats nothing: only runs of the world sim "
+                 "can be made again",
+                 (long long)run->id, run->world ? run->world : "?");
+    else if (!file && !run->file) {
+        snprintf(why, size,
+                 "run %lld does not tell its scenario's file (it was recorded before that was "
+                 "kept): name it with --scenario",
+                 (long long)run->id);
+        ok = false;
+    }
+    if (ok) {
+        r->texts = strdup(file ? file : run->file);
+        r->args.files = malloc(sizeof *r->args.files);
+        if (!r->texts || !r->args.files)
+            abort();
+        r->args.files[0] = r->args.file = r->texts;
+        r->args.file_count = 1;
+    }
+    ok = ok && take_params(r, run->params ? run->params : "{}", why, size) &&
+         take_options(r, run->options ? run->options : "{}", why, size) &&
+         load_scenario(r, run, why, size);
+    if (!ok)
+        rerun_free(r);
+    return ok;
+}
+
+void rerun_free(struct rerun *r)
+{
+    engine_free(r->loaded.engine);
+    for (size_t i = 0; i < r->args.param_count; i++)
+        free((char *)(uintptr_t)r->args.params[i].value);
+    args_run_free(&r->args);
+    free(r->texts);
+    memset(r, 0, sizeof *r);
+}
