@@ -1,5 +1,5 @@
 /* store/reader: a record read back. */
-#include "recorder_folder.h"
+#include "tests/unit/recorder_folder.h"
 
 #include "store/reader.h"
 
