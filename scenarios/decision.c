@@ -122,12 +122,18 @@ void decision_hosts(struct decision *d, const char *key, const uint32_t *hosts, 
     put(d, "]");
 }
 
-static bool is_left_out(const struct engine_options *options, uint32_t no)
+static bool is_among(const uint32_t *list, size_t count, uint32_t no)
 {
-    for (size_t i = 0; i < options->without_count; i++)
-        if (options->without[i] == no)
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == no)
             return true;
     return false;
+}
+
+static bool is_left_out(const struct engine_options *o, uint32_t no)
+{
+    return is_among(o->without, o->without_count, no) ||
+           (o->has_only && !is_among(o->only, o->only_count, no));
 }
 
 bool decision_take(struct run *run, struct decision *d)

@@ -122,6 +122,8 @@ static int scenario(lua_State *L)
     snprintf(engine->about.about, sizeof engine->about.about, "%s", about);
     if (params)
         read_params(L, engine, params);
+    if (engine->pinned.param_count)
+        pinned_apply(L, engine);
     return 0;
 }
 
@@ -141,6 +143,7 @@ static int top_level(lua_State *L)
     lua_forge_open(L);
     lua_pushcfunction(L, scenario);
     lua_setglobal(L, "scenario");
+    pinned_open(L);
     if (!sandbox_compile(L, run->engine->source))
         return lua_error(L);
     lua_call(L, 0, 0);
@@ -215,6 +218,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     engine_params_free(engine->params, engine->param_count);
+    pinned_free(&engine->pinned);
     sources_deinit(&engine->sources);
     free(engine);
 }
@@ -227,6 +231,24 @@ const struct engine_about *engine_about(const struct engine *engine)
 const char *engine_sha256(const struct engine *engine)
 {
     return engine->source->sha256;
+}
+
+const struct engine_pinned *engine_pinned(const struct engine *engine)
+{
+    return &engine->pinned.told;
+}
+
+const char *engine_text(const struct engine *engine)
+{
+    return engine->source->text;
+}
+
+void engine_modules(const struct engine *engine,
+                    void (*each)(void *ctx, const char *name, const char *text), void *ctx)
+{
+    for (const struct source *s = engine->source->next; s; s = s->next)
+        if (s->module[0])
+            each(ctx, s->module, s->text);
 }
 
 /* ---- parameters ---- */

@@ -40,6 +40,29 @@ const char *engine_sha256(const struct engine *engine); /* 64 hex digits */
 bool engine_params(const struct engine *engine, const struct engine_param *params, size_t count,
                    char *json, size_t json_size, char *why, size_t size);
 
+/* What a scenario that was made from one run says of it (pinned.h): how it is to be run unless the
+ * caller wants otherwise. Its parameters are its defaults already. */
+struct engine_pinned {
+    bool there;
+    bool has_seed;
+    uint64_t seed;
+    bool swarm;
+    bool has_only;
+    uint32_t *only; /* the engine's, ascending */
+    size_t only_count;
+    uint64_t until_ns; /* 0: the scenario's duration */
+};
+
+const struct engine_pinned *engine_pinned(const struct engine *engine);
+
+/* Tells the file's modules beside it, in the order in which they were required so far, with their
+ * text (NUL-terminated); not those of the program. */
+void engine_modules(const struct engine *engine,
+                    void (*each)(void *ctx, const char *name, const char *text), void *ctx);
+
+/* The scenario's own text, NUL-terminated. */
+const char *engine_text(const struct engine *engine);
+
 struct engine_observer {
     void *ctx;
     /* A node or a scripted peer exists. role: "node", "miner" or "peer". region: NULL without a
@@ -86,6 +109,9 @@ struct engine_options {
     uint64_t lua_steps_max;  /* VM instructions between two waits [200 million] */
     const uint32_t *without; /* decisions to leave out, by number, ascending [none] */
     size_t without_count;
+    bool has_only; /* all decisions but these are left out [false] */
+    const uint32_t *only;
+    size_t only_count;
     bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
                      the standing invariant breaks: then it ends a little earlier [false] */
     enum engine_world world; /* [ENGINE_SIM] */
@@ -112,6 +138,7 @@ struct engine_result {
     uint64_t trace_hash;   /* 0 in a world that repeats nothing */
     uint32_t nodes, peers; /* nodes; scripted peers */
     uint32_t checks, checks_failed;
+    uint32_t decisions; /* of the log, those left out included */
     uint64_t tip_height; /* the highest of the honest nodes */
     uint32_t tips;       /* different tips among the honest nodes alive */
 };

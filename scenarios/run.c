@@ -408,6 +408,7 @@ static void report_final(struct run *run,
     r->trace_hash = run->world.trace_hash(run->world.self);
     r->nodes = run->nodes;
     r->peers = run->peers;
+    r->decisions = run->decisions;
     progress(run, &stats);
     tell_late(run);
 }

@@ -15,6 +15,7 @@
 #include "core/base/rng.h"
 #include "core/wire/msg.h"
 #include "scenarios/engine.h"
+#include "scenarios/pinned.h"
 #include "scenarios/sandbox.h"
 #include "scenarios/world.h"
 
@@ -213,6 +214,7 @@ struct engine {
     bool described;       /* scenario { } was seen */
     struct param *params; /* in the order of their names */
     size_t param_count;
+    struct pinned pinned;
 };
 
 typedef void (*world_maker)(struct world *world, const struct sim_config *config);

@@ -129,6 +129,8 @@ void sandbox_open_match(lua_State *L);
 
 /* Pushes what the module returned, which runs now if it has not run before. */
 void sandbox_require(lua_State *L, const char *name);
+/* Pops the function that is the module of that name, whatever files there are. */
+void sandbox_give_module(lua_State *L, const char *name);
 
 /* The key order of pairs and of error messages: numbers, then strings, then booleans. Compares the
  * values at two stack indices; other types raise an error. */

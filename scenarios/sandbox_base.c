@@ -302,26 +302,13 @@ static int base_next(lua_State *L)
 
 /* ---- modules ---- */
 
-void sandbox_require(lua_State *L, const char *name)
+/* In the registry: what modules returned, by name; functions that scenarios gave for some. */
+#define MODULES "sandbox.modules"
+#define GIVEN   "sandbox.given"
+
+/* Calls the module's function, on top; its value, kept among the modules, replaces their table. */
+static void run_module(lua_State *L, int modules, const char *name)
 {
-    struct sandbox *s = sandbox_of(L);
-    lua_getfield(L, LUA_REGISTRYINDEX, "sandbox.modules");
-    int modules = lua_gettop(L);
-    if (lua_getfield(L, modules, name) != LUA_TNIL) {
-        if (lua_islightuserdata(L, -1))
-            sandbox_error(L, "require: module \"%s\" requires itself", name);
-        lua_remove(L, modules);
-        return;
-    }
-    char why[300];
-    const struct source *source =
-        s->sources ? sources_module(s->sources, name, why, sizeof why) : NULL;
-    if (!source)
-        sandbox_error(L, "require: %s", s->sources ? why : "there is no folder of modules");
-    if (!sandbox_compile(L, source))
-        lua_error(L);
-    lua_pushlightuserdata(L, s);
-    lua_setfield(L, modules, name);
     lua_pushstring(L, name);
     int status = sandbox_call(L, 1, 1);
     sandbox_check(L, status);
@@ -338,6 +325,61 @@ void sandbox_require(lua_State *L, const char *name)
     lua_setfield(L, modules, name);
     lua_replace(L, modules);
     lua_settop(L, modules);
+}
+
+/* Pushes the function that the scenario itself gave for the module; false if it gave none. */
+static bool push_given(lua_State *L, const char *name)
+{
+    int top = lua_gettop(L);
+    if (lua_getfield(L, LUA_REGISTRYINDEX, GIVEN) == LUA_TTABLE &&
+        lua_getfield(L, -1, name) == LUA_TFUNCTION) {
+        lua_replace(L, top + 1);
+        return true;
+    }
+    lua_settop(L, top);
+    return false;
+}
+
+void sandbox_give_module(lua_State *L, const char *name)
+{
+    if (lua_getfield(L, LUA_REGISTRYINDEX, GIVEN) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LUA_REGISTRYINDEX, GIVEN);
+    }
+    lua_insert(L, -2);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}
+
+void sandbox_require(lua_State *L, const char *name)
+{
+    struct sandbox *s = sandbox_of(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, MODULES);
+    int modules = lua_gettop(L);
+    if (lua_getfield(L, modules, name) != LUA_TNIL) {
+        if (lua_islightuserdata(L, -1))
+            sandbox_error(L, "require: module \"%s\" requires itself", name);
+        lua_remove(L, modules);
+        return;
+    }
+    if (push_given(L, name)) {
+        lua_pushlightuserdata(L, s);
+        lua_setfield(L, modules, name);
+        run_module(L, modules, name);
+        return;
+    }
+    char why[300];
+    const struct source *source =
+        s->sources ? sources_module(s->sources, name, why, sizeof why) : NULL;
+    if (!source)
+        sandbox_error(L, "require: %s", s->sources ? why : "there is no folder of modules");
+    if (!sandbox_compile(L, source))
+        lua_error(L);
+    lua_pushlightuserdata(L, s);
+    lua_setfield(L, modules, name);
+    run_module(L, modules, name);
 }
 
 static int base_require(lua_State *L)
@@ -445,5 +487,5 @@ void sandbox_open_base(lua_State *L)
     lua_setmetatable(L, -2);
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
     lua_newtable(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, "sandbox.modules");
+    lua_setfield(L, LUA_REGISTRYINDEX, MODULES);
 }

@@ -224,6 +224,9 @@ const struct source *sources_module(struct sources *sources, const char *name, c
     char *path = path_beside(sources, "", name, ".lua", &here);
     const struct source *s = get_beside(sources, path, here, why, size);
     free(path);
+    for (struct source *own = sources->first; s && own; own = own->next)
+        if (own == s)
+            snprintf(own->module, sizeof own->module, "%s", name);
     return s;
 }
 

@@ -15,6 +15,7 @@ struct source {
     char *text;  /* len bytes and a NUL; a byte order mark and a first line with # are blanked */
     size_t len;
     char sha256[65]; /* of the file's bytes, hex */
+    char module[64]; /* its name as a module beside the scenario; "" if it is none */
 };
 
 struct sources {

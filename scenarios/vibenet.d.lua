@@ -109,6 +109,23 @@ function empirical(values) end
 ---@param options vibenet.ScenarioOptions
 function scenario(options) end
 
+---Options of `pinned`.
+---@class vibenet.PinnedOptions
+---@field seed? string a whole number
+---@field swarm? boolean in swarm mode [false]
+---@field stop_at? number seconds; the run ends then
+---@field only? integer[] the decisions that are carried out, ascending; all others are left out
+---@field params? table<string, number|string|boolean> the scenario's defaults
+
+---Before `scenario`: what made the run that this file was made from (`vibesim shrink`).
+---@param options vibenet.PinnedOptions
+function pinned(options) end
+
+---What `require(name)` calls, in place of a file beside the scenario.
+---@param name string
+---@param fn function
+function module(name, fn) end
+
 -- ---- time ----
 
 ---Seconds since the start of the run.

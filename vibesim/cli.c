@@ -7,6 +7,7 @@
 #include "vibesim/cli_redact.h"
 #include "vibesim/cli_replay.h"
 #include "vibesim/cli_run.h"
+#include "vibesim/cli_shrink.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/cli_words.h"
 
@@ -26,6 +27,7 @@ static const char help_run[] =
     "  --until SECONDS    ends the run at that simulated time [the scenario's duration]\n"
     "  --without LIST     leaves out these decisions, like 2,5..7: faults by their numbers in the\n"
     "                     table decision of a record; all others keep theirs\n"
+    "  --only LIST        leaves out all decisions but these; none: all of them\n"
     "  --db FILE          where to record; a VibeNet file gets more runs [run.db]\n"
     "  --record LEVEL     none: no file; summary: nodes, checks, metrics, blocks and their\n"
     "                     arrivals, faults; messages: and every message received;\n"
@@ -126,6 +128,7 @@ static const struct command {
      command_list},
     {"replay", "FILE [options]", "lives the captured life of a node again, and compares",
      command_replay},
+    {"shrink", "DB [--run ID] [options]", "makes a failed run as small as it gets", cli_shrink},
     {"redact", "FILE OUT", "a copy of a capture to share, with made-up addresses", command_redact},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

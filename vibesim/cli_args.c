@@ -12,9 +12,9 @@
 #define UNTIL_MAX_S 1e9
 
 static const char *const run_names[] = {
-    "--seed",   "--seeds",  "--jobs",    "--param", "--until", "--db",
-    "--record", "--verify", "--rows",    "--trace", "--json",  "--trace-file",
-    "--quiet",  "--help",   "--without", "--world", "--speed", NULL};
+    "--seed",  "--seeds", "--jobs", "--param",      "--until", "--db",   "--record",  "--verify",
+    "--rows",  "--trace", "--json", "--trace-file", "--quiet", "--help", "--without", "--world",
+    "--speed", "--only",  NULL};
 static const char *const world_names[] = {"sim", "tcp", NULL};
 static const char *const rows_names[] = {"auto", "all", "failed", NULL};
 static const char *const list_names[] = {"--json", "--help", NULL};
@@ -85,33 +85,46 @@ static bool parse_trace(const char *text, struct args_run *args)
     return ok;
 }
 
-/* Numbers of the decision log. */
-static bool parse_without(const char *text, struct args_run *args)
+/* Numbers of the decision log, malloc'ed, ascending. */
+static bool parse_decisions(const char *option, const char *text, uint32_t **numbers, size_t *count)
 {
     char why[300];
     struct seeds list = {0};
-    bool twice = args->without != NULL;
-    args->without = text;
-    if (twice) {
-        term_error("--without: is given twice: write one list, like 2,5..7");
-        return false;
-    }
     if (!seeds_parse(&list, text, why, sizeof why) ||
         list.ranges[list.range_count - 1].last > UINT32_MAX || list.ranges[0].first == 0) {
-        term_error(
-            "--without: '%s' is not a list of decisions, numbers from 1 on, like 2,5..7 (the "
-            "table decision of a record has them)",
-            text);
+        term_error("%s: '%s' is not a list of decisions, numbers from 1 on, like 2,5..7 (the table "
+                   "decision of a record has them)",
+                   option, text);
         seeds_free(&list);
         return false;
     }
-    args->left_out = calloc(list.count, sizeof *args->left_out);
-    if (!args->left_out)
+    *numbers = calloc(list.count, sizeof **numbers);
+    if (!*numbers)
         abort();
-    for (; args->left_out_count < list.count; args->left_out_count++)
-        args->left_out[args->left_out_count] = (uint32_t)seeds_at(&list, args->left_out_count);
+    for (; *count < list.count; ++*count)
+        (*numbers)[*count] = (uint32_t)seeds_at(&list, *count);
     seeds_free(&list);
     return true;
+}
+
+static bool parse_without(const char *text, struct args_run *args)
+{
+    bool twice = args->without != NULL;
+    args->without = text;
+    if (twice)
+        term_error("--without: is given twice: write one list, like 2,5..7");
+    return !twice && parse_decisions("--without", text, &args->left_out, &args->left_out_count);
+}
+
+static bool parse_only(const char *text, struct args_run *args)
+{
+    bool twice = args->has_only;
+    args->only_text = text;
+    args->has_only = true;
+    if (twice)
+        term_error("--only: is given twice: write one list, like 2,5..7");
+    return !twice && (words_is(text, "none") ||
+                      parse_decisions("--only", text, &args->only, &args->only_count));
 }
 
 static bool parse_until(const char *text, struct args_run *args)
@@ -225,6 +238,7 @@ static const struct {
     {"--param", "NAME=VALUE", parse_param},
     {"--until", "a time in seconds", parse_until},
     {"--without", "a list of decisions like 2,5..7", parse_without},
+    {"--only", "a list of decisions like 2,5..7, or none", parse_only},
     {"--db", "a file", parse_db},
     {"--record", "none, summary, messages or events", parse_record},
     {"--rows", "auto, all or failed", parse_rows},
@@ -346,6 +360,7 @@ void args_run_free(struct args_run *args)
     free(args->files);
     seeds_free(&args->seeds);
     free(args->left_out);
+    free(args->only);
 }
 
 bool args_list_parse(struct args_list *args, int argc, char **argv)

@@ -30,6 +30,10 @@ struct args_run {
     const char *without; /* as typed, or NULL */
     uint32_t *left_out;  /* its numbers, ascending */
     size_t left_out_count;
+    const char *only_text; /* as typed, or NULL */
+    bool has_only;
+    uint32_t *only; /* its numbers, ascending */
+    size_t only_count;
     const char *until; /* as typed, or NULL */
     uint64_t until_ns; /* 0: not given */
     const char *db;

@@ -277,6 +277,8 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
         printf(" --until %s", args->until);
     if (args->without)
         printf(" --without %s", args->without);
+    if (args->only_text)
+        printf(" --only %s", args->only_text);
     if (args->world != ENGINE_SIM)
         printf(" --world %s --speed %u", args_world_name(args->world), args->speed);
     if (args->verify)

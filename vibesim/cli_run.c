@@ -37,6 +37,36 @@ bool run_load(struct loaded *loaded, const struct args_run *args, const char *fi
     return false;
 }
 
+void run_options(struct engine_options *options, const struct args_run *args)
+{
+    engine_options_init(options);
+    options->seed = args->seed;
+    options->params = args->params;
+    options->param_count = args->param_count;
+    options->until_ns = args->until_ns;
+    options->without = args->left_out;
+    options->without_count = args->left_out_count;
+    options->has_only = args->has_only;
+    options->only = args->only;
+    options->only_count = args->only_count;
+    options->world = args->world;
+    options->speed = args->speed;
+}
+
+void run_pin(struct args_run *args, const struct engine *engine)
+{
+    const struct engine_pinned *pinned = engine_pinned(engine);
+    if (pinned->has_seed && !args->seed_given && !args->seeds.count)
+        args->seed = pinned->seed;
+    if (pinned->until_ns && !args->until_ns)
+        args->until_ns = pinned->until_ns;
+    if (pinned->has_only && !args->has_only) {
+        args->has_only = true;
+        args->only = pinned->only;
+        args->only_count = pinned->only_count;
+    }
+}
+
 /* Whether both names are of one file. */
 static bool same_file(const char *a, const char *b)
 {
@@ -100,9 +130,11 @@ static int run_traced(const struct args_run *args, struct loaded *loaded)
 static int run_one(const struct args_run *args)
 {
     static struct loaded loaded;
+    struct args_run pinned = *args;
     if (!run_load(&loaded, args, args->file))
         return CLI_BAD;
-    int status = run_traced(args, &loaded);
+    run_pin(&pinned, loaded.engine);
+    int status = run_traced(&pinned, &loaded);
     engine_free(loaded.engine);
     return status;
 }

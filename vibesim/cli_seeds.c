@@ -97,6 +97,8 @@ static void *work(void *ctx, uint64_t job, size_t *len)
     struct args_run args = *w->args;
     args.file = w->args->files[file_of(w, job)];
     args.seed = seed_of(w, job);
+    args.seed_given = true;
+    run_pin(&args, loaded->engine);
     args.json = true;
     args.db = part;
     args.db_is_part = true;

@@ -8,6 +8,7 @@
 
 #include "vibesim/build.h"
 #include "vibesim/cli.h"
+#include "vibesim/cli_run.h"
 #include "vibesim/rerun.h"
 
 #include <signal.h>
@@ -170,15 +171,7 @@ static bool open_record(struct session *s)
 static void observe(struct session *s)
 {
     struct engine_options *options = &s->options;
-    engine_options_init(options);
-    options->seed = s->args->seed;
-    options->params = s->args->params;
-    options->param_count = s->args->param_count;
-    options->until_ns = s->args->until_ns;
-    options->without = s->args->left_out;
-    options->without_count = s->args->left_out_count;
-    options->world = s->args->world;
-    options->speed = s->args->speed;
+    run_options(options, s->args);
     options->interrupt = &stop_why;
     options->observer = (struct engine_observer){
         .ctx = s,

@@ -10,17 +10,23 @@
 
 /* ---- options to JSON ---- */
 
+static json_t *list_of(const uint32_t *numbers, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_integer(numbers[i]));
+    return list;
+}
+
 bool rerun_options(const struct args_run *args, char *out, size_t out_size, char *why, size_t size)
 {
     json_t *o = json_object();
     if (args->until_ns)
         json_object_set_new(o, "until_ns", json_integer((json_int_t)args->until_ns));
-    if (args->left_out_count) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < args->left_out_count; i++)
-            json_array_append_new(list, json_integer(args->left_out[i]));
-        json_object_set_new(o, "without", list);
-    }
+    if (args->has_only)
+        json_object_set_new(o, "only", list_of(args->only, args->only_count));
+    if (args->left_out_count)
+        json_object_set_new(o, "without", list_of(args->left_out, args->left_out_count));
     if (args->world == ENGINE_TCP && args->speed != 1)
         json_object_set_new(o, "speed", json_integer(args->speed));
     size_t len = json_dumpb(o, out, out_size - 1, JSON_SORT_KEYS | JSON_COMPACT);
@@ -37,17 +43,17 @@ bool rerun_options(const struct args_run *args, char *out, size_t out_size, char
 
 /* ---- and back ---- */
 
-static bool take_without(struct rerun *r, const json_t *list)
+static bool take_list(const json_t *list, uint32_t **numbers, size_t *count)
 {
     size_t n = json_array_size(list);
-    r->args.left_out = calloc(n ? n : 1, sizeof *r->args.left_out);
-    if (!r->args.left_out)
+    *numbers = calloc(n ? n : 1, sizeof **numbers);
+    if (!*numbers)
         abort();
     for (size_t i = 0; i < n; i++) {
         json_int_t no = json_integer_value(json_array_get(list, i));
-        if (no < 1 || no > UINT32_MAX || (i && no <= r->args.left_out[i - 1]))
+        if (no < 1 || no > UINT32_MAX || (i && no <= (*numbers)[i - 1]))
             return false;
-        r->args.left_out[r->args.left_out_count++] = (uint32_t)no;
+        (*numbers)[(*count)++] = (uint32_t)no;
     }
     return json_is_array(list);
 }
@@ -55,7 +61,11 @@ static bool take_without(struct rerun *r, const json_t *list)
 static bool take_option(struct rerun *r, const char *key, const json_t *value)
 {
     if (strcmp(key, "without") == 0)
-        return take_without(r, value);
+        return take_list(value, &r->args.left_out, &r->args.left_out_count);
+    if (strcmp(key, "only") == 0) {
+        r->args.has_only = true;
+        return take_list(value, &r->args.only, &r->args.only_count);
+    }
     if (strcmp(key, "until_ns") == 0 && json_integer_value(value) > 0) {
         r->args.until_ns = (uint64_t)json_integer_value(value);
         return true;

@@ -54,6 +54,26 @@ const struct engine_about *engine_about(const struct engine *engine)
     return &engine->about;
 }
 
+const struct engine_pinned *engine_pinned(const struct engine *engine)
+{
+    static const struct engine_pinned none;
+    (void)engine;
+    return &none;
+}
+
+const char *engine_text(const struct engine *engine)
+{
+    return engine ? "" : NULL;
+}
+
+void engine_modules(const struct engine *engine,
+                    void (*each)(void *ctx, const char *name, const char *text), void *ctx)
+{
+    (void)engine;
+    (void)each;
+    (void)ctx;
+}
+
 const char *engine_sha256(const struct engine *engine)
 {
     return engine ? "abcd" : NULL;

@@ -153,6 +153,7 @@ void __wrap_options_fields(lua_State *L, const char *what, const char *of, const
 
 /* Reads each table of options once. */
 static const char every_table[] =
+    "pinned { seed = '1' }\n"
     "scenario { name = 't', duration = 100 }\n"
     "function run(net, p)\n"
     "  net:links { latency = 40 * ms }\n"
