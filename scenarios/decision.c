@@ -144,7 +144,7 @@ bool decision_take(struct run *run, struct decision *d)
     put(d, "}");
     if (o->on_decision)
         o->on_decision(o->ctx, run_now(run), no, d->kind, d->json, taken);
-    if (!taken)
+    if (!taken && !run->options->has_only) /* what is left is told, where that is less */
         run_step(run, "left out", -1, "%s, decision %" PRIu32, d->kind, no);
     return taken;
 }

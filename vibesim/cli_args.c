@@ -2,19 +2,16 @@
 #include "vibesim/cli_args.h"
 
 #include "core/base/exact.h"
+#include "vibesim/cli_args_run.h"
 #include "vibesim/cli_term.h"
-#include "vibesim/cli_words.h"
 #include "vibesim/pool.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define UNTIL_MAX_S 1e9
 
-static const char *const run_names[] = {
-    "--seed",  "--seeds", "--jobs", "--param",      "--until", "--db",   "--record",  "--verify",
-    "--rows",  "--trace", "--json", "--trace-file", "--quiet", "--help", "--without", "--world",
-    "--speed", "--only",  NULL};
 static const char *const world_names[] = {"sim", "tcp", NULL};
 static const char *const rows_names[] = {"auto", "all", "failed", NULL};
 static const char *const list_names[] = {"--json", "--help", NULL};
@@ -227,51 +224,88 @@ static bool parse_trace_file(const char *text, struct args_run *args)
     return *text != 0;
 }
 
-/* The options of `run` with a value. */
+/* ---- options of runs, for every command that makes some -----------------------------------------
+ */
+
+/* Those with a value; who has them. */
 static const struct {
     const char *name, *what;
     bool (*parse)(const char *text, struct args_run *args);
+    unsigned who; /* enum args_who */
 } run_values[] = {
-    {"--seed", "a whole number", parse_seed},
-    {"--seeds", "a list like 1..20", parse_seeds},
-    {"--jobs", "a whole number", parse_jobs},
-    {"--param", "NAME=VALUE", parse_param},
-    {"--until", "a time in seconds", parse_until},
-    {"--without", "a list of decisions like 2,5..7", parse_without},
-    {"--only", "a list of decisions like 2,5..7, or none", parse_only},
-    {"--db", "a file", parse_db},
-    {"--record", "none, summary, messages or events", parse_record},
-    {"--rows", "auto, all or failed", parse_rows},
-    {"--world", "sim or tcp", parse_world},
-    {"--speed", "a whole number", parse_speed},
-    {"--trace", "all, node=3 or link=2-7", parse_trace},
-    {"--trace-file", "a file", parse_trace_file},
+    {"--seed", "a whole number", parse_seed, ARGS_RUN},
+    {"--seeds", "a list like 1..20", parse_seeds, ARGS_RUN | ARGS_SWEEP},
+    {"--jobs", "a whole number", parse_jobs, ARGS_RUN | ARGS_SWEEP},
+    {"--param", "NAME=VALUE", parse_param, ARGS_RUN | ARGS_SWEEP},
+    {"--until", "a time in seconds", parse_until, ARGS_RUN | ARGS_SWEEP},
+    {"--without", "a list of decisions like 2,5..7", parse_without, ARGS_RUN | ARGS_SWEEP},
+    {"--only", "a list of decisions like 2,5..7, or none", parse_only, ARGS_RUN | ARGS_SWEEP},
+    {"--db", "a file", parse_db, ARGS_RUN | ARGS_SWEEP},
+    {"--record", "none, summary, messages or events", parse_record, ARGS_RUN | ARGS_SWEEP},
+    {"--rows", "auto, all or failed", parse_rows, ARGS_RUN},
+    {"--world", "sim or tcp", parse_world, ARGS_RUN | ARGS_SWEEP},
+    {"--speed", "a whole number", parse_speed, ARGS_RUN | ARGS_SWEEP},
+    {"--trace", "all, node=3 or link=2-7", parse_trace, ARGS_RUN},
+    {"--trace-file", "a file", parse_trace_file, ARGS_RUN},
 };
 
-static bool run_value(struct args_run *args, struct words *r, const char *name)
+static const struct {
+    const char *name;
+    size_t flag; /* where it is in struct args_run */
+    unsigned who;
+} run_switches[] = {
+    {"--verify", offsetof(struct args_run, verify), ARGS_RUN | ARGS_SWEEP},
+    {"--json", offsetof(struct args_run, json), ARGS_RUN | ARGS_SWEEP},
+    {"--quiet", offsetof(struct args_run, quiet), ARGS_RUN | ARGS_SWEEP},
+    {"--help", offsetof(struct args_run, help), ARGS_RUN | ARGS_SWEEP},
+};
+
+#define VALUES   (sizeof run_values / sizeof *run_values)
+#define SWITCHES (sizeof run_switches / sizeof *run_switches)
+
+void args_run_names(const char *names[ARGS_NAMES_MAX], enum args_who who, const char *const *own)
 {
+    static_assert(VALUES + SWITCHES < ARGS_NAMES_MAX / 2, "room for all, and as many of a command");
+    size_t n = 0;
+    for (size_t i = 0; i < VALUES; i++)
+        if (run_values[i].who & who)
+            names[n++] = run_values[i].name;
+    for (size_t i = 0; i < SWITCHES; i++)
+        if (run_switches[i].who & who)
+            names[n++] = run_switches[i].name;
+    for (; own && *own; own++) {
+        assert(n + 1 < ARGS_NAMES_MAX);
+        names[n++] = *own;
+    }
+    names[n] = NULL;
+}
+
+void args_run_init(struct args_run *args)
+{
+    memset(args, 0, sizeof *args);
+    args->seed = 1;
+    args->speed = 1;
+    args->db = "run.db";
+    args->record = RECORD_SUMMARY;
+}
+
+bool args_run_option(struct args_run *args, struct words *words, const char *name)
+{
+    for (size_t i = 0; i < SWITCHES; i++)
+        if (words_is(name, run_switches[i].name))
+            return words_switch((bool *)((char *)args + run_switches[i].flag), words, name);
     size_t i = 0;
     while (!words_is(name, run_values[i].name))
         i++;
-    const char *value = words_value(r, name, run_values[i].what);
+    const char *value = words_value(words, name, run_values[i].what);
     return value && run_values[i].parse(value, args);
 }
 
-/* The switch that `name` turns on, or NULL if it is an option with a value. */
-static bool *run_switch(struct args_run *args, const char *name)
-{
-    return words_is(name, "--verify")  ? &args->verify
-           : words_is(name, "--json")  ? &args->json
-           : words_is(name, "--quiet") ? &args->quiet
-           : words_is(name, "--help")  ? &args->help
-                                       : NULL;
-}
-
-static bool add_file(struct args_run *args, const char *word)
+bool args_run_file(struct args_run *args, const char *word)
 {
     for (size_t i = 0; i < args->file_count; i++)
         if (strcmp(args->files[i], word) == 0) {
-            term_error("run: %s is given twice", word);
+            term_error("%s is given twice: each scenario has all the seeds", word);
             return false;
         }
     const char **grown = realloc(args->files, (args->file_count + 1) * sizeof *grown);
@@ -283,9 +317,7 @@ static bool add_file(struct args_run *args, const char *word)
     return true;
 }
 
-/* Of several files those that only describe words to editors are passed over, so that a shell's
- * *.lua names all scenarios of a folder. */
-static void drop_descriptions(struct args_run *args)
+void args_run_files_end(struct args_run *args)
 {
     static const char suffix[] = ".d.lua";
     size_t kept = 0;
@@ -333,22 +365,16 @@ static bool check_together(const struct args_run *args)
 
 bool args_run_parse(struct args_run *args, int argc, char **argv)
 {
-    memset(args, 0, sizeof *args);
-    args->seed = 1;
-    args->speed = 1;
-    args->db = "run.db";
-    args->record = RECORD_SUMMARY;
-    struct words r = {.argc = argc, .argv = argv, .names = run_names};
+    const char *names[ARGS_NAMES_MAX];
+    args_run_init(args);
+    args_run_names(names, ARGS_RUN, NULL);
+    struct words r = {.argc = argc, .argv = argv, .names = names};
     const char *name, *word;
     bool wrong = false;
-    while (words_next(&r, &name, &word, &wrong)) {
-        bool *flag = name ? run_switch(args, name) : NULL;
-        if (!name  ? !add_file(args, word)
-            : flag ? !words_switch(flag, &r, name)
-                   : !run_value(args, &r, name))
+    while (words_next(&r, &name, &word, &wrong))
+        if (name ? !args_run_option(args, &r, name) : !args_run_file(args, word))
             return false;
-    }
-    drop_descriptions(args);
+    args_run_files_end(args);
     return !wrong && (args->help || check_together(args));
 }
 

@@ -200,6 +200,7 @@ bool session_open(struct session *s, const struct args_run *args, struct engine 
     s->trace = trace;
     if (stop_why != STOP_SIGNAL)
         stop_why = STOP_NOT;
+    s->trouble = true; /* until it is open */
     if (args->verify && !verify_init(&s->verify)) {
         snprintf(s->reason, sizeof s->reason, "%s", s->verify.error);
         return false;
@@ -208,6 +209,7 @@ bool session_open(struct session *s, const struct args_run *args, struct engine 
         verify_deinit(&s->verify);
         return false;
     }
+    s->trouble = false;
     record_init(&s->record, s->recorder, args->record);
     report_init(&s->report, args, engine_about(engine), &s->progress);
     if (trace)
@@ -286,6 +288,7 @@ static int judge(struct session *s, struct report_end *end)
     end->verdict = VERDICT_ERROR;
     if (record_error || s->verify.error[0]) {
         end->reason = record_error ? record_error : s->verify.error;
+        s->trouble = true;
         return CLI_BAD;
     }
     if (s->first.outcome == ENGINE_BAD_SCENARIO) {
@@ -362,6 +365,7 @@ int session_run(struct session *s)
         snprintf(s->reason, sizeof s->reason, "%s", why);
         end->reason = s->reason;
         end->verdict = VERDICT_ERROR;
+        s->trouble = true;
         status = CLI_BAD;
     }
     return status;

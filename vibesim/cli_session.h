@@ -24,6 +24,7 @@ struct session {
     struct engine_result first, second;
     uint64_t wall_ms; /* of the first run */
     struct report_end end;
+    bool trouble; /* a file that cannot be written was in the way: nothing is known of the run */
     char reason[1024];
 };
 
