@@ -9,15 +9,12 @@
 
 #include "core/wire/msg.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define LINKS_MAX 10000u /* ready links of a node; as many more may be in their handshake */
 #define KNOWN_MAX 100000u
 #define AHEAD     1000u /* links that said hello and were not listened to yet */
-#define HEARD_MAX 4096u
 #define IDLE_DONE CORE_MARK_DONE
 
 /* ---- the server ---- */
@@ -98,59 +95,22 @@ void core_idle_serve(struct run *run)
 
 /* ---- the client ---- */
 
-static void say(const struct run *run, int fd, struct plain_frame frame)
-{
-    if (send(fd, frame.bytes, frame.len, MSG_NOSIGNAL) != (ssize_t)frame.len)
-        run_fail(run, "a message", strerror(errno));
-}
-
-static void hear(const struct run *run, int fd, void *bytes, size_t len)
-{
-    if (recv(fd, bytes, len, MSG_WAITALL) != (ssize_t)len)
-        run_fail(run, "an answer", errno ? strerror(errno) : "the node closed the link");
-}
-
-/* Reads up to a message of that kind. */
-static void hear_kind(const struct run *run, int fd, uint32_t kind)
-{
-    uint8_t frame[HEARD_MAX];
-    do {
-        hear(run, fd, frame, PREFIX_BYTES);
-        const uint32_t size = frame_size(frame);
-        if (size < PREFIX_BYTES + 4 || size > sizeof frame)
-            run_fail(run, "an answer", "of a size that no node sends");
-        hear(run, fd, frame + PREFIX_BYTES, size - PREFIX_BYTES);
-    } while (get_le32(frame + PREFIX_BYTES) != kind);
-}
-
-static int idle_connect(const struct run *run, uint32_t i, const struct sockaddr_in *server)
-{
-    struct sockaddr_in source;
-    char text[SOURCE_TEXT];
-    run_source(i, text);
-    uv_ip4_addr(text, 0, &source);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&source, sizeof source) != 0 ||
-        connect(fd, (const struct sockaddr *)server, sizeof *server) != 0)
-        run_fail(run, "a connection", strerror(errno));
-    return fd;
-}
-
 void core_idle_ask(struct run *run)
 {
-    struct sockaddr_in server;
     int *fds = calloc(run->links, sizeof *fds);
     if (!fds)
         run_fail(run, "memory", "there is no more");
-    uv_ip4_addr("127.0.0.1", run_port(run), &server);
+    for (uint32_t i = 0; i < run->links; i++)
+        fds[i] = plain_socket(run, i);
+    const uint16_t port = run_port(run);
     for (uint32_t i = 0; i < run->links + AHEAD; i++) {
         if (i < run->links) {
-            fds[i] = idle_connect(run, i, &server);
-            say(run, fds[i], plain_hello(i));
+            plain_connect(run, fds[i], port);
+            plain_say(run, fds[i], plain_hello(i));
         }
         if (i >= AHEAD && i - AHEAD < run->links) {
-            hear_kind(run, fds[i - AHEAD], MSG_REQUEST_BLOCK);
-            say(run, fds[i - AHEAD], plain_no_block());
+            plain_hear(run, fds[i - AHEAD], MSG_REQUEST_BLOCK);
+            plain_say(run, fds[i - AHEAD], plain_no_block());
         }
     }
     run_await(run, IDLE_DONE);

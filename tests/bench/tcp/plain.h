@@ -21,4 +21,16 @@ struct plain_frame plain_no_block(void);
 /* RequestBlockRange. */
 struct plain_frame plain_request_range(uint64_t start, uint64_t end);
 
+/* ---- on a blocking socket; each ends the run when it cannot ---- */
+
+/* A socket that connects from the i-th source address; and does, to the server. */
+int plain_socket(const struct run *run, uint32_t i);
+void plain_connect(const struct run *run, int fd, uint16_t port);
+
+void plain_say(const struct run *run, int fd, struct plain_frame frame);
+
+/* Reads until a message of that kind has come whole. What comes with it is read too: it must be the
+ * last that is waited for. */
+void plain_hear(const struct run *run, int fd, uint32_t kind);
+
 #endif

@@ -3,6 +3,7 @@
  * A connection is one allocation: libuv's handle and room for a hello that arrives in pieces. All
  * share one buffer to read into. The client is a loop over blocking sockets, which serves every
  * contender that speaks these frames. */
+#include "tests/bench/tcp/plain.h"
 #include "tests/bench/tcp/raw.h"
 
 #include <errno.h>
@@ -113,29 +114,17 @@ void raw_idle_serve(struct run *run, uv_loop_t *loop)
 
 /* ---- the client ---- */
 
-static int idle_connect(const struct run *run, uint32_t i, const struct sockaddr_in *server)
-{
-    struct sockaddr_in source;
-    char text[SOURCE_TEXT];
-    run_source(i, text);
-    uv_ip4_addr(text, 0, &source);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&source, sizeof source) != 0 ||
-        connect(fd, (const struct sockaddr *)server, sizeof *server) != 0)
-        run_fail(run, "a connection", strerror(errno));
-    return fd;
-}
-
 void raw_idle_ask(struct run *run)
 {
-    struct sockaddr_in server;
     uint8_t hello[HELLO_BYTES] = {0}, answer[HELLO_BYTES];
     int *fds = raw_memory(run, run->links * sizeof *fds);
     frame_put_length(hello, HELLO_BYTES);
-    uv_ip4_addr("127.0.0.1", run_port(run), &server);
+    for (uint32_t i = 0; i < run->links; i++)
+        fds[i] = plain_socket(run, i);
+    const uint16_t port = run_port(run);
     for (uint32_t i = 0; i < run->links + AHEAD; i++) {
         if (i < run->links) {
-            fds[i] = idle_connect(run, i, &server);
+            plain_connect(run, fds[i], port);
             if (send(fds[i], hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello)
                 run_fail(run, "a hello", strerror(errno));
         }
