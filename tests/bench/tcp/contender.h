@@ -29,10 +29,10 @@
  *                `slow`, another connection sends SLOW_REQUESTS and reads no answer. Client, after
  *                ns: messages received by the others, and its meter; the server the same of sent
  *                ones.
- *   TX           One connection, only where `transactions`. The client is given transactions that
- *                make frames of `size` bytes, for `ns`, as fast as it takes them, and fewer if they
- *                fill what memory they may; the server validates and pools them: messages, bytes,
- *                its meter from the first byte to the end. The client: messages, and its meter.
+ *   TX           One connection, only where `transactions`. The client is a peer that holds
+ *                transactions already, and sends them in frames of `size` bytes for `ns`, as fast
+ * as it can, and fewer if they fill what memory they may; the server validates and pools them:
+ * messages, bytes, its meter from the first byte to the end. The client: messages, and its meter.
  *
  * Frames are a 4-byte big-endian length of what follows, and that. Sizes count both. A contender
  * with frames of its own sends messages of `size` less 4. */

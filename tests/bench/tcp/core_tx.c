@@ -1,23 +1,31 @@
-/* The protocol core at both ends of one link: TX.
+/* A node of the core that is given transactions: TX.
  *
- * The client's node is given transactions by command, checks them as it checks all (so it hashes
- * them, and makes a frame of each), and relays them; the server's checks them again and pools them.
- * So many as both may hold; their ids are found before the clock runs. They differ in their nonce
- * alone, which comes before the data in what is hashed. */
+ * The server's node checks each by all rules, so it hashes it, and pools it. What it can take is
+ * what is measured: so the client is a peer that holds transactions already, on a blocking socket,
+ * and sends one frame with another id and nonce each time. The ids are found before the clock runs;
+ * the nonce comes before the data in what is hashed. As many as the server may hold. */
 #include "tests/bench/tcp/core.h"
+#include "tests/bench/tcp/plain.h"
 
 #include "core/chain/rules.h"
+#include "core/wire/msg.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
-#define TXS_MAX  512u /* of a MiB, in each of the two processes */
-#define AHEAD    4u   /* frames that wait to be written */
+#define TXS_MAX  512u /* of a MiB, that the server pools */
 #define SPARE    8u
 #define MIB      UINT64_C(1048576)
 #define NONCE_AT 128u
+#define TX_AT    (PREFIX_BYTES + 4u) /* in a frame, behind the kind of message */
+#define QUIET_NS 50000000
+#define UNSENT   (192 << 10)
 #define WHOLE_TX (TX_SIZE_MIN + 8u) /* and data */
 
 /* ---- transactions ---- */
@@ -48,11 +56,11 @@ void core_tx_renew(struct vn_buf *tx, uint64_t nonce)
     rule_tx_id(tx->data, &view);
 }
 
-/* ---- the two nodes ---- */
+/* ---- the server ---- */
 
 /* The pool of a node that runs for a while lies in memory that was in use before. Fresh memory
  * costs the system as much as a third of what hashing does, which is neither the core's nor the
- * transport's: so both processes touch before what they will need. */
+ * transport's: so the server touches before what it will need. */
 static void warm_memory(const struct run *run)
 {
     static void *pieces[TXS_MAX];
@@ -68,20 +76,14 @@ static void warm_memory(const struct run *run)
         free(pieces[i]);
 }
 
-static void tx_config(struct vn_config *config, const char *id)
-{
-    core_config(config, id);
-    config->mempool_max = config->mempool_per_sender = 2 * TXS_MAX;
-    config->mempool_bytes_max = config->peer_bytes_max = 2 * TXS_MAX * MIB;
-    config->outbox_soft = config->outbox_hard = 64 * MIB;
-}
-
 void core_tx_serve(struct run *run)
 {
     struct vn_config config;
     struct core_sink sink = {.begun = false};
     struct vn_info info = {.size = sizeof info};
-    tx_config(&config, "server");
+    core_config(&config, "server");
+    config.mempool_max = config.mempool_per_sender = 2 * TXS_MAX;
+    config.mempool_bytes_max = config.peer_bytes_max = 2 * TXS_MAX * MIB;
     core_sink_open(&sink, run, &config);
     warm_memory(run);
     core_sink_run(&sink);
@@ -91,52 +93,27 @@ void core_tx_serve(struct run *run)
         run_fail(run, "transactions", "not all that came were pooled");
 }
 
+/* ---- the client ---- */
+
 struct tx_client {
-    struct core_node n;
-    struct meter meter;
+    struct run *run;
     struct vn_buf *tx;
+    uint8_t *frame; /* with the same transaction in it */
     uint8_t ids[TXS_MAX][HASH_SIZE];
-    uint64_t count, sent, base, until_ns;
-    bool begun;
+    uint64_t count, sent;
+    int fd;
 };
 
-static void submit(struct tx_client *c)
+/* What waits in the sender's kernel for room at the other end leaves when that end makes room: over
+ * loopback by the receiver's time, a sixth of it. So little waits there, and yet enough to go on
+ * with. */
+static void open_link(struct tx_client *c)
 {
-    memcpy(c->tx->data, c->ids[c->sent], HASH_SIZE);
-    put_le64(c->tx->data + NONCE_AT, c->sent);
-    c->sent++;
-    core_command(&c->n,
-                 (struct vn_command){.kind = VN_CMD_SUBMIT_TX, .data = {c->tx, 0, c->tx->len}});
-}
-
-static void tx_on_turn(struct core_node *n)
-{
-    struct tx_client *c = (struct tx_client *)n;
-    if (!c->begun)
-        return;
-    const uint64_t left = core_stats(n).bytes_out - c->base;
-    const uint64_t given = c->sent * n->run->size;
-    const bool last = c->sent == c->count || run_now_ns() >= c->until_ns;
-    const bool room = given - left <= (AHEAD - 1) * (uint64_t)n->run->size;
-    if (last && given == left) {
-        meter_end(&c->meter, n->run->side);
-        n->run->side->messages = c->sent;
-        run_mark(n->run, CORE_MARK_DONE);
-        uv_stop(&n->loop);
-    } else if (!last && room) {
-        submit(c);
-    }
-    core_awake(n, !last && room);
-}
-
-static void tx_on_begin(struct core_node *n)
-{
-    struct tx_client *c = (struct tx_client *)n;
-    c->base = core_stats(n).bytes_out;
-    c->begun = true;
-    c->until_ns = run_now_ns() + n->run->ns;
-    meter_begin(&c->meter);
-    core_awake(n, true);
+    const int unsent = UNSENT;
+    c->fd = plain_socket(c->run, 0);
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) != 0)
+        run_fail(c->run, "a socket", strerror(errno));
+    plain_connect(c->run, c->fd, run_port(c->run));
 }
 
 /* As many as time will be for, if nothing took any but finding the ids. */
@@ -146,24 +123,73 @@ static void prepare_ids(struct tx_client *c)
     while (c->count < TXS_MAX) {
         core_tx_renew(c->tx, c->count);
         memcpy(c->ids[c->count++], c->tx->data, HASH_SIZE);
-        if (c->count > SPARE && run_now_ns() - began_ns > c->n.run->ns + c->n.run->ns / 2)
+        if (c->count > SPARE && run_now_ns() - began_ns > c->run->ns + c->run->ns / 2)
             break;
     }
 }
 
+static void prepare_frame(struct tx_client *c)
+{
+    c->frame = malloc(c->run->size);
+    if (!c->frame)
+        run_fail(c->run, "memory", "there is no more");
+    frame_put_length(c->frame, c->run->size);
+    put_le32(c->frame + PREFIX_BYTES, MSG_NEW_TRANSACTION);
+    memcpy(c->frame + TX_AT, c->tx->data, c->tx->len);
+}
+
+static void send_next(struct tx_client *c)
+{
+    memcpy(c->frame + TX_AT, c->ids[c->sent], HASH_SIZE);
+    put_le64(c->frame + TX_AT + NONCE_AT, c->sent);
+    c->sent++;
+    for (size_t at = 0; at < c->run->size;) {
+        const ssize_t n = send(c->fd, c->frame + at, c->run->size - at, MSG_NOSIGNAL);
+        if (n < 0)
+            run_fail(c->run, "a transaction", strerror(errno));
+        at += (size_t)n;
+    }
+}
+
+/* What the node has to say meanwhile; when it has no more, it has read everything. */
+static void hear_the_end(const struct tx_client *c)
+{
+    uint8_t bytes[PLAIN_MAX];
+    shutdown(c->fd, SHUT_WR);
+    while (recv(c->fd, bytes, sizeof bytes, 0) > 0) {
+    }
+}
+
+static void greet(struct tx_client *c)
+{
+    open_link(c);
+    plain_say(c->run, c->fd, plain_hello(0));
+    plain_hear(c->run, c->fd, MSG_REQUEST_BLOCK);
+    plain_say(c->run, c->fd, plain_no_block());
+    nanosleep(&(struct timespec){.tv_nsec = QUIET_NS}, NULL); /* until it has heard that, too */
+}
+
 void core_tx_ask(struct run *run)
 {
-    struct vn_config config;
+    struct meter meter;
     struct tx_client *c = calloc(1, sizeof *c);
     if (!c)
         run_fail(run, "memory", "there is no more");
-    tx_config(&config, "client");
-    c->tx = core_tx_new(run->size - PREFIX_BYTES - 4 - WHOLE_TX);
-    c->n.run = run;
+    c->run = run;
+    c->tx = core_tx_new(run->size - TX_AT - WHOLE_TX);
     prepare_ids(c);
-    core_open(&c->n, run, &config, tx_on_turn);
-    warm_memory(run);
-    core_connect(&c->n, tx_on_begin);
-    uv_run(&c->n.loop, UV_RUN_DEFAULT);
+    prepare_frame(c);
+    greet(c);
+    run_mark(run, CORE_MARK_BEGIN);
+    meter_begin(&meter);
+    for (const uint64_t began_ns = run_now_ns();
+         c->sent < c->count && run_now_ns() - began_ns < run->ns;)
+        send_next(c);
+    meter_end(&meter, run->side);
+    run->side->messages = c->sent;
+    run_mark(run, CORE_MARK_DONE);
+    hear_the_end(c);
+    vn_buf_unref(c->tx);
+    free(c->frame);
     free(c);
 }

@@ -172,7 +172,7 @@ const struct work_row works[WORKS] = {
       {"with / without", slow_share},
       {"server CPU ns/message", server_cpu}}},
     {"tx",
-     "one link, transactions with a MiB of data, checked by both ends, pooled by the receiver",
+     "one link, transactions with a MiB of data, checked and pooled by the receiver",
      WORK_TX,
      TX_BYTES,
      {{"GB/s", gigabytes},
