@@ -570,13 +570,25 @@ struct vn_peer_info {
                               link. */
 };
 
+struct vn_ban_info {
+    uint32_t size;
+    uint32_t by_id;      /* 1: of a node id, 0: of an address; see enum vn_ban_by */
+    struct vn_addr addr; /* without a port; VN_AF_NONE with by_id */
+    uint8_t id_hash[32]; /* SHA-256 of the node id; zeros without by_id */
+    uint64_t left_ns;    /* from the node's latest event until it ends, above 0 */
+};
+
 /* Copies, never pointers. vn_node_peer: links in the order of their creation, then known addresses
  * without a link; false past the end. vn_node_block_hash: the best chain's hash at a height.
- * vn_node_has_tx: 1 pooled, 2 in a block, 0 unknown. The caller sets out->size. */
+ * vn_node_has_tx: 1 pooled, 2 in a block, 0 unknown. The caller sets out->size.
+ * vn_node_bans: the bans that last, at most `max` of them, in the order in which the node met whom
+ * they are of; returns how many. In one go, since finding the n-th costs more than n steps. The
+ * caller sets the size of the first, and all of out[] are of that size. */
 VN_API void vn_node_info(const struct vn_node *node, struct vn_info *out);
 VN_API bool vn_node_peer(const struct vn_node *node, uint32_t index, struct vn_peer_info *out);
 VN_API bool vn_node_block_hash(const struct vn_node *node, uint64_t height, uint8_t hash[32]);
 VN_API uint32_t vn_node_has_tx(const struct vn_node *node, const uint8_t id[32]);
+VN_API uint32_t vn_node_bans(const struct vn_node *node, struct vn_ban_info *out, uint32_t max);
 
 /* ---- several builds in one process ---------------------------------------------------------- */
 
@@ -605,6 +617,8 @@ struct vn_api {
     void (*node_prefetch)(const struct vn_node *node, uint64_t link, struct vn_slice data,
                           uint32_t soon);
     bool (*node_rx)(struct vn_node *node, uint64_t link, struct vn_slice *space); /* the same */
+    uint32_t (*node_bans)(const struct vn_node *node, struct vn_ban_info *out,
+                          uint32_t max); /* the same */
 };
 
 /* The table of this build, or NULL if it does not speak `version`. */

@@ -25,6 +25,7 @@ const struct vn_api *vn_api(uint32_t version)
         .node_has_tx = vn_node_has_tx,
         .node_prefetch = vn_node_prefetch,
         .node_rx = vn_node_rx,
+        .node_bans = vn_node_bans,
     };
     return version == VN_API_VERSION ? &api : NULL;
 }

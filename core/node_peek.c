@@ -124,6 +124,29 @@ bool vn_node_peer(const struct vn_node *node, uint32_t index, struct vn_peer_inf
     return true;
 }
 
+static void ban_info(const struct net *net, const struct reputation *rep, struct vn_ban_info *info)
+{
+    *info = (struct vn_ban_info){.left_ns = rep->banned_until_ns - net->now_ns};
+    info->by_id = !score_key_addr(rep->key, &info->addr);
+    if (info->by_id)
+        memcpy(info->id_hash, rep->key, sizeof info->id_hash);
+}
+
+uint32_t vn_node_bans(const struct vn_node *node, struct vn_ban_info *out, uint32_t max)
+{
+    const struct net *net = &node->net;
+    const uint32_t size = max ? out->size : 0;
+    uint32_t count = 0;
+    for (const struct reputation *rep = net->scores.first; rep && count < max; rep = rep->next) {
+        struct vn_ban_info info;
+        if (!score_banned(rep, net->now_ns))
+            continue;
+        ban_info(net, rep, &info);
+        give((uint8_t *)out + (size_t)size * count++, size, &info, sizeof info);
+    }
+    return count;
+}
+
 bool vn_node_block_hash(const struct vn_node *node, uint64_t height, uint8_t hash[32])
 {
     const struct block_record *record = chain_at(node->gossip.chain, height);

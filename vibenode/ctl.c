@@ -188,6 +188,9 @@ static void show(struct ops_text *text, const struct ctl_style *style, const str
     case CTL_SHOW_PEERS:
         ctl_show_peers(text, style, json, args->all);
         break;
+    case CTL_SHOW_BANS:
+        ctl_show_bans(text, style, json);
+        break;
     case CTL_SHOW_HEALTH:
         ctl_show_health(text, style, json);
         break;
@@ -217,6 +220,7 @@ static bool fits(const struct ctl_args *args, const struct ctl_answer *answer, c
         return (ok || answer->code == 503) && json_is_string(json_object_get(json, "status")) &&
                !json_object_get(json, "error");
     case CTL_SHOW_PEERS:
+    case CTL_SHOW_BANS:
         return ok && json_is_array(json);
     case CTL_SHOW_RAW:
         return ok && !answer->is_json;

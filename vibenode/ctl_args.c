@@ -14,6 +14,7 @@ const char ctl_args_help[] =
     "Asking\n"
     "  status                what the node is, its chain, its peers\n"
     "  peers [--all]         its links, one a line; --all: known addresses without one, too\n"
+    "  bans                  who is banned, and for how long yet\n"
     "  health                whether all is well: exit status 0, or 1 and the reasons\n"
     "  metrics               everything that is counted, in Prometheus' text format\n"
     "\n"
@@ -62,6 +63,7 @@ static const struct command {
 } commands[] = {
     {"status", "/status", false, NOTHING, CTL_SHOW_STATUS},
     {"peers", "/peers", false, NOTHING, CTL_SHOW_PEERS},
+    {"bans", "/bans?limit=5000", false, NOTHING, CTL_SHOW_BANS},
     {"health", "/health", false, NOTHING, CTL_SHOW_HEALTH},
     {"metrics", "/metrics", false, NOTHING, CTL_SHOW_RAW},
     {"connect", "/connect", true, AN_ADDRESS, CTL_SHOW_DONE},
@@ -201,7 +203,7 @@ static bool read_command(struct ctl_args *args, const struct command *command, c
     args->path = args->all ? "/peers?limit=5000" : command->path;
     args->post = command->post;
     args->show = command->show;
-    _Static_assert(OPS_PEERS_MAX == 5000, "--all asks for as many as there may be");
+    _Static_assert(OPS_PEERS_MAX == 5000, "--all and bans ask for as many as there may be");
     snprintf(args->what, sizeof args->what, "%s%s%s", command->name, count ? " " : "",
              count ? words[0] : "");
     if (args->all && args->show != CTL_SHOW_PEERS) {

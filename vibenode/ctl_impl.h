@@ -17,7 +17,14 @@ enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 
 
 /* ---- ctl_args.c ---- */
 
-enum ctl_show { CTL_SHOW_DONE, CTL_SHOW_STATUS, CTL_SHOW_PEERS, CTL_SHOW_HEALTH, CTL_SHOW_RAW };
+enum ctl_show {
+    CTL_SHOW_DONE,
+    CTL_SHOW_STATUS,
+    CTL_SHOW_PEERS,
+    CTL_SHOW_BANS,
+    CTL_SHOW_HEALTH,
+    CTL_SHOW_RAW
+};
 
 struct ctl_args {
     const char *http, *token_file, *config, *data; /* NULL: not given */
@@ -96,6 +103,7 @@ void ctl_duration(char out[32], double seconds);
 
 /* What came back, for people. Members that are missing, or of another kind, become '-'. */
 void ctl_show_status(struct ops_text *text, const struct ctl_style *style, const json_t *status);
+void ctl_show_bans(struct ops_text *text, const struct ctl_style *style, const json_t *bans);
 void ctl_show_health(struct ops_text *text, const struct ctl_style *style, const json_t *health);
 
 /* all: known addresses without a link, too. */

@@ -1,4 +1,4 @@
-/* A node's answers for people: what it is on a dozen lines, its peers in a table.
+/* A node's answers for people: what it is on a dozen lines, its peers in a table, its bans.
  *
  * The JSON is read as if anybody had written it: members that are missing or of another kind become
  * '-', and each text passes ctl_clean. */
@@ -422,4 +422,31 @@ void ctl_show_peers(struct ops_text *text, const struct ctl_style *style, const 
                     links == 1 ? "link" : "links", cut ? "at least " : "", total - links,
                     total - links == 1 ? "address" : "addresses",
                     !all && total > links ? " (--all shows them)" : "");
+}
+
+/* ---- bans ----------------------------------------------------------------------------------- */
+
+static void show_ban(struct ops_text *text, const struct ctl_style *style, const json_t *ban)
+{
+    const char *addr = json_string_value(find(ban, "addr"));
+    char left[32];
+    ctl_duration(left, number_at(ban, "left_s"));
+    ops_text_format(text, "%*s  ", (int)columns[UP].most, left);
+    if (!addr)
+        ops_text_add(text, "the node id with the SHA-256 ");
+    put_text(text, style, ban, addr ? "addr" : "node_id_sha256");
+    ops_text_add(text, "\n");
+}
+
+void ctl_show_bans(struct ops_text *text, const struct ctl_style *style, const json_t *bans)
+{
+    size_t count = json_array_size(bans);
+    ctl_colour(text, style, CTL_BOLD);
+    if (count)
+        ops_text_format(text, "%*s  BANNED\n", (int)columns[UP].most, "LEFT");
+    ctl_colour(text, style, CTL_PLAIN);
+    for (size_t i = 0; i < count; i++)
+        show_ban(text, style, json_array_get(bans, i));
+    ops_text_format(text, "%s%zu %s\n", count >= OPS_PEERS_MAX ? "at least " : "", count,
+                    count == 1 ? "ban" : "bans");
 }

@@ -16,6 +16,12 @@ static bool source_peer(void *ctx, uint32_t index, struct vn_peer_info *out)
     return vn_node_peer(vn_tcp_node_core(d->node), index, out);
 }
 
+static uint32_t source_bans(void *ctx, struct vn_ban_info *out, uint32_t max)
+{
+    const struct daemon *d = ctx;
+    return vn_node_bans(vn_tcp_node_core(d->node), out, max);
+}
+
 static bool source_block_hash(void *ctx, uint64_t height, uint8_t hash[32])
 {
     const struct daemon *d = ctx;
@@ -119,6 +125,7 @@ bool daemon_ops_start(struct daemon *d, const struct vn_config *core)
         .ctx = d,
         .info = source_info,
         .peer = source_peer,
+        .bans = source_bans,
         .block_hash = source_block_hash,
         .now_ns = source_now_ns,
         .tcp_stats = source_tcp_stats,

@@ -4,7 +4,7 @@
  *     ops_stop(ops, on_stopped, ctx);                             ends what is open; tells when
  * gone
  *
- * GET  /health  /status  /peers  /metrics
+ * GET  /health  /status  /peers  /bans  /metrics
  * POST /connect /disconnect /ban /unban /transaction /mine /shutdown     (README.md has the bodies)
  *
  * Who may: it listens on loopback addresses or a Unix socket only, a Host that is not loopback is
@@ -57,8 +57,9 @@ uint64_t ops_counts_mask(void);
 struct ops_source {
     void *ctx;
     void (*info)(void *ctx, struct vn_info *out);
-    bool (*peer)(void *ctx, uint32_t index, struct vn_peer_info *out); /* false past the end */
-    bool (*block_hash)(void *ctx, uint64_t height, uint8_t hash[32]);  /* [NULL] for the genesis */
+    bool (*peer)(void *ctx, uint32_t index, struct vn_peer_info *out);  /* false past the end */
+    uint32_t (*bans)(void *ctx, struct vn_ban_info *out, uint32_t max); /* [NULL: none] */
+    bool (*block_hash)(void *ctx, uint64_t height, uint8_t hash[32]);   /* [NULL] for the genesis */
     uint64_t (*now_ns)(void *ctx); /* the clock of vn_peer_info's times: vn_tcp_now_ns */
     void (*tcp_stats)(void *ctx, struct vn_tcp_stats *out);       /* [NULL] */
     bool (*store_stats)(void *ctx, struct node_store_stats *out); /* [NULL]; false: no store */
@@ -79,8 +80,8 @@ struct ops_source {
 
 #define OPS_ADDRESS_DEFAULT "127.0.0.1:9765"
 
-/* What /peers tells by itself, and at most (?limit=N): the core finds the n-th peer in n steps, and
- * 5000 of them cost the loop some 10 ms. */
+/* What /peers and /bans tell by themselves, and at most (?limit=N): the core finds the n-th peer in
+ * n steps, and 5000 of them cost the loop some 10 ms. */
 #define OPS_PEERS     1000u
 #define OPS_PEERS_MAX 5000u
 

@@ -143,6 +143,7 @@ const struct ops_route *ops_route_find(struct ops_request *request, const char *
 void ops_show_health(struct ops_request *request);
 void ops_show_status(struct ops_request *request);
 void ops_show_peers(struct ops_request *request);
+void ops_show_bans(struct ops_request *request);
 void ops_metrics_show(struct ops_request *request);
 void ops_command_connect(struct ops_request *request);
 void ops_command_disconnect(struct ops_request *request);

@@ -7,6 +7,7 @@ static const struct ops_route routes[] = {
     {"/health", false, ops_show_health},
     {"/status", false, ops_show_status},
     {"/peers", false, ops_show_peers},
+    {"/bans", false, ops_show_bans},
     {"/metrics", false, ops_metrics_show},
     {"/connect", true, ops_command_connect},
     {"/disconnect", true, ops_command_disconnect},

@@ -1,4 +1,4 @@
-/* What a node tells of itself in JSON: /health, /status, /peers.
+/* What a node tells of itself in JSON: /health, /status, /peers, /bans.
  *
  * Whole numbers above 2^53-1, which many readers of JSON round, are told as that; the total
  * difficulty and hashes are text. Times of the node's own clock become ages, since that clock's
@@ -6,6 +6,7 @@
  */
 #include "vibenode/ops_impl.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,4 +291,43 @@ void ops_show_peers(struct ops_request *request)
         show_peer(text, &peer, now_ns);
     }
     ops_json_close(text, ']');
+}
+
+/* ---- bans ----------------------------------------------------------------------------------- */
+
+static void show_ban(struct ops_text *text, const struct vn_ban_info *ban)
+{
+    char ip[INET6_ADDRSTRLEN] = ""; /* as /unban takes it */
+    const int family = ban->addr.family == VN_AF_IPV6 ? AF_INET6 : AF_INET;
+    if (!ban->by_id)
+        inet_ntop(family, ban->addr.ip, ip, sizeof ip);
+    ops_json_open(text, NULL, '{');
+    ops_json_string(text, "addr", ban->by_id ? NULL : ip);
+    if (ban->by_id)
+        ops_json_hex(text, "node_id_sha256", ban->id_hash, sizeof ban->id_hash);
+    else
+        ops_json_null(text, "node_id_sha256");
+    ops_json_ns(text, "left_s", ban->left_ns, SECOND_NS);
+    ops_json_close(text, '}');
+}
+
+void ops_show_bans(struct ops_request *request)
+{
+    const struct ops_source *source = &request->ops->options.source;
+    struct ops_text *text = &request->text;
+    uint32_t limit = limit_of(request), count = 0;
+    if (limit == 0)
+        return;
+    struct vn_ban_info *bans = calloc(limit, sizeof *bans);
+    if (!bans)
+        abort();
+    bans->size = sizeof *bans;
+    if (source->bans)
+        count = source->bans(source->ctx, bans, limit);
+    ok(request);
+    ops_json_open(text, NULL, '[');
+    for (uint32_t i = 0; i < count; i++)
+        show_ban(text, &bans[i]);
+    ops_json_close(text, ']');
+    free(bans);
 }

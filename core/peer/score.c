@@ -150,6 +150,19 @@ void score_key_ip(uint8_t key[32], const struct vn_addr *addr)
     memcpy(key + 2, addr->ip, sizeof addr->ip);
 }
 
+/* No id's hash looks like that: two bytes as they are, and fourteen zeros. */
+bool score_key_addr(const uint8_t key[32], struct vn_addr *addr)
+{
+    uint8_t same[32];
+    *addr = (struct vn_addr){.family = key[1]};
+    memcpy(addr->ip, key + 2, sizeof addr->ip);
+    score_key_ip(same, addr);
+    if ((key[1] == VN_AF_IPV4 || key[1] == VN_AF_IPV6) && memcmp(same, key, sizeof same) == 0)
+        return true;
+    *addr = (struct vn_addr){0};
+    return false;
+}
+
 bool score_by_id(uint32_t ban_by, const struct vn_addr *addr)
 {
     switch ((enum vn_ban_by)ban_by) {

@@ -86,6 +86,7 @@ void scores_deinit(struct scores *scores);
 
 /* The key of an address, or of a node id (SHA-256 of its bytes). */
 void score_key_ip(uint8_t key[32], const struct vn_addr *addr);
+bool score_key_addr(const uint8_t key[32], struct vn_addr *addr); /* false: it is a node id's */
 bool score_by_id(uint32_t ban_by, const struct vn_addr *addr);
 
 struct reputation *scores_find(const struct scores *scores, const uint8_t key[32]);

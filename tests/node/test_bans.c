@@ -1,7 +1,11 @@
 /* Bans and what comes after them: how long they last whatever the clock does, that the store never
- * loses one nor a lifted one, and what probation means. */
+ * loses one nor a lifted one, what probation means, and
+ * that they can be looked at. */
 #include "tests/node/rig.h"
 
+#include "core/crypto/sha256.h"
+
+#include <stddef.h>
 #include <string.h>
 
 #define HOUR (3600 * S)
@@ -286,6 +290,80 @@ static void test_on_probation_one_has_a_quarter_of_the_tokens(void **state)
     rig_deinit(&rig);
 }
 
+/* ---- looking in ---- */
+
+static void test_bans_are_copied_out_while_they_last(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct vn_ban_info bans[4] = {{.size = sizeof *bans}};
+    rig_init_started(&rig, NULL);
+    assert_int_equal(vn_node_bans(rig.node, bans, 4), 0);
+    ban(&rig, 7, HOUR);
+    ban(&rig, 8, 2 * HOUR);
+    ban(&rig, 9, HOUR);
+    unban(&rig, 9);
+    assert_int_equal(vn_node_bans(rig.node, bans, 4), 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct vn_addr addr = rig_addr(7 + i, 0);
+        assert_int_equal(bans[i].size, sizeof *bans);
+        assert_int_equal(bans[i].by_id, 0);
+        assert_memory_equal(&bans[i].addr, &addr, sizeof addr);
+        assert_int_equal(bans[i].left_ns, (1 + i) * HOUR);
+    }
+    assert_int_equal(vn_node_bans(rig.node, bans, 1), 1); /* no more than there is room for */
+    assert_int_equal(vn_node_bans(rig.node, bans, 0), 0);
+    rig_run(&rig, HOUR);
+    rig_step(&rig, (struct vn_event){.kind = VN_EV_TIMER}); /* it knows the time from its events */
+    assert_int_equal(vn_node_bans(rig.node, bans, 4), 1);
+    assert_int_equal(bans[0].addr.ip[3], 8);
+    assert_int_equal(bans[0].left_ns, HOUR);
+    rig_deinit(&rig);
+}
+
+static void test_a_ban_of_a_node_id_is_told_by_its_hash(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    struct vn_ban_info info = {.size = sizeof info};
+    const struct vn_addr none = {0};
+    uint8_t hash[32];
+    rig_config(&cfg);
+    cfg.ban_by = VN_BAN_BY_ID;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    rig_ready_idle(&rig, rig_addr(7, 5000), "peer");
+    ban(&rig, 7, HOUR);
+    sha256(hash, "peer", 4);
+    assert_int_equal(vn_node_bans(rig.node, &info, 1), 1);
+    assert_int_equal(info.by_id, 1);
+    assert_memory_equal(info.id_hash, hash, sizeof hash);
+    assert_memory_equal(&info.addr, &none, sizeof none);
+    rig_deinit(&rig);
+}
+
+/* A caller of an older build has shorter records: they lie as close as it thinks they do. */
+static void test_bans_are_cut_to_the_size_that_the_caller_knows(void **state)
+{
+    (void)state;
+    enum { SHORT = offsetof(struct vn_ban_info, id_hash) };
+    struct rig rig;
+    _Alignas(struct vn_ban_info) uint8_t bytes[2 * SHORT + 8];
+    uint32_t size = SHORT;
+    struct vn_addr addr;
+    rig_init_started(&rig, NULL);
+    ban(&rig, 7, HOUR);
+    ban(&rig, 8, HOUR);
+    memset(bytes, 0xee, sizeof bytes);
+    memcpy(bytes, &size, sizeof size);
+    assert_int_equal(vn_node_bans(rig.node, (struct vn_ban_info *)(void *)bytes, 2), 2);
+    memcpy(&addr, bytes + SHORT + offsetof(struct vn_ban_info, addr), sizeof addr);
+    assert_int_equal(addr.ip[3], 8);
+    for (size_t i = 2 * SHORT; i < sizeof bytes; i++)
+        assert_int_equal(bytes[i], 0xee);
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +378,9 @@ int main(void)
         cmocka_unit_test(test_who_comes_back_from_a_ban_is_on_probation_and_recovers),
         cmocka_unit_test(test_on_probation_one_is_dialled_last),
         cmocka_unit_test(test_on_probation_one_has_a_quarter_of_the_tokens),
+        cmocka_unit_test(test_bans_are_copied_out_while_they_last),
+        cmocka_unit_test(test_a_ban_of_a_node_id_is_told_by_its_hash),
+        cmocka_unit_test(test_bans_are_cut_to_the_size_that_the_caller_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

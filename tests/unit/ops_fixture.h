@@ -42,6 +42,8 @@ struct fake {
     struct vn_info info;
     struct vn_peer_info peers[8];
     uint32_t peer_count;
+    struct vn_ban_info bans[8];
+    uint32_t ban_count;
     uint8_t genesis[32];
     uint64_t now_ns;
     struct vn_tcp_stats tcp;
@@ -76,6 +78,15 @@ static inline bool fake_peer(void *ctx, uint32_t index, struct vn_peer_info *out
         return false;
     *out = fake->peers[index];
     return true;
+}
+
+static inline uint32_t fake_bans(void *ctx, struct vn_ban_info *out, uint32_t max)
+{
+    const struct fake *fake = ctx;
+    assert_int_equal(out->size, sizeof *out);
+    const uint32_t count = fake->ban_count < max ? fake->ban_count : max;
+    memcpy(out, fake->bans, count * sizeof *out);
+    return count;
 }
 
 static inline bool fake_block_hash(void *ctx, uint64_t height, uint8_t hash[32])
@@ -212,6 +223,7 @@ static inline struct rig *rig_new(void)
         .ctx = &rig->fake,
         .info = fake_info,
         .peer = fake_peer,
+        .bans = fake_bans,
         .block_hash = fake_block_hash,
         .now_ns = fake_now,
         .tcp_stats = fake_tcp,

@@ -210,6 +210,37 @@ static void no_peers_are_an_empty_list_and_a_limit_cuts_it(void **state)
  * as something else: by a JSON parser, a terminal, a browser. */
 #define BAD "\xef\xbf\xbd" /* U+FFFD, for each byte that is no UTF-8 */
 
+static void bans_are_told_by_address_or_by_the_hash_of_an_id(void **state)
+{
+    struct rig *rig = *state;
+    rig_start(rig);
+    struct fake *fake = &rig->fake;
+    json_t *json = get_json(rig, "/bans");
+    assert_int_equal(json_array_size(json), 0);
+    json_decref(json);
+    fake->ban_count = 3;
+    fake->bans[0] = (struct vn_ban_info){.addr = v4(192, 0, 2, 7, 0), .left_ns = 1500000000};
+    fake->bans[1] = (struct vn_ban_info){.by_id = 1, .id_hash = {0xab, 0xcd}, .left_ns = 1000000};
+    fake->bans[2] = (struct vn_ban_info){
+        .addr = {.family = VN_AF_IPV6, .ip = {0x20, 1, 0x0d, 0xb8, [15] = 1}}, .left_ns = 1};
+    json = get_json(rig, "/bans");
+    assert_int_equal(json_array_size(json), 3);
+    assert_string_equal(text_at(json, "0.addr"), "192.0.2.7");
+    assert_true(json_is_null(at(json, "0.node_id_sha256")));
+    assert_true(json_real_value(at(json, "0.left_s")) == 1.5);
+    assert_true(json_is_null(at(json, "1.addr")));
+    assert_string_equal(text_at(json, "1.node_id_sha256"),
+                        "abcd000000000000000000000000000000000000000000000000000000000000");
+    assert_string_equal(text_at(json, "2.addr"), "2001:db8::1");
+    json_decref(json);
+    json = get_json(rig, "/bans?limit=2");
+    assert_int_equal(json_array_size(json), 2);
+    json_decref(json);
+    struct response response;
+    get(rig, &response, "/bans?limit=0");
+    expect_error(&response, 400, "limit must be a whole number, 1..5000");
+}
+
 static void hostile_ids_stay_text_in_pure_ascii(void **state)
 {
     struct rig *rig = *state;
@@ -293,7 +324,7 @@ static void other_paths_are_404_and_other_methods_405_with_the_way_out(void **st
     rig_start(rig);
     struct response response;
     get(rig, &response, "/");
-    expect_error(&response, 404, "/health /status /peers /metrics /connect");
+    expect_error(&response, 404, "/health /status /peers /bans /metrics /connect");
     get(rig, &response, "/status/");
     expect_error(&response, 404, "no such path");
     post(rig, &response, "/status", "");
@@ -657,6 +688,12 @@ static void core_step(struct vn_event event)
         core_step(answers[i]);
 }
 
+static uint32_t core_bans(void *ctx, struct vn_ban_info *out, uint32_t max)
+{
+    (void)ctx;
+    return vn_node_bans(core, out, max);
+}
+
 static uint64_t core_command(void *ctx, const struct vn_command *command)
 {
     (void)ctx;
@@ -672,6 +709,7 @@ static void a_real_core_takes_what_it_is_told(void **state)
     core = vn_node_new(&rig->config);
     rig->options.source.info = core_info;
     rig->options.source.peer = core_peer;
+    rig->options.source.bans = core_bans;
     rig->options.source.command = core_command;
     rig_start(rig);
     core_step((struct vn_event){.kind = VN_EV_CLOCK, .u.clock = {UINT64_C(1800000000000000000)}});
@@ -699,6 +737,10 @@ static void a_real_core_takes_what_it_is_told(void **state)
     assert_int_equal(int_at(json, "peers.banned"), 1);
     assert_int_equal(int_at(json, "peers.connecting"), 1);
     json_decref(json);
+    json = get_json(rig, "/bans");
+    assert_int_equal(json_array_size(json), 1);
+    assert_string_equal(text_at(json, "0.addr"), "192.0.2.9");
+    json_decref(json);
     json = get_json(rig, "/peers");
     assert_string_equal(text_at(json, "0.addr"), "192.0.2.10:1");
     assert_string_equal(text_at(json, "0.state"), "connecting");
@@ -719,6 +761,7 @@ int main(void)
         TEST(uptime_counts_from_when_the_program_started),
         TEST(peers_are_told_one_by_one_with_ages_for_times),
         TEST(no_peers_are_an_empty_list_and_a_limit_cuts_it),
+        TEST(bans_are_told_by_address_or_by_the_hash_of_an_id),
         TEST(hostile_ids_stay_text_in_pure_ascii),
         TEST(a_text_that_fills_its_field_without_an_end_is_cut),
         TEST(head_has_the_headers_of_get_and_no_body),
