@@ -411,7 +411,7 @@ struct vn_config {
     uint32_t ban_by;   /* enum vn_ban_by [auto] */
     uint8_t seed[32];  /* all dice of the node come from it [zeros] */
     char node_id[64];  /* NUL-terminated UTF-8, not empty [must be set] */
-    char version[32];  /* NUL-terminated [0.1.0] */
+    char version[32];  /* NUL-terminated [the build's own, 0.1.0] */
     struct vn_addr listen;           /* announced in handshakes [127.0.0.1:8765] */
     const struct vn_addr *seeds;     /* copied; never forgotten [none] */
     uint32_t seed_count;

@@ -14,7 +14,7 @@ void vn_config_init(struct vn_config *config)
     *config = (struct vn_config){
         .size = sizeof *config,
         .ban_by = VN_BAN_BY_AUTO,
-        .version = "0.1.0",
+        .version = VN_VERSION,
         .listen = {.family = VN_AF_IPV4, .port = 8765, .ip = {127, 0, 0, 1}},
         .max_outbound = 8,
         .max_inbound = 32,
