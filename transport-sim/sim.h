@@ -142,6 +142,11 @@ void sim_host_kill(struct sim *sim, uint32_t host);
 void sim_host_power_off(struct sim *sim, uint32_t host);
 /* Starts it again with its old configuration and its disk, or an empty one. */
 void sim_host_start(struct sim *sim, uint32_t host, bool lose_disk);
+/* From its next start on the host's node runs this build of the core, which must outlive sim, and
+ * says `version` in handshakes (NULL: as before). False, and nothing changed, with a line in why:
+ * the host is alive or has no node, or the build refuses its configuration. */
+bool sim_host_core(struct sim *sim, uint32_t host, const struct vn_api *api, const char *version,
+                   char *why, size_t size);
 
 /* ---- faults of a host ---- */
 
@@ -218,8 +223,11 @@ uint64_t sim_command(struct sim *sim, uint32_t host, const struct vn_command *co
 uint64_t sim_command_at(struct sim *sim, uint32_t host, uint64_t t_ns,
                         const struct vn_command *command);
 
-/* For vn_node_info and the like; NULL while dead or for a scripted peer. Never step it. */
+/* For node_info and the like of sim_host_api; NULL while dead or for a scripted peer. Never step
+ * it. */
 const struct vn_node *sim_node(const struct sim *sim, uint32_t host);
+/* The build that the host's node runs, or will when it starts again; NULL where there is none. */
+const struct vn_api *sim_host_api(const struct sim *sim, uint32_t host);
 
 /* Sum over all hosts so far. */
 struct sim_stats {

@@ -347,13 +347,21 @@ void host_clock(struct sim *sim, struct sim_host *host)
     clock_arm(sim, host);
 }
 
-static void host_boot(struct sim *sim, struct sim_host *host)
+/* The whole of a host's configuration, as its node is given it. */
+static struct vn_config host_config(struct sim *sim, const struct sim_host *host,
+                                    const struct vn_api *api, uint32_t start)
 {
     struct vn_config config = host->template->config;
-    struct vn_event start = {.kind = VN_EV_START};
     memcpy(config.node_id, host->node_id, strlen(host->node_id) + 1);
     config.seeds = host->seeds;
-    config_complete(sim, &config, host->api, host->number, host->starts++);
+    config_complete(sim, &config, api, host->number, start);
+    return config;
+}
+
+static void host_boot(struct sim *sim, struct sim_host *host)
+{
+    struct vn_event start = {.kind = VN_EV_START};
+    struct vn_config config = host_config(sim, host, host->api, host->starts++);
     sim->stepping = host->number;
     host->node = host->api->node_new(&config);
     sim->stepping = SIM_NO_HOST;
@@ -462,6 +470,30 @@ void sim_host_start(struct sim *sim, uint32_t number, bool lose_disk)
         host_boot(sim, host);
 }
 
+bool sim_host_core(struct sim *sim, uint32_t number, const struct vn_api *api, const char *version,
+                   char *why, size_t size)
+{
+    struct sim_host *host = number < sim->host_count ? sim_host_at(sim, number) : NULL;
+    if (!host || !host->template || host->alive) {
+        snprintf(why, size, "only a node that is down can change its build of the core");
+        return false;
+    }
+    struct vn_config config = host_config(sim, host, api, host->starts);
+    if (version) {
+        memset(config.version, 0, sizeof config.version);
+        snprintf(config.version, sizeof config.version, "%s", version);
+    }
+    if (!api->config_check(&config, why, size))
+        return false;
+    struct vn_config kept = host->template->config;
+    memcpy(kept.version, config.version, sizeof kept.version);
+    struct sim_template *changed = template_for(sim, &kept);
+    template_unref(sim, host->template);
+    host->template = changed;
+    host->api = api;
+    return true;
+}
+
 static bool takes_commands(const struct sim *sim, uint32_t number)
 {
     return sim_host_alive(sim, number) && sim_host_at(sim, number)->node &&
@@ -523,6 +555,11 @@ void host_on_command(struct sim *sim, const struct sim_event *event)
 const struct vn_node *sim_node(const struct sim *sim, uint32_t host)
 {
     return host < sim->host_count ? sim_host_at(sim, host)->node : NULL;
+}
+
+const struct vn_api *sim_host_api(const struct sim *sim, uint32_t host)
+{
+    return host < sim->host_count ? sim_host_at(sim, host)->api : NULL;
 }
 
 /* Of the node that runs and of all that ran here before. */
