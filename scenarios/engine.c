@@ -97,11 +97,13 @@ static int scenario(lua_State *L)
     const char *about = "";
     double duration = -1;
     int params = 0;
+    int cores = 0;
     const struct option options[] = {
         {.name = "name", .kind = OPTION_TEXT, .out = &name},
         {.name = "about", .kind = OPTION_TEXT, .out = &about},
         {.name = "duration", .kind = OPTION_NUMBER, .out = &duration, .hi = DURATION_MAX},
         {.name = "params", .kind = OPTION_TABLE, .out = &params},
+        {.name = "cores", .kind = OPTION_TABLE, .out = &cores},
     };
     if (run->phase != RUN_TOP)
         sandbox_error(L, "scenario { } belongs to the top level of the file");
@@ -124,6 +126,8 @@ static int scenario(lua_State *L)
         read_params(L, engine, params);
     if (engine->pinned.param_count)
         pinned_apply(L, engine);
+    if (cores)
+        lua_cores_read(L, cores, engine);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 
 struct engine;
 
@@ -94,6 +95,23 @@ struct engine_observer {
     void (*on_story)(void *ctx, const char *line);
 };
 
+#define ENGINE_CORES_MAX 8u  /* builds of the core beside the program's own */
+#define ENGINE_CORE_NAME 32u /* of one, NUL included */
+#define ENGINE_CORE_OWN  "built-in"
+
+/* Another build of the core (`vibesim run --core NAME=FILE`). Outlives the run. */
+struct engine_core {
+    const char *name; /* engine_core_name_ok; not ENGINE_CORE_OWN */
+    const struct vn_api *api;
+};
+
+/* Whether a name of a core has 1 to 31 of a-z A-Z 0-9 _ . - */
+static inline bool engine_core_name_ok(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+    return len > 0 && len < ENGINE_CORE_NAME && name[len] == 0;
+}
+
 /* Where a run happens: in the simulator, or on real sockets in real time (world.h). */
 enum engine_world { ENGINE_SIM, ENGINE_TCP };
 
@@ -112,6 +130,8 @@ struct engine_options {
     bool has_only; /* all decisions but these are left out [false] */
     const uint32_t *only;
     size_t only_count;
+    const struct engine_core *cores; /* what scripts may name beside ENGINE_CORE_OWN [none] */
+    size_t core_count;
     bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
                      the standing invariant breaks: then it ends a little earlier [false] */
     enum engine_world world; /* [ENGINE_SIM] */
@@ -127,7 +147,8 @@ enum engine_outcome {
     ENGINE_PASS = 0,         /* all checks hold */
     ENGINE_FAIL = 1,         /* a check failed */
     ENGINE_BAD_SCENARIO = 2, /* the scenario is wrong or hit a limit */
-    ENGINE_SKIPPED = 77,     /* the world cannot do what the scenario asks for */
+    ENGINE_SKIPPED = 77,     /* the world cannot do what the scenario asks for, or a build of the
+                                core that it needs was not given */
     ENGINE_INTERRUPTED = 130
 };
 

@@ -65,25 +65,55 @@ int lua_node_kill(lua_State *L)
     return 0;
 }
 
+/* The node, which is down, comes back under this build. Unless the script gave it a version, it
+ * says that of the build, as a program that was replaced does. */
+static void change_core(lua_State *L, struct run *run, uint32_t host,
+                        const struct engine_core *core)
+{
+    struct host *h = &run->hosts[host];
+    struct vn_config fresh;
+    char why[200];
+    core->api->config_init(&fresh);
+    fresh.version[sizeof fresh.version - 1] = 0;
+    if (!run->world.core)
+        run_skip(L, "change the build of the core that a node runs");
+    if (!run->world.core(run->world.self, host, core->api, h->version_given ? NULL : fresh.version,
+                         why, sizeof why))
+        sandbox_error(L, "restart: under the core '%s': %s", core->name, why);
+    if (!h->version_given)
+        memcpy(h->version, fresh.version, sizeof h->version);
+    h->core = core;
+}
+
 int lua_node_restart(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "restart", &host, NULL);
     bool lose_disk = false;
-    const struct option options[] = {{.name = "lose_disk", .kind = OPTION_FLAG, .out = &lose_disk}};
+    const char *name = NULL;
+    const struct option options[] = {{.name = "lose_disk", .kind = OPTION_FLAG, .out = &lose_disk},
+                                     {.name = "core", .kind = OPTION_TEXT, .out = &name}};
     options_read(L, 2, "restart", options, COUNT(options));
+    const struct engine_core *core = name ? lua_core_find(L, "restart", name) : NULL;
     run->hosts[host].down = run->hosts[host].paused = false;
     struct decision decision;
     decision_begin(&decision, "restart");
+    if (core)
+        decision_text(&decision, "core", core->name);
     decision_flag(&decision, "lose_disk", lose_disk);
     decision_number(&decision, "node", host);
     if (!decision_take(run, &decision))
         return 0;
     if (run->world.alive(run->world.self, host))
         run->world.kill(run->world.self, host);
+    if (core)
+        change_core(L, run, host, core);
     run->world.start(run->world.self, host, lose_disk);
     run->dirty = true;
-    run_step(run, "restart", host, "%s", lose_disk ? "without its disk" : "");
+    run_step(run, "restart", host, "%s%s%s", core ? "core " : "", core ? core->name : "",
+             !lose_disk ? ""
+             : core     ? ", without its disk"
+                        : "without its disk");
     return 0;
 }
 

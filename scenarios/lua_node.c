@@ -387,6 +387,7 @@ void lua_node_open(lua_State *L)
         {"ban", node_ban},
         {"block_hash", node_block_hash},
         {"connect", node_connect},
+        {"core", lua_node_core},
         {"disconnect", node_disconnect},
         {"disk", lua_node_disk},
         {"has_tx", node_has_tx},

@@ -117,6 +117,8 @@ struct spawn {
     struct placing placing;
     bool skewed; /* the clocks of the new nodes are wrong by `skew` */
     struct sim_dist skew;
+    const struct engine_core *core;
+    bool version_given;
     const struct group *from; /* where seeds are drawn; NULL: the new nodes themselves */
 };
 
@@ -168,6 +170,7 @@ static void read_spawn(lua_State *L, struct spawn *s)
     bool interval_given = false;
     const char *version = NULL;
     const char *region = NULL;
+    const char *core = NULL;
     int config = 0;
     s->block_interval_ns = BLOCK_INTERVAL_DEFAULT * NS_PER_S;
     const struct option options[] = {
@@ -184,6 +187,7 @@ static void read_spawn(lua_State *L, struct spawn *s)
          .hi = 1e8,
          .given = &interval_given},
         {.name = "version", .kind = OPTION_TEXT, .out = &version},
+        {.name = "core", .kind = OPTION_TEXT, .out = &core},
         {.name = "config", .kind = OPTION_TABLE, .out = &config},
         {.name = "uplink",
          .kind = OPTION_RATE,
@@ -203,6 +207,10 @@ static void read_spawn(lua_State *L, struct spawn *s)
         {.name = "seeds_from", .kind = OPTION_HOSTS, .out = &s->from},
     };
     options_read(L, 3, "net:spawn", options, sizeof options / sizeof *options);
+    s->core = lua_core_find(L, "net:spawn", core ? core : ENGINE_CORE_OWN);
+    s->core->api->config_init(&s->config);
+    s->host.api = s->core->api;
+    s->version_given = version != NULL;
     uint32_t pool = pool_of(s);
     s->seeds = s->seeds_given ? (uint32_t)seeds : pool < 8 ? pool : 8;
     s->miners = (uint32_t)miners;
@@ -283,6 +291,8 @@ static void spawn_one(lua_State *L, struct run *run, struct spawn *s, uint32_t i
     snprintf(config.node_id, sizeof config.node_id, "node-%04u", run->nodes + 1);
     /* Known before it starts: its first traces come from within. */
     run_add_host(run, host, miner ? HOST_MINER : HOST_NODE, params.region, config.version);
+    run->hosts[host].core = s->core;
+    run->hosts[host].version_given = s->version_given;
     uint32_t got = run->world.spawn(run->world.self, &config, &params, why, sizeof why);
     if (got == UINT32_MAX)
         sandbox_error(L, "net:spawn: %s", why);
@@ -301,7 +311,6 @@ int lua_net_spawn(lua_State *L)
     lua_settop(L, 3);
     option_value(L, 2, "net:spawn", &number);
     s.n = (uint32_t)n;
-    vn_config_init(&s.config);
     read_spawn(L, &s);
     check_memory(L, run, &s);
     sandbox_charge(L, n * 100);
@@ -315,6 +324,8 @@ int lua_net_spawn(lua_State *L)
         spawn_one(L, run, &s, i);
     }
     run->dirty = true;
-    run_step(run, "spawn", -1, "%u nodes, %u miners, %u seeds each", s.n, s.miners, s.seeds);
+    bool own = s.core == &run->own_core;
+    run_step(run, "spawn", -1, "%u nodes, %u miners, %u seeds each%s%s", s.n, s.miners, s.seeds,
+             own ? "" : ", core ", own ? "" : s.core->name);
     return 1;
 }

@@ -101,7 +101,7 @@ void run_add_host(struct run *run, uint32_t host, enum host_role role, uint32_t 
             abort();
     }
     struct host *h = &run->hosts[run->host_count++];
-    *h = (struct host){.role = role, .region = region};
+    *h = (struct host){.role = role, .region = region, .core = &run->own_core};
     h->number = role == HOST_PEER ? ++run->peers : ++run->nodes;
     snprintf(h->version, sizeof h->version, "%s", version);
     const struct engine_observer *o = &run->options->observer;
@@ -321,6 +321,7 @@ static void run_init(struct run *run, struct engine *engine, const struct engine
     rng_fork(&run->rng_tx, run->seed, "tx", 0);
     rng_fork(&run->rng_split, run->seed, "split", 0);
     rng_fork(&run->rng_skew, run->seed, "skew", 0);
+    run->own_core = (struct engine_core){ENGINE_CORE_OWN, vn_api(VN_API_VERSION)};
     sim_link_params_init(&run->links);
     run->end_ns =
         options->until_ns ? options->until_ns : exact_ns_from_seconds(engine->about.duration_s);
@@ -454,7 +455,9 @@ void engine_run_in(struct engine *engine, const struct engine_options *options, 
         bad_scenario(run, why);
         engine_params_free(params, engine->param_count);
     } else if (params) {
-        if (engine_open_state(run, why, sizeof why)) {
+        if (lua_core_missing(run, run->skipped, sizeof run->skipped)) {
+            judge_status(run, LUA_OK);
+        } else if (engine_open_state(run, why, sizeof why)) {
             run->phase = RUN_ON;
             run->sandbox.print = on_print;
             lua_pushcfunction(run->L, run_main);

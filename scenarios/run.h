@@ -35,6 +35,8 @@ struct host {
     uint32_t number; /* of its role, from 1: node-0001, peer-0001 */
     uint32_t region; /* of the topology, from 1; 0: none */
     char version[32];
+    bool version_given;             /* by the script: no restart changes it */
+    const struct engine_core *core; /* that its node runs */
     /* As the script asked, what was left out included: by this contradictions are judged. */
     bool down, paused;
 };
@@ -137,6 +139,7 @@ struct run {
     bool has_world;
     uint64_t end_ns;
     uint8_t seed[32];
+    struct engine_core own_core;
     struct rng rng_seeds, rng_tx, rng_split, rng_skew;
     uint64_t wall_start_ns; /* of the world's true clock at t = 0, since 1970 */
     uint64_t tx_count;
@@ -215,6 +218,8 @@ struct engine {
     struct param *params; /* in the order of their names */
     size_t param_count;
     struct pinned pinned;
+    char cores[ENGINE_CORES_MAX][ENGINE_CORE_NAME]; /* without which it cannot run */
+    uint32_t core_count;
 };
 
 typedef void (*world_maker)(struct world *world, const struct sim_config *config);
@@ -374,6 +379,16 @@ struct group *lua_group_new(lua_State *L, uint32_t n);
 struct group *lua_group_arg(lua_State *L, int arg, const char *what);
 /* The same; all nodes if the argument is absent. */
 struct group *lua_group_opt(lua_State *L, int arg, const char *what);
+
+/* ---- lua_core.c ---- */
+
+int lua_node_core(lua_State *L);
+/* The cores = { } of the scenario's table at index. */
+void lua_cores_read(lua_State *L, int index, struct engine *engine);
+/* The build of that name; raises an error that tells how to give it. */
+const struct engine_core *lua_core_find(lua_State *L, const char *what, const char *name);
+/* Whether the scenario needs a build that was not given: which one, and the way out, in why. */
+bool lua_core_missing(const struct run *run, char *why, size_t size);
 
 /* An address "127.0.0.1:8765"; false if the text is none. */
 bool lua_addr_read(const char *text, struct vn_addr *out);

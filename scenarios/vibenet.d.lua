@@ -104,6 +104,7 @@ function empirical(values) end
 ---@field about? string one line
 ---@field duration number seconds; the run ends then at the latest
 ---@field params? table<string, number|string|boolean> set by `--param name=value`
+---@field cores? string[] builds of the core without which a run is a skip; given by `--core NAME=FILE`
 
 ---Once, at the top level of the file.
 ---@param options vibenet.ScenarioOptions
@@ -218,7 +219,8 @@ local Net = {}
 ---@field seeds_from? vibenet.Hosts where seeds are drawn [the new nodes]
 ---@field miners? integer how many of the first find blocks [0]
 ---@field block_interval? vibenet.Time mean, among the miners together [10 s]
----@field version? string at most 31 bytes [0.1.0]
+---@field version? string at most 31 bytes [the core's: 0.1.0]
+---@field core? string the build of the core that the nodes run; given by `--core NAME=FILE` ["built-in"]
 ---@field uplink? vibenet.Rate of the whole host [0, or the region's]
 ---@field downlink? vibenet.Rate of the whole host [0, or the region's]
 ---@field region? string of the topology [drawn]
@@ -492,6 +494,9 @@ function Node:id() end
 ---@return string? the region of the topology
 function Node:region() end
 
+---@return string the build of the core that it runs, or ran if it is down: "built-in", "old"
+function Node:core() end
+
 ---@return boolean
 function Node:alive() end
 
@@ -586,6 +591,7 @@ function Node:kill(options) end
 ---Options of `restart`.
 ---@class vibenet.RestartOptions
 ---@field lose_disk? boolean [false]
+---@field core? string it comes back under this build of the core [as it was]
 
 ---It comes back.
 ---@param options? vibenet.RestartOptions

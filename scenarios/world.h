@@ -35,6 +35,9 @@ struct world {
     void (*kill)(void *self, uint32_t host);
     void (*power_off)(void *self, uint32_t host);
     void (*start)(void *self, uint32_t host, bool lose_disk);
+    /* As sim_host_core. NULL: a node keeps its build of the core. */
+    bool (*core)(void *self, uint32_t host, const struct vn_api *api, const char *version,
+                 char *why, size_t size);
     bool (*alive)(void *self, uint32_t host);
     /* As sim_host_pause and its like; false, and nothing changed, where it makes no sense. */
     bool (*pause)(void *self, uint32_t host);

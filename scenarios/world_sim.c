@@ -47,6 +47,12 @@ static void start(void *self, uint32_t host, bool lose_disk)
     sim_host_start(self, host, lose_disk);
 }
 
+static bool core(void *self, uint32_t host, const struct vn_api *api, const char *version,
+                 char *why, size_t size)
+{
+    return sim_host_core(self, host, api, version, why, size);
+}
+
 static bool alive(void *self, uint32_t host)
 {
     return sim_host_alive(self, host);
@@ -82,32 +88,34 @@ static uint64_t command(void *self, uint32_t host, const struct vn_command *cmd)
     return sim_command(self, host, cmd);
 }
 
+/* Each node is looked into by its own build; what that does not know is 0. */
+
 static bool info(void *self, uint32_t host, struct vn_info *out)
 {
     const struct vn_node *node = sim_node(self, host);
-    out->size = sizeof *out;
+    *out = (struct vn_info){.size = sizeof *out};
     if (node)
-        vn_node_info(node, out);
+        sim_host_api(self, host)->node_info(node, out);
     return node != NULL;
 }
 
 static bool peer(void *self, uint32_t host, uint32_t index, struct vn_peer_info *out)
 {
     const struct vn_node *node = sim_node(self, host);
-    out->size = sizeof *out;
-    return node && vn_node_peer(node, index, out);
+    *out = (struct vn_peer_info){.size = sizeof *out};
+    return node && sim_host_api(self, host)->node_peer(node, index, out);
 }
 
 static bool block_hash(void *self, uint32_t host, uint64_t height, uint8_t hash[32])
 {
     const struct vn_node *node = sim_node(self, host);
-    return node && vn_node_block_hash(node, height, hash);
+    return node && sim_host_api(self, host)->node_block_hash(node, height, hash);
 }
 
 static uint32_t has_tx(void *self, uint32_t host, const uint8_t id[32])
 {
     const struct vn_node *node = sim_node(self, host);
-    return node ? vn_node_has_tx(node, id) : 0;
+    return node ? sim_host_api(self, host)->node_has_tx(node, id) : 0;
 }
 
 static struct vn_addr addr(void *self, uint32_t host)
@@ -240,6 +248,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .kill = kill_host,
         .power_off = power_off,
         .start = start,
+        .core = core,
         .alive = alive,
         .pause = pause_host,
         .resume = resume_host,

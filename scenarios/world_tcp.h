@@ -158,6 +158,8 @@ uint32_t world_peer_add(struct tw *w, const struct sim_peer_ops *ops,
                         const struct sim_host_params *params);
 void world_kill(struct tw_host *host, bool silently);
 void world_start(struct tw_host *host, bool lose_disk);
+bool world_core(struct tw_host *host, const struct vn_api *api, const char *version, char *why,
+                size_t size);
 bool world_pause(struct tw_host *host);
 bool world_resume(struct tw_host *host);
 bool world_clock(struct tw_host *host, const struct sim_clock *clock);

@@ -254,6 +254,27 @@ void world_start(struct tw_host *host, bool lose_disk)
     tcp_shape_retry(host->w->tcp);
 }
 
+/* See sim_host_core. What transport-tcp adds to a configuration no build can refuse. */
+bool world_core(struct tw_host *host, const struct vn_api *api, const char *version, char *why,
+                size_t size)
+{
+    if (host->node || host->peer) {
+        snprintf(why, size, "only a node that is down can change its build of the core");
+        return false;
+    }
+    struct vn_config config = host->config;
+    if (version) {
+        memset(config.version, 0, sizeof config.version);
+        snprintf(config.version, sizeof config.version, "%s", version);
+    }
+    config.listen = sim_host_addr(host->number);
+    if (!api->config_check(&config, why, size))
+        return false;
+    memcpy(host->config.version, config.version, sizeof config.version);
+    host->params.api = api;
+    return true;
+}
+
 bool world_pause(struct tw_host *host)
 {
     if (!host->node || host->paused)

@@ -70,6 +70,12 @@ static void start(void *self, uint32_t host, bool lose_disk)
     world_start(world_host(self, host), lose_disk);
 }
 
+static bool core(void *self, uint32_t host, const struct vn_api *api, const char *version,
+                 char *why, size_t size)
+{
+    return world_core(world_host(self, host), api, version, why, size);
+}
+
 static bool alive(void *self, uint32_t number)
 {
     const struct tw_host *host = world_host(self, number);
@@ -128,7 +134,7 @@ static bool info(void *self, uint32_t host, struct vn_info *out)
 {
     const struct vn_api *api;
     const struct vn_node *core = core_of(self, host, &api);
-    out->size = sizeof *out;
+    *out = (struct vn_info){.size = sizeof *out};
     if (core)
         api->node_info(core, out);
     return core != NULL;
@@ -139,7 +145,7 @@ static bool peer(void *self, uint32_t host, uint32_t index, struct vn_peer_info 
     const struct tw *w = self;
     const struct vn_api *api;
     const struct vn_node *core = core_of(self, host, &api);
-    out->size = sizeof *out;
+    *out = (struct vn_peer_info){.size = sizeof *out};
     if (!core || !api->node_peer(core, index, out))
         return false;
     out->up_ns -= out->up_ns > 0 ? w->zero_ns : 0;
@@ -305,6 +311,7 @@ const struct world world_tcp_table = {
     .kill = kill_host,
     .power_off = power_off,
     .start = start,
+    .core = core,
     .alive = alive,
     .pause = pause_host,
     .resume = resume_host,
