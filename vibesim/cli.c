@@ -37,6 +37,9 @@ static const char help_run[] =
     "                     (status 77) with its reason [sim]\n"
     "  --speed N          in the world tcp, seconds of the scenario in a real one, 1 to 1000; sim\n"
     "                     is always as fast as it can [1]\n"
+    "  --core NAME=FILE   another build of the protocol core, a libvibenet.so, for nodes that the\n"
+    "                     scenario puts on NAME; may be given several times. A scenario that\n"
+    "                     needs one that is not given is skipped (status 77)\n"
     "  --verify           runs twice, the second time strictly by time, and compares every\n"
     "                     event\n"
     "  --trace WHAT       a line for each thing that happens, as it does, to stderr: all,\n"
@@ -66,6 +69,7 @@ static const char help_run[] =
     "  vibesim run scenarios/partition-heal.lua --world tcp --speed 5\n"
     "  vibesim run scenarios/tx-flood.lua --seeds 1..20 --db flood.db\n"
     "  vibesim run scenarios/crash-restart.lua --without 3..50\n"
+    "  vibesim run scenarios/upgrade.lua --core old=../old/build/release/lib/libvibenet.so\n"
     "  vibesim run scenarios/*.lua --seeds 1..5 --record none --rows failed\n"
     "  vibesim run scenarios/tx-flood.lua --seeds 1..20 --json | jq -c 'select(.summary)'\n"
     "  vibesim run scenarios/first-contact.lua --trace node=2,kinds=peer-state,tip\n"
@@ -154,7 +158,8 @@ static int command_help(void)
         "\n"
         "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"
         "3 the run was not deterministic (--verify), or a replay differs, 77 the world cannot do\n"
-        "what the scenario asks for, 130 interrupted.\n");
+        "what the scenario asks for, or a build of the core that it needs is not given, 130\n"
+        "interrupted.\n");
 }
 
 static int unknown_command(const char *command)

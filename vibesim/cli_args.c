@@ -224,6 +224,15 @@ static bool parse_trace_file(const char *text, struct args_run *args)
     return *text != 0;
 }
 
+static bool parse_core(const char *text, struct args_run *args)
+{
+    char why[1024];
+    bool ok = core_list_add(&args->cores, text, why, sizeof why);
+    if (!ok)
+        term_error("--core: %s", why);
+    return ok;
+}
+
 /* ---- options of runs, for every command that makes some -----------------------------------------
  */
 
@@ -247,6 +256,7 @@ static const struct {
     {"--speed", "a whole number", parse_speed, ARGS_RUN | ARGS_SWEEP},
     {"--trace", "all, node=3 or link=2-7", parse_trace, ARGS_RUN},
     {"--trace-file", "a file", parse_trace_file, ARGS_RUN},
+    {"--core", "NAME=FILE", parse_core, ARGS_RUN | ARGS_SWEEP},
 };
 
 static const struct {
@@ -383,6 +393,7 @@ void args_run_free(struct args_run *args)
     for (size_t i = 0; i < args->param_count; i++)
         free((char *)(uintptr_t)args->params[i].key);
     free(args->params);
+    core_list_free(&args->cores);
     free(args->files);
     seeds_free(&args->seeds);
     free(args->left_out);

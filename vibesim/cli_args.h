@@ -5,6 +5,7 @@
 
 #include "scenarios/engine.h"
 #include "store/recorder.h"
+#include "vibesim/core_load.h"
 #include "vibesim/seeds.h"
 #include "vibesim/trace_filter.h"
 
@@ -27,6 +28,7 @@ struct args_run {
     const char *trace_file;      /* NULL: stderr */
     struct engine_param *params; /* the keys are copies */
     size_t param_count;
+    struct core_list cores;
     const char *without; /* as typed, or NULL */
     uint32_t *left_out;  /* its numbers, ascending */
     size_t left_out_count;

@@ -48,6 +48,20 @@ static json_t *story_of(const struct report *r)
     return array;
 }
 
+/* What each core that nodes could run is. The program's own has no file. */
+static json_t *cores_of(const struct core_list *cores)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, ENGINE_CORE_OWN,
+                        json_pack("{s:o}", "build", text_of(vn_api(VN_API_VERSION)->build)));
+    for (size_t i = 0; i < cores->count; i++)
+        json_object_set_new(object, cores->all[i].name,
+                            json_pack("{s:o, s:o, s:s}", "build", text_of(cores->all[i].api->build),
+                                      "file", text_of(cores->more[i].file), "sha256",
+                                      cores->more[i].sha256));
+    return object;
+}
+
 static void set_count(json_t *object, const char *key, uint64_t n)
 {
     json_object_set_new(object, key, json_integer((json_int_t)n));
@@ -83,6 +97,7 @@ static json_t *object_of(const struct report *r, const struct report_end *end)
     set_count(o, "tip_height", result->tip_height);
     set_count(o, "tips", result->tips);
     json_object_set_new(o, "build", json_string(build_name()));
+    json_object_set_new(o, "cores", cores_of(&r->args->cores));
     json_object_set_new(o, "db", end->run_id ? text_of(r->args->db) : json_null());
     json_object_set_new(o, "run_id",
                         end->run_id ? json_integer((json_int_t)end->run_id) : json_null());

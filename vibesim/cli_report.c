@@ -249,6 +249,11 @@ static void print_totals(const struct report *r, const struct report_end *end)
         printf("\n  trace   %016" PRIx64 "\n", result->trace_hash);
     else
         printf("\n  world   %s, speed %u\n", args_world_name(r->args->world), r->args->speed);
+    for (size_t i = 0; i < r->args->cores.count; i++) {
+        char build[128];
+        term_clean(build, sizeof build, r->args->cores.all[i].api->build);
+        printf("  core    %s: %s\n", r->args->cores.all[i].name, build);
+    }
     if (end->run_id)
         printf("  record  %s, run %" PRId64 "\n", r->args->db, end->run_id);
 }
@@ -262,6 +267,16 @@ static void print_story(const struct report *r)
         printf("    %s\n", r->story[i]);
 }
 
+void report_cores(const struct args_run *args)
+{
+    for (size_t i = 0; i < args->cores.count; i++) {
+        char both[1024], word[1024];
+        snprintf(both, sizeof both, "%s=%s", args->cores.all[i].name, args->cores.more[i].file);
+        term_quote(word, sizeof word, both);
+        printf(" --core %s", word);
+    }
+}
+
 void report_command(const struct args_run *args, const char *file, uint64_t seed)
 {
     char word[1024];
@@ -273,6 +288,7 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
         term_quote(word, sizeof word, both);
         printf(" --param %s", word);
     }
+    report_cores(args);
     if (args->until)
         printf(" --until %s", args->until);
     if (args->without)

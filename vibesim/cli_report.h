@@ -86,6 +86,9 @@ void report_title(const struct term_style *style, const struct engine_about *abo
 /* Whether the check makes its run fail: a `sometimes` does not, it is judged over many seeds. */
 bool report_failed(const struct report_check *c);
 
+/* " --core NAME=FILE" for each build of the core that was given. */
+void report_cores(const struct args_run *args);
+
 /* The command, and its line's end, that repeats a run of these arguments. */
 void report_command(const struct args_run *args, const char *file, uint64_t seed);
 

@@ -49,6 +49,8 @@ void run_options(struct engine_options *options, const struct args_run *args)
     options->has_only = args->has_only;
     options->only = args->only;
     options->only_count = args->only_count;
+    options->cores = args->cores.all;
+    options->core_count = args->cores.count;
     options->world = args->world;
     options->speed = args->speed;
 }

@@ -283,6 +283,7 @@ static bool prove(const struct args *a, const struct shrink *s, const char *file
     const struct pool_ops ops = {
         .ctx = &p, .next = proof_next, .work = proof_work, .done = proof_done, .lost = proof_lost};
     p.args = (struct args_run){.file = file, .seed = 1, .speed = 1};
+    p.args.cores = s->rerun->args.cores; /* borrowed */
     if (!run_load(&loaded, &p.args, file))
         return false;
     run_pin(&p.args, loaded.engine);
@@ -326,11 +327,14 @@ static int finish(const struct args *a, struct shrink *s, int64_t run_id)
         tell_json(a, s, out, failed);
     else if (a->quiet)
         printf("%s\n", out);
-    else
+    else {
         printf("\n%s: %zu of %" PRIu32 " decisions, %" PRIu32 " nodes, %.3f s, after %" PRIu64
-               " runs%s; failed %" PRIu64 " of %" PRIu64 " times\n  see it: vibesim run %s\n",
+               " runs%s; failed %" PRIu64 " of %" PRIu64 " times\n  see it: vibesim run %s",
                out, s->kept.count, s->first.decisions, s->last.nodes, (double)s->last.t_ns / 1e9,
                s->runs, s->stopped ? " (the search was stopped)" : "", failed, a->times, out);
+        report_cores(&s->rerun->args);
+        printf("\n");
+    }
     if (!term_stdout_ok())
         return CLI_BAD;
     return interrupted ? CLI_INTERRUPTED : failed == a->times ? CLI_OK : CLI_CHECK_FAILED;

@@ -18,6 +18,20 @@ static json_t *list_of(const uint32_t *numbers, size_t count)
     return list;
 }
 
+static json_t *cores_of(const struct core_list *cores)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < cores->count; i++) {
+        json_t *build = json_string(cores->all[i].api->build);
+        json_t *file = json_string(cores->more[i].file);
+        json_object_set_new(object, cores->all[i].name,
+                            json_pack("{s:o, s:o, s:s}", "build", build ? build : json_string("?"),
+                                      "file", file ? file : json_string("?"), "sha256",
+                                      cores->more[i].sha256));
+    }
+    return object;
+}
+
 bool rerun_options(const struct args_run *args, char *out, size_t out_size, char *why, size_t size)
 {
     json_t *o = json_object();
@@ -29,6 +43,8 @@ bool rerun_options(const struct args_run *args, char *out, size_t out_size, char
         json_object_set_new(o, "without", list_of(args->left_out, args->left_out_count));
     if (args->world == ENGINE_TCP && args->speed != 1)
         json_object_set_new(o, "speed", json_integer(args->speed));
+    if (args->cores.count)
+        json_object_set_new(o, "cores", cores_of(&args->cores));
     size_t len = json_dumpb(o, out, out_size - 1, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(o);
     if (len == 0 || len >= out_size) {
@@ -58,6 +74,35 @@ static bool take_list(const json_t *list, uint32_t **numbers, size_t *count)
     return json_is_array(list);
 }
 
+/* Builds of the core, which must be the very files that ran. */
+static bool take_cores(struct rerun *r, const json_t *cores, char *why, size_t size)
+{
+    const char *name;
+    json_t *core;
+    json_object_foreach((json_t *)(uintptr_t)cores, name, core)
+    {
+        const char *file = json_string_value(json_object_get(core, "file"));
+        const char *sha256 = json_string_value(json_object_get(core, "sha256"));
+        const char *build = json_string_value(json_object_get(core, "build"));
+        char text[4300];
+        if (!file || !sha256 || !build) {
+            snprintf(why, size, "the run's cores make no sense: its record is damaged");
+            return false;
+        }
+        snprintf(text, sizeof text, "%s=%s", name, file);
+        if (!core_list_add(&r->args.cores, text, why, size))
+            return false;
+        if (strcmp(r->args.cores.more[r->args.cores.count - 1].sha256, sha256) != 0) {
+            snprintf(why, size,
+                     "%s: has changed since the run (it was the build %.60s, its SHA-256 "
+                     "%.12s): put that one there again",
+                     file, build, sha256);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take_option(struct rerun *r, const char *key, const json_t *value)
 {
     if (strcmp(key, "without") == 0)
@@ -83,7 +128,9 @@ static bool take_options(struct rerun *r, const char *text, char *why, size_t si
         snprintf(why, size, "the run's options are no JSON object: its record is damaged");
     json_object_foreach(o, key, value)
     {
-        if (ok && !take_option(r, key, value)) {
+        if (ok && strcmp(key, "cores") == 0 && json_is_object(value)) {
+            ok = take_cores(r, value, why, size);
+        } else if (ok && !take_option(r, key, value)) {
             snprintf(why, size,
                      "the run was made with an option that this vibesim does not know, "
                      "'%.40s': use the one that made it",

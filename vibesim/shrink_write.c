@@ -69,6 +69,12 @@ static void write_head(FILE *f, const struct shrink *s, const struct args_run *a
     snprintf(line, sizeof line, "%s \"%s\" at t=%.3f s", last->kind, last->name,
              (double)last->t_ns / 1e9);
     write_comment(f, "It fails: ", line);
+    for (size_t i = 0; i < args->cores.count; i++) {
+        snprintf(line, sizeof line, "--core %s=FILE, the build %.200s (SHA-256 %s)",
+                 args->cores.all[i].name, args->cores.all[i].api->build,
+                 args->cores.more[i].sha256);
+        write_comment(f, "It needs: ", line);
+    }
     if (last->detail[0])
         write_comment(f, "          ", last->detail);
     snprintf(line, sizeof line,
