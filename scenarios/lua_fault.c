@@ -1,17 +1,16 @@
-/* Faults of a node's host: kill, restart, pause, resume, skew, disk.
+/* Faults of a node's host, as scripts ask for them: kill, restart, pause, resume, skew, disk.
  *
  * Each is a decision that can be left out (decision.h); what ends one (resume, a clock that is
  * right again, a good disk) is none, and does nothing where its beginning was left out. What
  * contradicts the state that the script asked for is refused, whether all of it was carried out or
  * not, so that a run without some of its decisions is refused nothing that the whole run was not.
  */
-#include "scenarios/decision.h"
+#include "scenarios/faults.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
 #include "core/base/exact.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SKEW_MAX    1e9 /* s: SIM_SKEW_MAX_NS */
@@ -29,39 +28,23 @@ static struct run *acting(lua_State *L, const char *what, uint32_t *host,
     return run;
 }
 
-static void decision_node(struct decision *d, const char *kind, uint32_t host)
-{
-    decision_begin(d, kind);
-    decision_number(d, "node", host);
-}
-
 /* ---- kill and restart ---- */
 
 int lua_node_kill(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "kill", &host, NULL);
-    bool silently = false;
-    const struct option options[] = {{.name = "silently", .kind = OPTION_FLAG, .out = &silently}};
-    struct decision decision;
+    struct fault_kill kill = {0};
+    const struct option options[] = {
+        {.name = "silently", .kind = OPTION_FLAG, .out = &kill.silently}};
     options_read(L, 2, "kill", options, COUNT(options));
     if (run->hosts[host].down)
         sandbox_error(L, "kill: the node is not running");
     run->hosts[host].down = true;
     run->hosts[host].paused = false;
-    if (silently && !run->world.power_off)
+    if (kill.silently && !run->world.power_off)
         run_skip(L, "cut a node's power");
-    decision_node(&decision, "kill", host);
-    if (silently)
-        decision_flag(&decision, "silently", true);
-    if (!decision_take(run, &decision))
-        return 0;
-    if (silently)
-        run->world.power_off(run->world.self, host);
-    else
-        run->world.kill(run->world.self, host);
-    run->dirty = true;
-    run_step(run, "kill", host, "%s", silently ? "silently" : "");
+    fault_kill(run, host, &kill);
     return 0;
 }
 
@@ -128,17 +111,12 @@ int lua_node_pause(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "pause", &host, can_pause);
-    struct decision decision;
     if (run->hosts[host].down)
         sandbox_error(L, "pause: the node is not running: restart it first");
     if (run->hosts[host].paused)
         sandbox_error(L, "pause: the node is paused already");
     run->hosts[host].paused = true;
-    decision_node(&decision, "pause", host);
-    if (!decision_take(run, &decision) || !run->world.pause(run->world.self, host))
-        return 0;
-    run->dirty = true;
-    run_step(run, "pause", host, "%s", "");
+    fault_pause(run, host, 0);
     return 0;
 }
 
@@ -151,10 +129,7 @@ int lua_node_resume(lua_State *L)
     if (!run->hosts[host].paused)
         sandbox_error(L, "resume: the node is not paused");
     run->hosts[host].paused = false;
-    if (!run->world.resume(run->world.self, host))
-        return 0;
-    run->dirty = true;
-    run_step(run, "resume", host, "%s", "");
+    fault_resume(run, host);
     return 0;
 }
 
@@ -168,18 +143,7 @@ int lua_node_paused(lua_State *L)
 
 /* ---- clocks ---- */
 
-struct skew {
-    double by, drift, jump;
-    uint64_t jump_every_ns;
-};
-
-static int64_t signed_ns(double seconds)
-{
-    int64_t ns = (int64_t)exact_ns_from_seconds(seconds < 0 ? -seconds : seconds);
-    return seconds < 0 ? -ns : ns;
-}
-
-static void read_skew(lua_State *L, struct skew *s)
+static void read_skew(lua_State *L, struct fault_skew *s)
 {
     bool jump = false;
     bool every = false;
@@ -227,16 +191,11 @@ static void read_skew(lua_State *L, struct skew *s)
         sandbox_error(L, "skew: jump and jump_every need each other: by how much, and how often");
 }
 
-static void tell_skew(struct run *run, uint32_t host, const struct skew *s)
+/* By more than rounds to nothing; jump and jump_every come together. */
+static bool skew_is_wrong(const struct fault_skew *s)
 {
-    char drift[40] = "";
-    char jump[80] = "";
-    if (s->drift > 0 || s->drift < 0)
-        snprintf(drift, sizeof drift, ", drifts by %.9g ppm", s->drift);
-    if (s->jump > 0 || s->jump < 0)
-        snprintf(jump, sizeof jump, ", jumps by %.9g s every %.9g s", s->jump,
-                 (double)s->jump_every_ns / 1e9);
-    run_step(run, "skew", host, "by %.9g s%s%s", s->by, drift, jump);
+    return exact_ns_from_seconds(s->by < 0 ? -s->by : s->by) != 0 || (int32_t)s->drift != 0 ||
+           exact_ns_from_seconds(s->jump < 0 ? -s->jump : s->jump) != 0;
 }
 
 static bool can_skew(struct run *run)
@@ -248,29 +207,14 @@ int lua_node_skew(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "skew", &host, can_skew);
-    struct skew s = {0};
+    struct fault_skew s = {0};
     lua_settop(L, 2);
     read_skew(L, &s);
-    const struct sim_clock clock = {.skew_ns = signed_ns(s.by),
-                                    .drift_ppm = (int32_t)s.drift,
-                                    .jump_ns = signed_ns(s.jump),
-                                    .jump_every_ns = s.jump_every_ns};
-    bool wrong = clock.skew_ns != 0 || clock.drift_ppm != 0 || clock.jump_ns != 0;
-    struct decision decision;
-    decision_begin(&decision, "skew");
-    decision_real(&decision, "by", s.by);
-    decision_real(&decision, "drift", s.drift);
-    decision_real(&decision, "jump", s.jump);
-    decision_real(&decision, "jump_every", (double)s.jump_every_ns / 1e9);
-    decision_number(&decision, "node", host);
-    if (wrong && !decision_take(run, &decision))
-        return 0;
-    run->world.clock(run->world.self, host, &clock);
-    run->dirty = true;
-    if (wrong)
-        tell_skew(run, host, &s);
+    run->hosts[host].skewed = skew_is_wrong(&s);
+    if (run->hosts[host].skewed)
+        fault_skew(run, host, &s);
     else
-        run_step(run, "skew", host, "right again");
+        fault_clock_right(run, host);
     return 0;
 }
 
@@ -355,34 +299,6 @@ static bool disk_is_bad(const struct sim_disk_faults *f)
            f->corrupt > 0 || f->torn > 0 || f->lie > 0 || f->full || f->hang;
 }
 
-static void decide_disk(struct decision *d, uint32_t host, const struct sim_disk_faults *f)
-{
-    decision_begin(d, "disk");
-    decision_real(d, "corrupt", f->corrupt);
-    decision_real(d, "fail_loads", f->fail_loads);
-    decision_real(d, "fail_stores", f->fail_stores);
-    decision_flag(d, "full", f->full);
-    decision_flag(d, "hang", f->hang);
-    if (f->own_latency)
-        decision_dist(d, "latency", &f->latency);
-    decision_number(d, "lie", f->lie);
-    decision_number(d, "node", host);
-    decision_real(d, "slow", f->slow);
-    decision_real(d, "torn", f->torn);
-}
-
-/* For the story: what is wrong, the worst first. */
-static void tell_disk(struct run *run, uint32_t host, const struct sim_disk_faults *f)
-{
-    if (f->hang)
-        run_step(run, "disk", host, "hangs");
-    else if (f->full)
-        run_step(run, "disk", host, "full");
-    else
-        run_step(run, "disk", host, "fails %.9g/%.9g, corrupt %.9g, torn %.9g, lie %u, slow %.9g",
-                 f->fail_stores, f->fail_loads, f->corrupt, f->torn, f->lie, f->slow);
-}
-
 static bool can_disk(struct run *run)
 {
     return run->world.disk != NULL;
@@ -393,23 +309,17 @@ int lua_node_disk(lua_State *L)
     uint32_t host;
     struct run *run = acting(L, "disk", &host, can_disk);
     struct sim_disk_faults faults;
-    struct decision decision;
     lua_settop(L, 2);
     sim_disk_faults_init(&faults);
     read_disk(L, &faults);
-    bool bad = disk_is_bad(&faults);
     const char *cannot =
         run->world.disk_cannot ? run->world.disk_cannot(run->world.self, &faults) : NULL;
     if (cannot)
         run_skip(L, cannot);
-    decide_disk(&decision, host, &faults);
-    if (bad && !decision_take(run, &decision))
-        return 0;
-    run->world.disk(run->world.self, host, bad ? &faults : NULL);
-    run->dirty = true;
-    if (bad)
-        tell_disk(run, host, &faults);
+    run->hosts[host].bad_disk = disk_is_bad(&faults);
+    if (run->hosts[host].bad_disk)
+        fault_disk(run, host, &faults, 0);
     else
-        run_step(run, "disk", host, "good again");
+        fault_disk_good(run, host);
     return 0;
 }

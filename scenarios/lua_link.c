@@ -1,12 +1,11 @@
-/* Links: what new ones are like (net:links), and what is done to those that are up: degrade,
- * partition, blackhole, flap, reset_links, half_open, forget_links. All but net:links are faults: a
- * decision each (decision.h). */
-#include "scenarios/decision.h"
+/* Links: what new ones are like (net:links), and what is done to those that are up, as scripts ask
+ * for it: degrade, partition, blackhole, flap, reset_links, half_open, forget_links. All but
+ * net:links are faults (faults.h). net:heal ends all faults, those of hosts too. */
+#include "scenarios/faults.h"
 #include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LATENCY_MAX 3600.0
@@ -115,75 +114,57 @@ int lua_net_links(lua_State *L)
 
 /* ---- faults that the script ends, or that are over by themselves ---- */
 
-enum fault_kind { FAULT_CUT, FAULT_FLAP, FAULT_DEGRADE, FAULT_KINDS };
-
 struct fault {
-    enum fault_kind kind;
+    enum fault_class class;
     uint32_t id; /* 0: the decision was left out, or it is over */
 };
 
-static const char *const class_of[FAULT_KINDS] = {"partition", "flap", "degradation"};
-static const char *const end_of[FAULT_KINDS] = {"heal", "stop", "restore"};
-
 /* Pushes the handle. */
-static struct fault *fault_new(lua_State *L, enum fault_kind kind)
+static struct fault *fault_new(lua_State *L, enum fault_class class)
 {
     struct fault *fault = lua_newuserdatauv(L, sizeof *fault, 0);
-    *fault = (struct fault){.kind = kind};
-    luaL_setmetatable(L, class_of[kind]);
+    *fault = (struct fault){.class = class};
+    luaL_setmetatable(L, fault_class_name(class));
     return fault;
 }
 
-static int fault_end(lua_State *L, enum fault_kind kind)
+static int end_fault(lua_State *L, enum fault_class class, const char *what)
 {
-    struct fault *fault = luaL_checkudata(L, 1, class_of[kind]);
-    struct run *run = run_acting(L, end_of[kind]);
-    uint32_t id = fault->id;
-    if (id == 0)
-        return 0;
+    struct fault *fault = luaL_checkudata(L, 1, fault_class_name(class));
+    struct run *run = run_acting(L, what);
+    if (fault->id > 0)
+        fault_end(run, class, fault->id);
     fault->id = 0;
-    if (kind == FAULT_DEGRADE)
-        run->world.restore(run->world.self, id);
-    else
-        run->world.heal(run->world.self, id);
-    run->dirty = true;
-    run_step(run, end_of[kind], -1, "%s %u", class_of[kind], id);
     return 0;
 }
 
 static int cut_heal(lua_State *L)
 {
-    return fault_end(L, FAULT_CUT);
+    return end_fault(L, FAULT_CUT, "heal");
 }
 
 static int flap_stop(lua_State *L)
 {
-    return fault_end(L, FAULT_FLAP);
+    return end_fault(L, FAULT_FLAP, "stop");
 }
 
 static int degrade_restore(lua_State *L)
 {
-    return fault_end(L, FAULT_DEGRADE);
+    return end_fault(L, FAULT_DEGRADE, "restore");
 }
 
-static double seconds_of(uint64_t ns)
+/* net:heal(): the network and all its hosts are as they were; scripts may begin anew. */
+int lua_net_heal(lua_State *L)
 {
-    return (double)ns / 1e9;
+    struct run *run = acting(L, "heal");
+    faults_heal(run);
+    faults_forget(run);
+    return 0;
 }
 
-static void decision_lasting(struct decision *d, uint64_t lasting_ns)
+static struct fault_sides sides_of(const struct group *a, const struct group *b)
 {
-    if (lasting_ns > 0)
-        decision_real(d, "lasting", seconds_of(lasting_ns));
-}
-
-/* " for 30 s", or nothing. */
-static const char *lasting_text(uint64_t lasting_ns, char out[40])
-{
-    out[0] = 0;
-    if (lasting_ns > 0)
-        snprintf(out, 40, " for %.6g s", seconds_of(lasting_ns));
-    return out;
+    return (struct fault_sides){.a = a->hosts, .na = a->n, .b = b->hosts, .nb = b->n};
 }
 
 /* net:partition(a, b [, { one_way, lasting }]) */
@@ -191,7 +172,6 @@ int lua_net_partition(lua_State *L)
 {
     struct run *run = acting(L, "partition");
     struct sim_cut_params cut = {0};
-    char text[40];
     const struct option options[] = {
         {.name = "one_way", .kind = OPTION_FLAG, .out = &cut.one_way},
         {.name = "lasting", .kind = OPTION_TIME, .out = &cut.lasting_ns, .hi = FAULT_MAX}};
@@ -200,18 +180,8 @@ int lua_net_partition(lua_State *L)
     const struct group *b = lua_group_arg(L, 3, "net:partition");
     options_read(L, 4, "net:partition", options, sizeof options / sizeof *options);
     struct fault *fault = fault_new(L, FAULT_CUT);
-    struct decision decision;
-    decision_begin(&decision, "partition");
-    decision_hosts(&decision, "a", a->hosts, a->n);
-    decision_hosts(&decision, "b", b->hosts, b->n);
-    decision_lasting(&decision, cut.lasting_ns);
-    decision_flag(&decision, "one_way", cut.one_way);
-    if (!decision_take(run, &decision))
-        return 1;
-    fault->id = run->world.cut(run->world.self, a->hosts, a->n, b->hosts, b->n, &cut);
-    run->dirty = true;
-    run_step(run, "partition", -1, "%u %s %u hosts%s", a->n, cut.one_way ? "-/->" : "|", b->n,
-             lasting_text(cut.lasting_ns, text));
+    const struct fault_sides sides = sides_of(a, b);
+    fault->id = fault_partition(run, &sides, &cut);
     return 1;
 }
 
@@ -220,7 +190,6 @@ int lua_net_blackhole(lua_State *L)
 {
     struct run *run = acting(L, "blackhole");
     struct sim_cut_params cut = {0};
-    char text[40];
     const struct option options[] = {
         {.name = "one_way", .kind = OPTION_FLAG, .out = &cut.one_way},
         {.name = "lasting", .kind = OPTION_TIME, .out = &cut.lasting_ns, .hi = FAULT_MAX}};
@@ -228,17 +197,8 @@ int lua_net_blackhole(lua_State *L)
     const struct group *g = lua_group_arg(L, 2, "net:blackhole");
     options_read(L, 3, "net:blackhole", options, sizeof options / sizeof *options);
     struct fault *fault = fault_new(L, FAULT_CUT);
-    struct decision decision;
-    decision_begin(&decision, "blackhole");
-    decision_hosts(&decision, "hosts", g->hosts, g->n);
-    decision_lasting(&decision, cut.lasting_ns);
-    decision_flag(&decision, "one_way", cut.one_way);
-    if (!decision_take(run, &decision))
-        return 1;
-    fault->id = run->world.cut(run->world.self, g->hosts, g->n, NULL, 0, &cut);
-    run->dirty = true;
-    run_step(run, "blackhole", -1, "%u hosts%s%s", g->n, cut.one_way ? ", what they send" : "",
-             lasting_text(cut.lasting_ns, text));
+    const struct fault_sides sides = {.a = g->hosts, .na = g->n};
+    fault->id = fault_blackhole(run, &sides, &cut);
     return 1;
 }
 
@@ -249,7 +209,6 @@ int lua_net_flap(lua_State *L)
     struct sim_cut_params cut = {0};
     bool every_given = false;
     bool down_given = false;
-    char text[40];
     const struct option options[] = {
         {"every", OPTION_TIME, &cut.every_ns, 1e-9, FAULT_MAX, &every_given},
         {"down", OPTION_TIME, &cut.down_ns, 1e-9, FAULT_MAX, &down_given},
@@ -265,21 +224,10 @@ int lua_net_flap(lua_State *L)
         sandbox_error(L,
                       "net:flap: down must be less than every, got %f of every %f seconds; a "
                       "link that never comes up is a net:partition",
-                      seconds_of(cut.down_ns), seconds_of(cut.every_ns));
+                      (double)cut.down_ns / 1e9, (double)cut.every_ns / 1e9);
     struct fault *fault = fault_new(L, FAULT_FLAP);
-    struct decision decision;
-    decision_begin(&decision, "flap");
-    decision_hosts(&decision, "a", a->hosts, a->n);
-    decision_hosts(&decision, "b", b->hosts, b->n);
-    decision_real(&decision, "down", seconds_of(cut.down_ns));
-    decision_real(&decision, "every", seconds_of(cut.every_ns));
-    decision_lasting(&decision, cut.lasting_ns);
-    if (!decision_take(run, &decision))
-        return 1;
-    fault->id = run->world.cut(run->world.self, a->hosts, a->n, b->hosts, b->n, &cut);
-    run->dirty = true;
-    run_step(run, "flap", -1, "%u ~ %u hosts, %.6g of every %.6g s%s", a->n, b->n,
-             seconds_of(cut.down_ns), seconds_of(cut.every_ns), lasting_text(cut.lasting_ns, text));
+    const struct fault_sides sides = sides_of(a, b);
+    fault->id = fault_flap(run, &sides, &cut);
     return 1;
 }
 
@@ -297,36 +245,6 @@ static uint32_t degrade_fields(const struct links_given *given)
            (given->corrupt ? (uint32_t)SIM_DEGRADE_CORRUPT : 0);
 }
 
-static void degrade_decision(struct decision *d, const struct group *a, const struct group *b,
-                             const struct sim_degrade *by, const struct links_given *given)
-{
-    const struct sim_link_params *to = &by->to;
-    decision_begin(d, "degrade");
-    decision_hosts(d, "a", a->hosts, a->n);
-    decision_hosts(d, "b", b->hosts, b->n);
-    if (given->bandwidth)
-        decision_number(d, "bandwidth", to->rate_bps);
-    if (given->corrupt)
-        decision_real(d, "corrupt", to->corrupt);
-    if (given->duplicate)
-        decision_real(d, "duplicate", to->duplicate);
-    if (given->jitter)
-        decision_dist(d, "jitter", &to->jitter);
-    decision_lasting(d, by->lasting_ns);
-    if (given->latency)
-        decision_dist(d, "latency", &to->latency);
-    if (given->loss)
-        decision_real(d, "loss", to->loss);
-    if (given->queue)
-        decision_number(d, "queue", to->queue_bytes);
-    if (given->queue_time)
-        decision_real(d, "queue_time", seconds_of(to->queue_ns));
-    if (given->reorder)
-        decision_real(d, "reorder", to->reorder);
-    if (given->reorder)
-        decision_dist(d, "reorder_by", &to->reorder_by);
-}
-
 /* net:degrade(a, b, {...}): what is given replaces it on links that are up and on new ones. */
 int lua_net_degrade(lua_State *L)
 {
@@ -334,7 +252,7 @@ int lua_net_degrade(lua_State *L)
     need(L, "net:degrade", run->world.degrade != NULL);
     struct sim_degrade by = {0};
     struct links_given given;
-    char text[40];
+    bool refused;
     sim_link_params_init(&by.to);
     lua_settop(L, 4);
     const struct group *a = lua_group_arg(L, 2, "net:degrade");
@@ -345,78 +263,54 @@ int lua_net_degrade(lua_State *L)
         sandbox_error(L, "net:degrade: say what becomes of the links: { bandwidth = 1 * mbit, loss "
                          "= 0.05, lasting = 30 }");
     struct fault *fault = fault_new(L, FAULT_DEGRADE);
-    struct decision decision;
-    degrade_decision(&decision, a, b, &by, &given);
-    if (!decision_take(run, &decision))
-        return 1;
-    fault->id = run->world.degrade(run->world.self, a->hosts, a->n, b->hosts, b->n, &by);
-    if (fault->id == 0)
+    const struct fault_sides sides = sides_of(a, b);
+    fault->id = fault_degrade(run, &sides, &by, &refused);
+    if (refused)
         sandbox_error(L, "net:degrade: the world refuses these links, or there are more than "
                          "32,767 different ones");
-    run->dirty = true;
-    run_step(run, "degrade", -1, "%u ~ %u hosts%s", a->n, b->n, lasting_text(by.lasting_ns, text));
     return 1;
 }
 
 /* ---- links that end, or ought to ---- */
 
 /* What is done to all open links between two groups: pushes how many. */
-static int each_pair(lua_State *L, const char *word, const char *what,
-                     uint32_t (*fn)(void *self, uint32_t a, uint32_t b))
+static int each_pair(lua_State *L, const char *word, const char *what)
 {
-    struct run *run = run_of(L);
-    need(L, what, fn != NULL);
+    struct run *run = acting(L, word);
+    need(L, what, fault_links_can(run, word));
     const struct group *a = lua_group_arg(L, 2, what);
     const struct group *b = lua_group_arg(L, 3, what);
-    uint64_t pairs = (uint64_t)a->n * b->n;
-    lua_Integer n = 0;
-    struct decision decision;
-    decision_begin(&decision, word);
-    decision_hosts(&decision, "a", a->hosts, a->n);
-    decision_hosts(&decision, "b", b->hosts, b->n);
-    if (!decision_take(run, &decision)) {
-        lua_pushinteger(L, 0);
-        return 1;
-    }
-    sandbox_charge(L, pairs);
-    for (uint32_t i = 0; i < a->n; i++)
-        for (uint32_t j = 0; j < b->n; j++)
-            if (a->hosts[i] != b->hosts[j])
-                n += fn(run->world.self, a->hosts[i], b->hosts[j]);
-    run->dirty = true;
-    run_step(run, word, -1, "%lld links", (long long)n);
-    lua_pushinteger(L, n);
+    const struct fault_sides sides = sides_of(a, b);
+    sandbox_charge(L, (uint64_t)a->n * b->n);
+    lua_pushinteger(L, fault_links(run, word, &sides));
     return 1;
 }
 
 int lua_net_reset_links(lua_State *L)
 {
-    struct run *run = acting(L, "reset_links");
-    return each_pair(L, "reset_links", "net:reset_links", run->world.reset_links);
+    return each_pair(L, "reset_links", "net:reset_links");
 }
 
 /* The ends at b are gone, and a does not know. */
 int lua_net_half_open(lua_State *L)
 {
-    struct run *run = acting(L, "half_open");
-    return each_pair(L, "half_open", "net:half_open", run->world.half_open);
+    return each_pair(L, "half_open", "net:half_open");
 }
 
 /* A router between them no longer knows the links: neither side learns it. */
 int lua_net_forget_links(lua_State *L)
 {
-    struct run *run = acting(L, "forget_links");
-    return each_pair(L, "forget_links", "net:forget_links", run->world.forget_links);
+    return each_pair(L, "forget_links", "net:forget_links");
 }
 
 void lua_link_open(lua_State *L)
 {
-    static const luaL_Reg methods[FAULT_KINDS][2] = {
+    static const luaL_Reg methods[FAULT_CLASSES][2] = {
         {{"heal", cut_heal}, {NULL, NULL}},
         {{"stop", flap_stop}, {NULL, NULL}},
         {{"restore", degrade_restore}, {NULL, NULL}},
     };
-    for (unsigned i = 0; i < FAULT_KINDS; i++)
-        lua_class(L, class_of[i], methods[i]);
-    lua_pop(L, FAULT_KINDS);
+    for (unsigned i = 0; i < FAULT_CLASSES; i++)
+        lua_class(L, fault_class_name((enum fault_class)i), methods[i]);
+    lua_pop(L, FAULT_CLASSES);
 }

@@ -177,6 +177,7 @@ void lua_net_open(lua_State *L)
         {"forget_links", lua_net_forget_links},
         {"group", net_group},
         {"half_open", lua_net_half_open},
+        {"heal", lua_net_heal},
         {"in_region", lua_topology_in_region},
         {"links", lua_net_links},
         {"nodes", net_nodes},

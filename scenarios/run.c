@@ -438,6 +438,7 @@ static void run_free(struct run *run)
     blocks_free(run->blocks);
     free(run->topology);
     free(run->hosts);
+    free(run->ongoing);
     free(run->script_bans);
 }
 

@@ -5,6 +5,7 @@
  *   schedule.c     tasks (coroutines) and what wakes them: sleep, at, every
  *   checks.c       check, always, eventually, sometimes, wait
  *   observe.c      traces: the standing invariant, the story of the last events
+ *   faults.c       what goes wrong, whoever asked for it
  *   units.c, options.c, lua_*.c   the vocabulary
  *
  * No Lua runs inside a callback of the world: callbacks note and stop, the crank runs Lua. So a Lua
@@ -15,6 +16,7 @@
 #include "core/base/rng.h"
 #include "core/wire/msg.h"
 #include "scenarios/engine.h"
+#include "scenarios/faults.h"
 #include "scenarios/pinned.h"
 #include "scenarios/sandbox.h"
 #include "scenarios/world.h"
@@ -38,7 +40,7 @@ struct host {
     bool version_given;             /* by the script: no restart changes it */
     const struct engine_core *core; /* that its node runs */
     /* As the script asked, what was left out included: by this contradictions are judged. */
-    bool down, paused;
+    bool down, paused, skewed, bad_disk;
 };
 
 /* A coroutine that the engine runs. */
@@ -188,7 +190,9 @@ struct run {
         char text[108];
     } reply;
 
-    uint32_t decisions;             /* so far: the number of the latest */
+    uint32_t decisions;            /* so far: the number of the latest */
+    struct fault_ongoing *ongoing; /* faults of links, in the order of their beginnings */
+    size_t ongoing_count, ongoing_capacity;
     struct script_ban *script_bans; /* that the script itself asked for */
     size_t script_ban_count;
     bool violated; /* the standing invariant */
@@ -346,6 +350,7 @@ int lua_net_degrade(lua_State *L);
 int lua_net_partition(lua_State *L);
 int lua_net_blackhole(lua_State *L);
 int lua_net_flap(lua_State *L);
+int lua_net_heal(lua_State *L);
 int lua_net_reset_links(lua_State *L);
 int lua_net_half_open(lua_State *L);
 int lua_net_forget_links(lua_State *L);

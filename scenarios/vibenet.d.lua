@@ -437,6 +437,9 @@ function Net:tips(group) end
 ---@return { events: integer, messages: integer, bytes: integer, links: integer }
 function Net:stats() end
 
+---Ends all faults: of links, disks, clocks, pauses; starts what was killed.
+function Net:heal() end
+
 ---@class vibenet.Partition
 local Partition = {}
 

@@ -166,6 +166,30 @@ static inline void expect_told(const char *line)
         fail_msg("not told: %s\n%.900s", line, told);
 }
 
+/* Lua: one fault of each sort that lasts, for the network to be healed of; what the script holds of
+ * them are cut, hole, flap and bad. */
+#define BREAK_ALL                                                                                  \
+    "local g = net:spawn(8, { seeds = 7 })\n"                                                      \
+    "sleep(5)\n"                                                                                   \
+    "local cut = net:partition(g[1], g[2])\n"                                                      \
+    "local hole = net:blackhole(g[3])\n"                                                           \
+    "local flap = net:flap(g[4], g, { every = 10, down = 9 })\n"                                   \
+    "local bad = net:degrade(g, g, { latency = 5 })\n"                                             \
+    "g[5]:skew(3000) g[6]:disk { hang = true } g[7]:pause() g[8]:kill { silently = true }\n"       \
+    "sleep(15)\n"
+
+/* Lua: there is nothing left of them. */
+#define CHECK_WHOLE                                                                                \
+    "local off = g[5]:info().clock - now() - 1744100000\n"                                         \
+    "check(off < 9 and off > -9, 'the clock is right', off)\n"                                     \
+    "check(g:all(function(n) return n:alive() and not n:paused() end), 'all are there')\n"         \
+    "g[1]:mine(30)\n"                                                                              \
+    "wait('all hear', 60, function() return g:all(function(n) return n:height() >= 30 end) end)\n" \
+    "local slow = now()\n"                                                                         \
+    "g[1]:mine() wait('soon', 10, function() return net:one_tip() end)\n"                          \
+    "check(now() - slow < 2, 'the links are fast', now() - slow)\n"                                \
+    "g[6]:restart() sleep(5) check(g[6]:height() > 0, 'the disk is good')\n"
+
 #define T(f) cmocka_unit_test_setup(f, fixture)
 
 #endif

@@ -254,6 +254,30 @@ static void test_what_a_world_cannot_do_skips_the_run_with_its_name(void **state
             "the world 'sim' cannot do node:pause (");
 }
 
+static uint32_t told_times(const char *words)
+{
+    uint32_t n = 0;
+    for (const char *at = told; (at = strstr(at, words)); at++)
+        n++;
+    return n;
+}
+
+static void test_heal_ends_every_fault_at_once(void **state)
+{
+    (void)state;
+    passes(BREAK_ALL "net:heal()\n" CHECK_WHOLE "cut:heal() hole:heal() flap:stop() bad:restore()\n"
+                     "g[7]:pause() g[7]:resume() g[8]:kill() g[8]:restart()\n"
+                     "g[5]:skew(5) net:heal() net:heal()");
+    assert_int_equal(told_times("\nstep heal"), 3);
+    expect_told("step heal -1 everything; 4 faults of links");
+    expect_told("step heal -1 everything; 0 faults of links");
+    assert_int_equal(told_times("\nstep stop"), 0);
+    assert_int_equal(told_times("\nstep resume"), 2);
+    assert_int_equal(told_times("\nstep restart"), 3);
+    refused("local n = net:spawn(1)[1] n:pause() net:heal() n:resume()", "is not paused");
+    refused("net:heal(1) net.heal()", "net:heal");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +287,7 @@ int main(void)
         T(test_a_bad_disk_loses_what_it_says),
         T(test_a_restarted_node_knows_the_addresses_that_it_stored),
         T(test_each_fault_can_be_left_out),
+        T(test_heal_ends_every_fault_at_once),
         T(test_a_run_without_a_decision_is_refused_nothing),
         T(test_faults_that_contradict_the_state_are_refused),
         T(test_clocks_that_make_no_sense_are_refused),
