@@ -3,6 +3,7 @@
  * pool or a command changed), and eventually and wait at their deadline too. While a condition is
  * judged the script may look and nothing else. */
 #include "scenarios/run.h"
+#include "scenarios/swarm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,36 @@ static int script_check(lua_State *L)
     return 1;
 }
 
+static struct condition *condition_add(struct run *run, enum condition_kind kind, int fn,
+                                       const char *text, const char *where)
+{
+    struct condition *c = run_alloc(sizeof *c);
+    *c = (struct condition){.kind = kind, .pending = true, .fn = fn, .deadline_ns = UINT64_MAX};
+    c->text = run_strdup(text);
+    c->where = run_strdup(where);
+    *run->conditions_tail = c;
+    run->conditions_tail = &c->next;
+    run->watched++;
+    run->always += kind == COND_ALWAYS;
+    if (kind != COND_ALWAYS)
+        run->pending++;
+    return c;
+}
+
+static void set_deadline(struct run *run, struct condition *c, uint64_t t_ns)
+{
+    c->deadline_ns = t_ns;
+    schedule_wake(run, c->deadline_ns, WAKE_CONDITION, c);
+}
+
+void checks_eventually(struct run *run, const char *where, const char *text, uint64_t within_ns)
+{
+    int fn = luaL_ref(run->L, LUA_REGISTRYINDEX);
+    struct condition *c = condition_add(run, COND_EVENTUALLY, fn, text, where);
+    set_deadline(run, c, run_now(run) + within_ns);
+    run->dirty = true;
+}
+
 /* Registers a condition: text at 1, the function at fn. */
 static struct condition *condition_new(lua_State *L, struct run *run, enum condition_kind kind,
                                        int fn)
@@ -188,17 +219,8 @@ static struct condition *condition_new(lua_State *L, struct run *run, enum condi
     sandbox_where(L);
     lua_pushvalue(L, fn);
     int ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    struct condition *c = run_alloc(sizeof *c);
-    *c = (struct condition){.kind = kind, .pending = true, .fn = ref, .deadline_ns = UINT64_MAX};
-    c->text = run_strdup(text);
-    c->where = run_strdup(lua_tostring(L, -1));
+    struct condition *c = condition_add(run, kind, ref, text, lua_tostring(L, -1));
     lua_pop(L, 1);
-    *run->conditions_tail = c;
-    run->conditions_tail = &c->next;
-    run->watched++;
-    run->always += kind == COND_ALWAYS;
-    if (kind != COND_ALWAYS)
-        run->pending++;
     return c;
 }
 
@@ -224,8 +246,7 @@ static int script_eventually(lua_State *L)
     struct run *run = run_acting(L, "eventually");
     uint64_t within = schedule_time_arg(L, 2, "eventually", "within");
     struct condition *c = condition_new(L, run, COND_EVENTUALLY, 3);
-    c->deadline_ns = run_now(run) + within;
-    schedule_wake(run, c->deadline_ns, WAKE_CONDITION, c);
+    set_deadline(run, c, swarm_deadline(run, run_now(run) + within));
     judge(L, run, c, false);
     return 0;
 }
@@ -247,8 +268,7 @@ static int script_wait(lua_State *L)
     struct condition *c = condition_new(L, run, COND_WAIT, 3);
     c->task = run->current;
     c->task->wait_result = false;
-    c->deadline_ns = run_now(run) + within;
-    schedule_wake(run, c->deadline_ns, WAKE_CONDITION, c);
+    set_deadline(run, c, swarm_deadline(run, run_now(run) + within));
     judge(L, run, c, false);
     return sandbox_wait(L, "wait", 0, wait_result);
 }

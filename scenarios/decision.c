@@ -2,6 +2,7 @@
 #include "scenarios/decision.h"
 
 #include "scenarios/run.h"
+#include "scenarios/swarm.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -33,6 +34,7 @@ void decision_begin(struct decision *d, const char *kind)
 {
     d->kind = kind;
     d->last_key = NULL;
+    d->mends = false;
     d->len = 0;
     put(d, "{");
 }
@@ -140,11 +142,13 @@ bool decision_take(struct run *run, struct decision *d)
 {
     const struct engine_observer *o = &run->options->observer;
     uint32_t no = ++run->decisions;
-    bool taken = !is_left_out(run->options, no);
+    const char *refusal = swarm_refuses(run, d);
+    bool taken = !is_left_out(run->options, no) && !refusal;
     put(d, "}");
     if (o->on_decision)
         o->on_decision(o->ctx, run_now(run), no, d->kind, d->json, taken);
     if (!taken && !run->options->has_only) /* what is left is told, where that is less */
-        run_step(run, "left out", -1, "%s, decision %" PRIu32, d->kind, no);
+        run_step(run, "left out", -1, "%s, decision %" PRIu32 "%s", d->kind, no,
+                 refusal ? refusal : "");
     return taken;
 }

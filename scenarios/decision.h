@@ -28,6 +28,7 @@ struct sim_dist;
 struct decision {
     const char *kind;
     const char *last_key;
+    bool mends; /* a restart of what is down: the swarm stands in no such way [false] */
     size_t len;
     char json[DECISION_JSON + 64];
 };

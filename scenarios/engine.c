@@ -2,6 +2,7 @@
 #include "core/wire/msg.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
+#include "scenarios/swarm.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -31,8 +32,7 @@ char *run_strdup(const char *text)
 
 /* ---- scenario { } ---- */
 
-/* Canonical JSON takes no other. */
-static bool is_text(const char *text)
+bool engine_is_text(const char *text)
 {
     return wire_utf8_valid((const uint8_t *)text, strlen(text));
 }
@@ -56,7 +56,7 @@ static void read_param(lua_State *L, struct param *p)
         return;
     case LUA_TSTRING:
         p->type = PARAM_TEXT;
-        if (!is_text(lua_tostring(L, -1)))
+        if (!engine_is_text(lua_tostring(L, -1)))
             sandbox_error(L, "scenario: the parameter %s must be UTF-8 text", name);
         p->text = run_strdup(lua_tostring(L, -1));
         return;
@@ -77,7 +77,7 @@ static void read_params(lua_State *L, struct engine *engine, int table)
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, -1, i);
         if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) >= sizeof engine->params->name ||
-            !is_text(lua_tostring(L, -1)))
+            !engine_is_text(lua_tostring(L, -1)))
             sandbox_error(L, "scenario: params must be { name = value }, names of at most 63 bytes "
                              "of UTF-8 text");
         lua_pushvalue(L, -1);
@@ -98,12 +98,14 @@ static int scenario(lua_State *L)
     double duration = -1;
     int params = 0;
     int cores = 0;
+    int swarm = 0;
     const struct option options[] = {
         {.name = "name", .kind = OPTION_TEXT, .out = &name},
         {.name = "about", .kind = OPTION_TEXT, .out = &about},
         {.name = "duration", .kind = OPTION_NUMBER, .out = &duration, .hi = DURATION_MAX},
         {.name = "params", .kind = OPTION_TABLE, .out = &params},
         {.name = "cores", .kind = OPTION_TABLE, .out = &cores},
+        {.name = "swarm", .kind = OPTION_TABLE, .out = &swarm},
     };
     if (run->phase != RUN_TOP)
         sandbox_error(L, "scenario { } belongs to the top level of the file");
@@ -128,6 +130,9 @@ static int scenario(lua_State *L)
         pinned_apply(L, engine);
     if (cores)
         lua_cores_read(L, cores, engine);
+    engine->about.swarm = swarm != 0;
+    if (swarm)
+        swarm_read(L, swarm, engine);
     return 0;
 }
 
@@ -221,6 +226,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    swarm_spec_free(engine->swarm);
     engine_params_free(engine->params, engine->param_count);
     pinned_free(&engine->pinned);
     sources_deinit(&engine->sources);
@@ -291,7 +297,7 @@ static bool parse_value(struct param *p, const char *value)
     case PARAM_TEXT:
         free(p->text);
         p->text = run_strdup(value);
-        return is_text(value);
+        return engine_is_text(value);
     }
     return false;
 }
@@ -357,12 +363,25 @@ static json_t *param_json(const struct param *p)
     return NULL;
 }
 
-bool engine_params(const struct engine *engine, const struct engine_param *given, size_t count,
-                   char *json, size_t json_size, char *why, size_t size)
+struct param *engine_resolve_run(const struct engine *engine, const struct engine_options *o,
+                                 char *why, size_t size)
 {
-    struct param *params = engine_resolve(engine, given, count, why, size);
-    if (!params)
-        return false;
+    if (o->swarm && !engine->swarm) {
+        snprintf(why, size,
+                 "%s allows no swarm mode: say in scenario { } what may happen to it, like swarm = "
+                 "{ faults = { \"kill\", \"partition\" } }",
+                 engine->source->path);
+        return NULL;
+    }
+    struct param *params = engine_resolve(engine, o->params, o->param_count, why, size);
+    if (params && o->swarm)
+        swarm_draw_params(engine, o->seed, params, o->params, o->param_count);
+    return params;
+}
+
+static bool write_params(const struct engine *engine, const struct param *params, char *json,
+                         size_t json_size, char *why, size_t size)
+{
     json_t *object = json_object();
     for (size_t i = 0; i < engine->param_count; i++)
         json_object_set_new(object, params[i].name, param_json(&params[i]));
@@ -374,8 +393,32 @@ bool engine_params(const struct engine *engine, const struct engine_param *given
         snprintf(why, size, "%s: the parameters are longer than %zu bytes", engine->about.name,
                  json_size);
     json_decref(object);
-    engine_params_free(params, engine->param_count);
     return need < json_size;
+}
+
+static bool params_of(const struct engine *engine, const struct engine_options *options, char *json,
+                      size_t json_size, char *why, size_t size)
+{
+    struct param *params = engine_resolve_run(engine, options, why, size);
+    bool ok = params && write_params(engine, params, json, json_size, why, size);
+    engine_params_free(params, engine->param_count);
+    return ok;
+}
+
+bool engine_params(const struct engine *engine, const struct engine_param *given, size_t count,
+                   char *json, size_t json_size, char *why, size_t size)
+{
+    const struct engine_options options = {.params = given, .param_count = count};
+    return params_of(engine, &options, json, json_size, why, size);
+}
+
+bool engine_swarm_params(const struct engine *engine, uint64_t seed,
+                         const struct engine_param *given, size_t count, char *json,
+                         size_t json_size, char *why, size_t size)
+{
+    const struct engine_options options = {
+        .seed = seed, .swarm = true, .params = given, .param_count = count};
+    return params_of(engine, &options, json, json_size, why, size);
 }
 
 /* ---- options ---- */

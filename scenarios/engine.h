@@ -27,6 +27,7 @@ struct engine_about {
     char name[64];
     char about[240];
     double duration_s;
+    bool swarm; /* says what may happen in swarm mode */
 };
 
 /* NULL with a line in why. sha256 of the file's bytes is in engine_sha256. */
@@ -40,6 +41,12 @@ const char *engine_sha256(const struct engine *engine); /* 64 hex digits */
  * JSON (sorted keys, no spaces). False with a line in why. */
 bool engine_params(const struct engine *engine, const struct engine_param *params, size_t count,
                    char *json, size_t json_size, char *why, size_t size);
+
+/* The same with what the seed draws in swarm mode for the parameters that are not given: these,
+ * given, repeat it. False too where the scenario allows no swarm. */
+bool engine_swarm_params(const struct engine *engine, uint64_t seed,
+                         const struct engine_param *params, size_t count, char *json,
+                         size_t json_size, char *why, size_t size);
 
 /* What a scenario that was made from one run says of it (pinned.h): how it is to be run unless the
  * caller wants otherwise. Its parameters are its defaults already. */
@@ -132,6 +139,7 @@ struct engine_options {
     size_t only_count;
     const struct engine_core *cores; /* what scripts may name beside ENGINE_CORE_OWN [none] */
     size_t core_count;
+    bool swarm; /* swarm mode: scenarios/swarm.h. The scenario must allow it [false] */
     bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
                      the standing invariant breaks: then it ends a little earlier [false] */
     enum engine_world world; /* [ENGINE_SIM] */
@@ -162,6 +170,7 @@ struct engine_result {
     uint32_t decisions; /* of the log, those left out included */
     uint64_t tip_height; /* the highest of the honest nodes */
     uint32_t tips;       /* different tips among the honest nodes alive */
+    char swarm[200];     /* in swarm mode the kinds of faults: "on kill pause; off skew" */
 };
 
 /* The vibesim exit status is the outcome. Before it returns, final heights and tips can be read in

@@ -62,6 +62,7 @@ bool fault_start(struct run *run, uint32_t host, bool lose_disk)
     if (run->world.alive(run->world.self, host))
         return false;
     run->world.start(run->world.self, host, lose_disk);
+    run->hosts[host].quit = false;
     run->dirty = true;
     run_step(run, "restart", host, "%s", lose_disk ? "without its disk" : "");
     return true;

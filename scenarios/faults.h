@@ -1,6 +1,6 @@
-/* Faults, as the words of a script ask for them (lua_fault.c, lua_link.c). Each is a decision
- * (decision.h), carried out and told here, if it is taken. What the world can do, and whether the
- * fault contradicts the state asked for, is for the caller to see. */
+/* Faults, whoever asks for them: a word of the script (lua_fault.c, lua_link.c) or the swarm
+ * (swarm.h). Each is a decision (decision.h), carried out and told here, if it is taken. What the
+ * world can do, and whether the fault contradicts the state asked for, is for the caller to see. */
 #ifndef SCENARIOS_FAULTS_H
 #define SCENARIOS_FAULTS_H
 

@@ -1,10 +1,7 @@
 /* Faults of a node's host, as scripts ask for them: kill, restart, pause, resume, skew, disk.
  *
  * Each is a decision that can be left out (decision.h); what ends one (resume, a clock that is
- * right again, a good disk) is none, and does nothing where its beginning was left out. What
- * contradicts the state that the script asked for is refused, whether all of it was carried out or
- * not, so that a run without some of its decisions is refused nothing that the whole run was not.
- */
+ * right again, a good disk) is none, and does nothing where its beginning was left out. */
 #include "scenarios/faults.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
@@ -28,6 +25,17 @@ static struct run *acting(lua_State *L, const char *what, uint32_t *host,
     return run;
 }
 
+/* What contradicts the state that was asked for is refused. But where decisions were left out, a
+ * script that looks before it acts sees a node that it had killed: then nothing is done, and no
+ * decision counted, as in the whole run. */
+static bool contradicts_state(lua_State *L, struct run *run, bool it_does, const char *what)
+{
+    const struct engine_options *o = run->options;
+    if (it_does && !run->swarm && o->without_count == 0 && !o->has_only)
+        sandbox_error(L, "%s", what);
+    return it_does;
+}
+
 /* ---- kill and restart ---- */
 
 int lua_node_kill(lua_State *L)
@@ -38,8 +46,8 @@ int lua_node_kill(lua_State *L)
     const struct option options[] = {
         {.name = "silently", .kind = OPTION_FLAG, .out = &kill.silently}};
     options_read(L, 2, "kill", options, COUNT(options));
-    if (run->hosts[host].down)
-        sandbox_error(L, "kill: the node is not running");
+    if (contradicts_state(L, run, run->hosts[host].down, "kill: the node is not running"))
+        return 0;
     run->hosts[host].down = true;
     run->hosts[host].paused = false;
     if (kill.silently && !run->world.power_off)
@@ -85,6 +93,7 @@ int lua_node_restart(lua_State *L)
         decision_text(&decision, "core", core->name);
     decision_flag(&decision, "lose_disk", lose_disk);
     decision_number(&decision, "node", host);
+    decision.mends = run->hosts[host].quit || !run->world.alive(run->world.self, host);
     if (!decision_take(run, &decision))
         return 0;
     if (run->world.alive(run->world.self, host))
@@ -92,6 +101,7 @@ int lua_node_restart(lua_State *L)
     if (core)
         change_core(L, run, host, core);
     run->world.start(run->world.self, host, lose_disk);
+    run->hosts[host].quit = false;
     run->dirty = true;
     run_step(run, "restart", host, "%s%s%s", core ? "core " : "", core ? core->name : "",
              !lose_disk ? ""
@@ -111,10 +121,10 @@ int lua_node_pause(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "pause", &host, can_pause);
-    if (run->hosts[host].down)
-        sandbox_error(L, "pause: the node is not running: restart it first");
-    if (run->hosts[host].paused)
-        sandbox_error(L, "pause: the node is paused already");
+    const struct host *h = &run->hosts[host];
+    if (contradicts_state(L, run, h->down, "pause: the node is not running: restart it first") ||
+        contradicts_state(L, run, h->paused, "pause: the node is paused already"))
+        return 0;
     run->hosts[host].paused = true;
     fault_pause(run, host, 0);
     return 0;
@@ -124,10 +134,10 @@ int lua_node_resume(lua_State *L)
 {
     uint32_t host;
     struct run *run = acting(L, "resume", &host, can_pause);
-    if (run->hosts[host].down)
-        sandbox_error(L, "resume: the node is not running: restart it instead");
-    if (!run->hosts[host].paused)
-        sandbox_error(L, "resume: the node is not paused");
+    const struct host *h = &run->hosts[host];
+    if (contradicts_state(L, run, h->down, "resume: the node is not running: restart it instead") ||
+        contradicts_state(L, run, !h->paused, "resume: the node is not paused"))
+        return 0;
     run->hosts[host].paused = false;
     fault_resume(run, host);
     return 0;

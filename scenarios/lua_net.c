@@ -3,6 +3,7 @@
 #include "scenarios/lua_topology.h"
 #include "scenarios/options.h"
 #include "scenarios/run.h"
+#include "scenarios/swarm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,22 @@ static int net_stats(lua_State *L)
     return 1;
 }
 
+/* In swarm mode the kinds of faults that are on, { kill = true }; else nil. */
+static int net_swarm(lua_State *L)
+{
+    const struct run *run = looking(L, "swarm");
+    if (!run->swarm)
+        return 0;
+    lua_newtable(L);
+    for (unsigned k = 0; k < SWARM_KINDS; k++) {
+        if (!run->swarm->on[k])
+            continue;
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, swarm_kind_name((enum swarm_kind)k));
+    }
+    return 1;
+}
+
 void lua_net_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
@@ -189,6 +206,7 @@ void lua_net_open(lua_State *L)
         {"spawn", lua_net_spawn},
         {"split", net_split},
         {"stats", net_stats},
+        {"swarm", net_swarm},
         {"tips", net_tips},
         {"topology", lua_topology_set},
         {"watch_blocks", lua_blocks_watch},

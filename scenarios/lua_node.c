@@ -302,6 +302,8 @@ static int node_mine_every(lua_State *L)
                                      schedule_time_arg(L, 2, "mine_every", "the mean interval")};
     const char *why;
     bool ok = run_command(run, host, &command, &why);
+    if (ok)
+        run->hosts[host].mines = command.number > 0;
     return lua_command_result(L, ok, why);
 }
 
@@ -375,6 +377,7 @@ static int node_shutdown(lua_State *L)
     run_step(run, "shutdown", host, "%s", "");
     const char *why;
     bool ok = run_command(run, host, &command, &why);
+    run->hosts[host].quit = run->hosts[host].quit || ok;
     return lua_command_result(L, ok, why);
 }
 

@@ -293,6 +293,8 @@ static void spawn_one(lua_State *L, struct run *run, struct spawn *s, uint32_t i
     run_add_host(run, host, miner ? HOST_MINER : HOST_NODE, params.region, config.version);
     run->hosts[host].core = s->core;
     run->hosts[host].version_given = s->version_given;
+    run->hosts[host].mines = miner;
+    run->hosts[host].skewed = s->skewed;
     uint32_t got = run->world.spawn(run->world.self, &config, &params, why, sizeof why);
     if (got == UINT32_MAX)
         sandbox_error(L, "net:spawn: %s", why);

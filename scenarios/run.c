@@ -6,6 +6,7 @@
 #include "core/base/exact.h"
 #include "core/crypto/sha256.h"
 #include "scenarios/blocks.h"
+#include "scenarios/swarm.h"
 #include "scenarios/topology.h"
 #include "trace/words.h"
 
@@ -228,6 +229,8 @@ static int crank(lua_State *L)
 {
     struct run *run = run_of(L);
     struct chunk chunk = {.ns = NS_PER_S / 1000};
+    if (run->options->swarm)
+        swarm_begin(run);
     lua_pushglobaltable(L);
     lua_getfield(L, -1, "run");
     lua_remove(L, -2);
@@ -250,6 +253,7 @@ static int crank(lua_State *L)
             run_step(run, "duration", -1, "over while run waits at %s", place);
         checks_finish(run);
     }
+    swarm_finish(run);
     checks_tell_sometimes(run);
     return 0;
 }
@@ -307,16 +311,21 @@ static bool make_world(struct run *run, world_maker make, char *why, size_t size
     return run->has_world;
 }
 
+void run_seed(uint8_t out[32], uint64_t number)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(number >> (8 * i));
+    sha256(out, bytes, sizeof bytes);
+}
+
 static void run_init(struct run *run, struct engine *engine, const struct engine_options *options,
                      struct engine_result *result)
 {
-    uint8_t number[8];
     *run = (struct run){.engine = engine, .options = options, .result = result, .phase = RUN_TOP};
     run->conditions_tail = &run->conditions;
     run->sometimes_tail = &run->sometimes;
-    for (size_t i = 0; i < sizeof number; i++)
-        number[i] = (uint8_t)(options->seed >> (8 * i));
-    sha256(run->seed, number, sizeof number);
+    run_seed(run->seed, options->seed);
     rng_fork(&run->rng_seeds, run->seed, "seeds", 0);
     rng_fork(&run->rng_tx, run->seed, "tx", 0);
     rng_fork(&run->rng_split, run->seed, "split", 0);
@@ -435,6 +444,7 @@ static void run_free(struct run *run)
     sandbox_close(&run->sandbox); /* after the world: it borrows the distributions */
     schedule_free(run);
     checks_free(run);
+    swarm_free(run);
     blocks_free(run->blocks);
     free(run->topology);
     free(run->hosts);
@@ -450,8 +460,7 @@ void engine_run_in(struct engine *engine, const struct engine_options *options, 
     char why[400];
     struct run *run = run_alloc(sizeof *run);
     run_init(run, engine, options, result);
-    struct param *params =
-        engine_resolve(engine, options->params, options->param_count, why, sizeof why);
+    struct param *params = engine_resolve_run(engine, options, why, sizeof why);
     if (params && !make_world(run, make, why, sizeof why)) {
         bad_scenario(run, why);
         engine_params_free(params, engine->param_count);

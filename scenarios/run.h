@@ -6,6 +6,7 @@
  *   checks.c       check, always, eventually, sometimes, wait
  *   observe.c      traces: the standing invariant, the story of the last events
  *   faults.c       what goes wrong, whoever asked for it
+ *   swarm.c        faults that nobody wrote down: drawn from what the scenario allows
  *   units.c, options.c, lua_*.c   the vocabulary
  *
  * No Lua runs inside a callback of the world: callbacks note and stop, the crank runs Lua. So a Lua
@@ -41,6 +42,8 @@ struct host {
     const struct engine_core *core; /* that its node runs */
     /* As the script asked, what was left out included: by this contradictions are judged. */
     bool down, paused, skewed, bad_disk;
+    bool mines; /* by itself, as far as it was last told */
+    bool quit;  /* it was shut down, and not started since */
 };
 
 /* A coroutine that the engine runs. */
@@ -69,7 +72,7 @@ struct receive_wait {
     bool over;                  /* the message came: nothing to do at that time */
 };
 
-enum wake_kind { WAKE_TASK, WAKE_TIMER, WAKE_CONDITION, WAKE_RECEIVE, WAKE_JUDGE };
+enum wake_kind { WAKE_TASK, WAKE_TIMER, WAKE_CONDITION, WAKE_RECEIVE, WAKE_JUDGE, WAKE_SWARM };
 
 /* Ordered by (t_ns, order): order counts the creations of a run. */
 struct wake {
@@ -129,6 +132,8 @@ struct script_ban {
 struct peer_script; /* lua_peer.h */
 struct topology;    /* topology.h */
 struct block_watch; /* blocks.h */
+struct swarm;       /* swarm.h */
+struct swarm_spec;
 
 struct run {
     struct engine *engine;
@@ -193,6 +198,7 @@ struct run {
     uint32_t decisions;            /* so far: the number of the latest */
     struct fault_ongoing *ongoing; /* faults of links, in the order of their beginnings */
     size_t ongoing_count, ongoing_capacity;
+    struct swarm *swarm;            /* NULL: not in swarm mode */
     struct script_ban *script_bans; /* that the script itself asked for */
     size_t script_ban_count;
     bool violated; /* the standing invariant */
@@ -224,6 +230,7 @@ struct engine {
     struct pinned pinned;
     char cores[ENGINE_CORES_MAX][ENGINE_CORE_NAME]; /* without which it cannot run */
     uint32_t core_count;
+    struct swarm_spec *swarm; /* NULL: the scenario allows none */
 };
 
 typedef void (*world_maker)(struct world *world, const struct sim_config *config);
@@ -247,11 +254,18 @@ bool engine_open_state(struct run *run, char *why, size_t size);
  * engine_params_free. */
 struct param *engine_resolve(const struct engine *engine, const struct engine_param *given,
                              size_t count, char *why, size_t size);
+/* The same for a run: in swarm mode with what its seed draws for those that are not given. */
+struct param *engine_resolve_run(const struct engine *engine, const struct engine_options *options,
+                                 char *why, size_t size);
 void engine_params_free(struct param *params, size_t count);
+/* Text that canonical JSON takes: UTF-8. */
+bool engine_is_text(const char *text);
 
 /* ---- run.c ---- */
 
 uint64_t run_now(const struct run *run);
+/* The seed that all dice of a run are forked from. */
+void run_seed(uint8_t out[32], uint64_t number);
 /* Seconds since 1970 by a clock that nothing skews. */
 uint64_t run_wall_s(const struct run *run);
 /* The run, for a function that changes the world, waits or draws; raises an error at the top level
@@ -313,6 +327,9 @@ bool checks_can_wait(const struct run *run);
 void checks_deadline(struct run *run, struct condition *c);
 /* At the end of the run: what is still pending has failed. */
 void checks_finish(struct run *run);
+/* Registers an `eventually` of the engine's own, a function on top of run->L, from now on. where:
+ * "FILE:LINE: ". */
+void checks_eventually(struct run *run, const char *where, const char *text, uint64_t within_ns);
 /* Reports one verdict; the first failure is the result's reason. where: "FILE:LINE: " or "". */
 void checks_report(struct run *run, const char *where, const char *kind, const char *name, bool ok,
                    const char *detail);

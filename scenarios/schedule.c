@@ -1,6 +1,7 @@
 /* Tasks and what wakes them. Each run, at, every and peer event runs in a coroutine of its own;
  * wakes come in the order of (time, creation). */
 #include "scenarios/run.h"
+#include "scenarios/swarm.h"
 
 #include "core/base/exact.h"
 
@@ -222,6 +223,9 @@ bool schedule_run_due(struct run *run, uint64_t now_ns)
     case WAKE_JUDGE:
         run->judge_armed = false;
         run->dirty = true;
+        break;
+    case WAKE_SWARM:
+        swarm_wake(run, wake.what);
         break;
     }
     return true;

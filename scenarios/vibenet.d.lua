@@ -105,6 +105,25 @@ function empirical(values) end
 ---@field duration number seconds; the run ends then at the latest
 ---@field params? table<string, number|string|boolean> set by `--param name=value`
 ---@field cores? string[] builds of the core without which a run is a skip; given by `--core NAME=FILE`
+---@field swarm? vibenet.SwarmOptions what may happen with `--swarm`
+
+---@alias vibenet.FaultKind
+---| "kill" | "pause" | "skew" | "disk" | "partition" | "blackhole" | "flap" | "degrade"
+---| "reset_links" | "half_open" | "forget_links" | "peer"
+
+---Options of `swarm`.
+---@class vibenet.SwarmOptions
+---@field faults table<integer|vibenet.FaultKind, vibenet.FaultKind|vibenet.SwarmFault> names, or name = settings
+---@field params? table<string, any[]|vibenet.Dist> lists or distributions to draw parameters from
+---@field from? number seconds [30]: faults begin
+---@field lasting? number seconds, 1 or more [300]: then the network is healed
+---@field settle? number seconds, 1 or more [300]: what must hold eventually has that long after it
+
+---Options of `swarm faults`.
+---@class vibenet.SwarmFault
+---@field every? number mean seconds between two, 1 or more [30]
+---@field lasting? number|vibenet.Dist seconds each, to 3600 [uniform(1, 60)]; not of what is over at once
+---@field inject? boolean [true]; false: only the script's own are on or off
 
 ---Once, at the top level of the file.
 ---@param options vibenet.ScenarioOptions
@@ -439,6 +458,10 @@ function Net:stats() end
 
 ---Ends all faults: of links, disks, clocks, pauses; starts what was killed.
 function Net:heal() end
+
+---The kinds of faults that this seed has; nil without `--swarm`.
+---@return table<vibenet.FaultKind, true>?
+function Net:swarm() end
 
 ---@class vibenet.Partition
 local Partition = {}

@@ -266,6 +266,7 @@ static const struct {
 } run_switches[] = {
     {"--verify", offsetof(struct args_run, verify), ARGS_RUN | ARGS_SWEEP},
     {"--json", offsetof(struct args_run, json), ARGS_RUN | ARGS_SWEEP},
+    {"--swarm", offsetof(struct args_run, swarm), ARGS_RUN | ARGS_SWEEP},
     {"--quiet", offsetof(struct args_run, quiet), ARGS_RUN | ARGS_SWEEP},
     {"--help", offsetof(struct args_run, help), ARGS_RUN | ARGS_SWEEP},
 };

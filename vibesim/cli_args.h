@@ -43,7 +43,7 @@ struct args_run {
     enum record_level record;
     enum engine_world world;
     uint32_t speed; /* [1] */
-    bool verify, json, quiet, help;
+    bool swarm, verify, json, quiet, help;
 };
 
 struct args_list {

@@ -79,6 +79,8 @@ static json_t *object_of(const struct report *r, const struct report_end *end)
     json_object_set_new(o, "file", text_of(r->args->file));
     json_object_set_new(o, "seed", json_string(seed));
     json_object_set_new(o, "params", params ? params : json_object());
+    if (r->args->swarm) /* the kinds of faults that the seed drew */
+        json_object_set_new(o, "swarm", json_string(result->swarm));
     json_object_set_new(o, "verdict", json_string(report_verdict_name(end->verdict)));
     json_object_set_new(o, "reason", text_of(end->reason));
     json_object_set_new(o, "checks", checks_of(r));

@@ -76,6 +76,7 @@ static void add_json(json_t *list, const char *path, const struct engine_about *
         set_text(o, "name", about->name);
         set_text(o, "about", about->about);
         json_object_set_new(o, "duration_s", json_real(about->duration_s));
+        json_object_set_new(o, "swarm", json_boolean(about->swarm));
     } else {
         set_text(o, "error", why);
     }
@@ -88,7 +89,8 @@ static void show_text(const char *path, const struct engine_about *about, const 
     term_clean(file, sizeof file, path);
     if (about) {
         term_clean(words, sizeof words, about->about);
-        printf("%s (%g s)\n    %s\n", file, about->duration_s, words);
+        printf("%s (%g s%s)\n    %s\n", file, about->duration_s, about->swarm ? ", swarm" : "",
+               words);
     } else {
         term_clean(words, sizeof words, why);
         printf("%s\n    not a scenario: %s\n", file, words);

@@ -101,8 +101,9 @@ void report_title(const struct term_style *style, const struct engine_about *abo
 
 void report_begin(struct report *r, const char *params)
 {
-    char seed[32];
-    snprintf(seed, sizeof seed, "seed %" PRIu64, r->args->seed);
+    char seed[40];
+    snprintf(seed, sizeof seed, "seed %" PRIu64 "%s", r->args->seed,
+             r->args->swarm ? ", swarm" : "");
     if (r->human)
         report_title(&r->style, r->about, seed, params);
 }
@@ -282,6 +283,8 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
     char word[1024];
     term_quote(word, sizeof word, file);
     printf("vibesim run %s --seed %" PRIu64, word, seed);
+    if (args->swarm)
+        printf(" --swarm");
     for (size_t i = 0; i < args->param_count; i++) {
         char both[1024];
         snprintf(both, sizeof both, "%s=%s", args->params[i].key, args->params[i].value);

@@ -8,9 +8,29 @@
 #include "vibesim/cli_seeds.h"
 #include "vibesim/cli_session.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* In swarm mode each run draws its own (cli_session.c): what all have in common is what was given.
+ */
+static bool read_params(struct loaded *loaded, const struct args_run *args, char *why, size_t size)
+{
+    if (!args->swarm)
+        return engine_params(loaded->engine, args->params, args->param_count, loaded->params,
+                             sizeof loaded->params, why, size);
+    if (!engine_swarm_params(loaded->engine, args->seed, args->params, args->param_count,
+                             loaded->params, sizeof loaded->params, why, size))
+        return false;
+    json_t *given = json_object();
+    for (size_t i = 0; i < args->param_count; i++)
+        json_object_set_new(given, args->params[i].key, json_string(args->params[i].value));
+    size_t n = json_dumpb(given, loaded->params, sizeof loaded->params - 1, JSON_COMPACT);
+    loaded->params[n < sizeof loaded->params ? n : 0] = 0;
+    json_decref(given);
+    return true;
+}
 
 bool run_load(struct loaded *loaded, const struct args_run *args, const char *file)
 {
@@ -28,8 +48,7 @@ bool run_load(struct loaded *loaded, const struct args_run *args, const char *fi
         return false;
     }
     loaded->engine = engine_load(file, why, sizeof why);
-    if (loaded->engine && engine_params(loaded->engine, args->params, args->param_count,
-                                        loaded->params, sizeof loaded->params, why, sizeof why))
+    if (loaded->engine && read_params(loaded, args, why, sizeof why))
         return true;
     term_error("%s", why);
     engine_free(loaded->engine);
@@ -46,6 +65,7 @@ void run_options(struct engine_options *options, const struct args_run *args)
     options->until_ns = args->until_ns;
     options->without = args->left_out;
     options->without_count = args->left_out_count;
+    options->swarm = args->swarm;
     options->has_only = args->has_only;
     options->only = args->only;
     options->only_count = args->only_count;
@@ -60,6 +80,7 @@ void run_pin(struct args_run *args, const struct engine *engine)
     const struct engine_pinned *pinned = engine_pinned(engine);
     if (pinned->has_seed && !args->seed_given && !args->seeds.count)
         args->seed = pinned->seed;
+    args->swarm = args->swarm || pinned->swarm;
     if (pinned->until_ns && !args->until_ns)
         args->until_ns = pinned->until_ns;
     if (pinned->has_only && !args->has_only) {

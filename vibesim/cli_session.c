@@ -190,6 +190,17 @@ static void observe(struct session *s)
     };
 }
 
+/* In swarm mode each seed has parameters of its own. */
+static bool draw_params(struct session *s)
+{
+    const struct args_run *args = s->args;
+    if (!args->swarm)
+        return true;
+    s->params = s->drawn;
+    return engine_swarm_params(s->engine, args->seed, args->params, args->param_count, s->drawn,
+                               sizeof s->drawn, s->reason, sizeof s->reason);
+}
+
 bool session_open(struct session *s, const struct args_run *args, struct engine *engine,
                   const char *params, struct cli_trace *trace)
 {
@@ -200,6 +211,8 @@ bool session_open(struct session *s, const struct args_run *args, struct engine 
     s->trace = trace;
     if (stop_why != STOP_SIGNAL)
         stop_why = STOP_NOT;
+    if (!draw_params(s))
+        return false;
     s->trouble = true; /* until it is open */
     if (args->verify && !verify_init(&s->verify)) {
         snprintf(s->reason, sizeof s->reason, "%s", s->verify.error);

@@ -5,6 +5,7 @@
 #define VIBESIM_CLI_SESSION_H
 
 #include "vibesim/cli_report.h"
+#include "vibesim/cli_run.h"
 #include "vibesim/cli_trace.h"
 #include "vibesim/cli_verify.h"
 #include "vibesim/record.h"
@@ -14,6 +15,7 @@ struct session {
     struct engine *engine;
     const char *params;      /* canonical JSON */
     struct cli_trace *trace; /* NULL: nothing is traced */
+    char drawn[RUN_PARAMS_SIZE]; /* params in swarm mode: each seed has its own */
     struct engine_options options;
     struct recorder *recorder; /* NULL: not recorded */
     int64_t run_id;

@@ -38,7 +38,7 @@ static char *cleaned(const char *text)
 void table_begin(struct table *t, const struct args_run *args, const char *file,
                  const struct engine_about *about, const char *params, const struct seeds *seeds)
 {
-    char last[24], count[32], what[64];
+    char last[24], count[32], what[72];
     *t = (struct table){.args = args, .file = file, .name = about->name, .seeds = seeds};
     term_style_init(&t->style, stdout);
     bool many = seeds->count > TABLE_ROWS_SHOWN && isatty(STDOUT_FILENO);
@@ -49,7 +49,8 @@ void table_begin(struct table *t, const struct args_run *args, const char *file,
     if (!t->human)
         return;
     term_number(count, seeds->count);
-    snprintf(what, sizeof what, "%s seed%s", count, seeds->count == 1 ? "" : "s");
+    snprintf(what, sizeof what, "%s seed%s%s", count, seeds->count == 1 ? "" : "s",
+             args->swarm ? ", swarm" : "");
     report_title(&t->style, about, what, params);
     if (t->rows || args->rows == ROWS_FAILED || many)
         printf("  %*s  %-11s  %12s  %13s  %6s  %-16s  %9s\n", t->seed_width, "seed", "verdict",

@@ -68,6 +68,89 @@ static void test_cli_runs_without_the_decisions_that_are_named(void **state)
     assert_non_null(strstr(c.out, "vibesim run kill.lua --seed 1 --without 1,3"));
 }
 
+static const char swarmed[] =
+    "scenario { name = 'swarmed', duration = 20, params = { nodes = 3, miners = 1 }, swarm = {\n"
+    "  from = 2, lasting = 30, params = { nodes = uniform(3, 9) },\n"
+    "  faults = { kill = { every = 4 }, pause = { every = 4 } } } }\n"
+    "function run(net, p)\n"
+    "  net:spawn(p.nodes, { miners = p.miners, block_interval = 3 })\n"
+    "  local on = net:swarm()\n"
+    "  sometimes('there were kills', on and on.kill)\n"
+    "  check(p.miners < 5, 'few miners')\n"
+    "end\n";
+
+/* Runs it with these words behind `run swarmed.lua --json`; the caller frees what it printed. */
+static json_t *run_swarmed(int status, const char *const *words)
+{
+    const char *args[CHILD_ARGS] = {"run", "swarmed.lua", "--json"};
+    for (int i = 0; words[i]; i++)
+        args[3 + i] = words[i];
+    child_write(&c, "swarmed.lua", swarmed);
+    child_run(&c, NULL, args);
+    if (c.status != status)
+        fail_msg("status %d: '%s', '%s'", c.status, c.out, c.err);
+    json_t *o = json_loads(c.out, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(o);
+    return o;
+}
+
+#define SWARMED(status, ...) run_swarmed(status, (const char *const[]){__VA_ARGS__, NULL})
+
+/* The run's hash, or ""; what it drew in `nodes`, if asked for. */
+static void expect_hash(json_t *o, char hash[20], char nodes[24])
+{
+    const char *now = json_string_value(json_object_get(o, "trace_hash"));
+    const json_t *drawn = json_object_get(json_object_get(o, "params"), "nodes");
+    assert_non_null(now);
+    if (hash[0])
+        assert_string_equal(now, hash);
+    snprintf(hash, 20, "%s", now);
+    if (nodes)
+        snprintf(nodes, 24, "nodes=%d", (int)json_integer_value(drawn));
+    json_decref(o);
+}
+
+static void test_cli_repeats_what_a_swarm_drew(void **state)
+{
+    (void)state;
+    char hash[20] = "";
+    char other[20] = "";
+    char nodes[24];
+    expect_hash(SWARMED(0, "--swarm", "--seed", "5", "--verify"), hash, nodes);
+    expect_hash(SWARMED(0, "--swarm", "--seed", "5", "--record", "events"), hash, NULL);
+    expect_hash(SWARMED(0, "--swarm", "--seed", "5", "--param", nodes), hash, NULL);
+    expect_hash(SWARMED(0, "--swarm", "--seed", "5", "--without", "1"), other, NULL);
+    assert_string_not_equal(hash, other);
+    child_run(&c, NULL,
+              (const char *const[]){"run", "swarmed.lua", "--swarm", "--seed", "5", "--param",
+                                    "miners=5", "--param", "nodes=9", NULL});
+    assert_int_equal(c.status, 1);
+    assert_non_null(strstr(c.out, " seed 5, swarm, miners=5, nodes=9\n"));
+    assert_non_null(strstr(c.out, "  Again: vibesim run swarmed.lua --seed 5 --swarm --param "
+                                  "miners=5 --param nodes=9\n"));
+    assert_non_null(strstr(c.out, " s  swarm      on "));
+}
+
+/* With pauses alone a seed never kills: that is for other seeds to do. */
+static void test_cli_judges_sometimes_over_the_seeds_of_a_swarm(void **state)
+{
+    (void)state;
+    char seed[12] = "";
+    for (int i = 1; i < 50 && !seed[0]; i++) {
+        char number[12];
+        snprintf(number, sizeof number, "%d", i);
+        json_t *o = SWARMED(0, "--swarm", "--record", "none", "--seed", number);
+        const char *drew = json_string_value(json_object_get(o, "swarm"));
+        assert_non_null(drew);
+        if (strcmp(drew, "on pause; off kill") == 0)
+            memcpy(seed, number, sizeof seed);
+        json_decref(o);
+    }
+    json_decref(SWARMED(1, "--swarm", "--record", "none", "--seeds", seed));
+    assert_non_null(strstr(c.out, "there were kills"));
+    json_decref(SWARMED(0, "--swarm", "--record", "none", "--seeds", "1..20"));
+}
+
 static void test_cli_passes_over_descriptions_for_editors_among_several_files(void **state)
 {
     (void)state;
@@ -113,6 +196,11 @@ static void test_cli_refuses_bad_options_with_one_line(void **state)
     REFUSES("--verify: compares two runs event by event, and real sockets in real time repeat "
             "nothing",
             "run", "tiny.lua", "--verify", "--world", "tcp");
+    REFUSES("--swarm: takes no value", "run", "tiny.lua", "--swarm=3");
+    REFUSES("tiny.lua allows no swarm mode: say in scenario { } what may happen to it, like swarm "
+            "= { faults = { \"kill\", \"partition\" } }",
+            "run", "tiny.lua", "--swarm");
+    REFUSES("tiny.lua allows no swarm mode", "run", "tiny.lua", "--swarm", "--seeds", "1..3");
     REFUSES("'--nope\?\?[31m' is no option", "run", "tiny.lua", "--nope\n\033[31m");
 }
 
@@ -283,13 +371,16 @@ static void test_cli_lists_scenarios_as_json(void **state)
 {
     (void)state;
     child_write(&c, "broken.lua", "scenario {");
+    child_write(&c, "swarmed.lua", swarmed);
     child_run(&c, NULL, (const char *const[]){"list", ".", "--json", NULL});
     assert_int_equal(c.status, 0);
     json_t *list = json_out();
-    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(json_array_size(list), 3);
+    assert_true(json_is_true(json_object_get(json_array_get(list, 1), "swarm")));
+    assert_true(json_is_false(json_object_get(json_array_get(list, 2), "swarm")));
     assert_string_not_equal(text_in(json_array_get(list, 0), "error"), "(none)");
-    assert_string_equal(text_in(json_array_get(list, 1), "name"), "tiny");
-    assert_string_equal(text_in(json_array_get(list, 1), "about"), "Two nodes for a second.");
+    assert_string_equal(text_in(json_array_get(list, 2), "name"), "tiny");
+    assert_string_equal(text_in(json_array_get(list, 2), "about"), "Two nodes for a second.");
     json_decref(list);
 }
 
@@ -306,6 +397,8 @@ int main(void)
         CASE(test_cli_helps_on_stdout),
         CASE(test_cli_passes_over_descriptions_for_editors_among_several_files),
         CASE(test_cli_runs_without_the_decisions_that_are_named),
+        CASE(test_cli_repeats_what_a_swarm_drew),
+        CASE(test_cli_judges_sometimes_over_the_seeds_of_a_swarm),
         CASE(test_cli_runs_a_scenario_and_records_it),
         CASE(test_cli_record_none_leaves_no_file),
         CASE(test_cli_hash_does_not_depend_on_what_is_recorded),

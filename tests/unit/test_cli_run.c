@@ -89,6 +89,19 @@ bool engine_params(const struct engine *engine, const struct engine_param *param
     return !count || strcmp(params[0].key, "n") == 0;
 }
 
+bool engine_swarm_params(const struct engine *engine, uint64_t seed,
+                         const struct engine_param *params, size_t count, char *json,
+                         size_t json_size, char *why, size_t size)
+{
+    (void)engine;
+    (void)params;
+    (void)count;
+    (void)why;
+    (void)size;
+    snprintf(json, json_size, "{\"n\":%llu}", (unsigned long long)seed * 10);
+    return true;
+}
+
 void engine_options_init(struct engine_options *options)
 {
     memset(options, 0, sizeof *options);

@@ -1,7 +1,7 @@
 /* `vibesim run --seeds` against an engine whose runs do, by their seeds, what runs should never do:
  * this file is that engine. A scenario's first line is its name; "tame" ones do nothing of it. */
-#include "vibesim/cli.h"
 #include "scenarios/engine.h"
+#include "vibesim/cli.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -93,6 +93,19 @@ bool engine_params(const struct engine *engine, const struct engine_param *param
     return true;
 }
 
+bool engine_swarm_params(const struct engine *engine, uint64_t seed,
+                         const struct engine_param *params, size_t count, char *json,
+                         size_t json_size, char *why, size_t size)
+{
+    (void)engine;
+    (void)params;
+    (void)count;
+    (void)why;
+    (void)size;
+    snprintf(json, json_size, "{\"n\":%llu}", (unsigned long long)seed * 10);
+    return true;
+}
+
 void engine_options_init(struct engine_options *options)
 {
     memset(options, 0, sizeof *options);
@@ -117,6 +130,8 @@ void engine_run(struct engine *engine, const struct engine_options *options,
     (void)on_final;
     (void)final_ctx;
     fill(result, options->seed);
+    if (options->swarm)
+        snprintf(result->swarm, sizeof result->swarm, "on kill; off none");
     if (seed == SEED_CRASHES) {
         signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an exit of it */
         raise(SIGSEGV);
@@ -268,6 +283,25 @@ static void test_a_sometimes_that_no_seed_hit_fails_them_all(void **state)
     RUN("--seed", "2", "--record", "none");
     ended(0, "never   the rare thing, it.lua:9", "");
     has("PASS  wild seed 2 trace 00000000feed0002, 1 check holds\n");
+}
+
+static void test_each_seed_of_a_swarm_has_parameters_of_its_own(void **state)
+{
+    (void)state;
+    RUN("--seeds", "1..3,11", "--swarm");
+    ended(1, "wild - 4 seeds, swarm\nAbout.\n", "");
+    has("    Again: vibesim run it.lua --seed 3 --swarm\n");
+    has("sometimes: the rare thing: 1 of 4 seeds\n");
+    assert_string_equal(query("SELECT group_concat(params, ' ') FROM run ORDER BY id"),
+                        "{\"n\":10} {\"n\":20} {\"n\":30} {\"n\":110}");
+    RUN("--seeds", "2,11", "--swarm", "--json", "--record", "none", "--param", "n=7");
+    ended(0, "\"swarm\":\"on kill; off none\"", "");
+    has("\"params\":{\"n\":110}");
+    RUN("--seeds", "2,11", "--swarm", "--record", "none", "--param", "n=7");
+    ended(0, "wild - 2 seeds, swarm, n=7\n", "");
+    RUN("--seeds", "2,11", "--json", "--record", "none");
+    ended(0, "", "");
+    assert_null(strstr(c.out, "swarm"));
 }
 
 static void test_a_crash_is_a_failed_seed_and_the_others_go_on(void **state)
@@ -446,6 +480,7 @@ int main(void)
         CASE(test_seeds_that_hold_end_with_0_and_a_table),
         CASE(test_seeds_that_fail_are_told_with_what_repeats_them),
         CASE(test_a_sometimes_that_no_seed_hit_fails_them_all),
+        CASE(test_each_seed_of_a_swarm_has_parameters_of_its_own),
         CASE(test_a_crash_is_a_failed_seed_and_the_others_go_on),
         CASE(test_the_worst_run_gives_the_status),
         CASE(test_neither_table_nor_record_depends_on_the_workers),

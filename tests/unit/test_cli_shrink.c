@@ -105,6 +105,43 @@ static void test_shrink_finds_the_three_faults_and_its_file_fails_a_hundred_time
     RUN(0, "run", "elsewhere.lua", "--record", "none", "--only", "none");
 }
 
+/* What a swarm drew is kept as parameters; its dice draw the same faults again. */
+static void test_shrink_finds_the_fault_of_a_swarm_that_matters(void **state)
+{
+    (void)state;
+    child_write(
+        &child, "swarmed.lua",
+        "scenario { name = 'swarmed', duration = 90, params = { nodes = 8, far = 0.5 }, "
+        "swarm = {\n"
+        "  from = 5, lasting = 60, params = { nodes = uniform(9, 20), far = uniform(1, 2) },"
+        "\n  faults = { kill = { every = 5 }, pause = { every = 5 } } } }\n"
+        "function run(net, p)\n"
+        "  local g = net:spawn(p.nodes, { miners = 2, block_interval = 5 })\n"
+        "  always('all go on', function()\n"
+        "    return p.far < 1 or not g:any(function(n) return n:paused() end)\n"
+        "  end)\n"
+        "end\n");
+    char seed[12] = "1"; /* the first that has pauses */
+    for (int i = 1; i < 20; i++) {
+        snprintf(seed, sizeof seed, "%d", i);
+        child_run(&child, NULL,
+                  (const char *const[]){"run", "swarmed.lua", "--swarm", "--seed", seed, "--quiet",
+                                        "--db", "s.db", NULL});
+        if (child.status == 1)
+            break;
+    }
+    assert_int_equal(child.status, 1);
+    RUN(0, "shrink", "s.db", "--json", "--times", "2");
+    json_t *o = json_loads(child.out, 0, NULL);
+    assert_non_null(o);
+    assert_int_equal(json_array_size(json_object_get(o, "decisions")), 1);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "params"), "nodes")), 2);
+    json_decref(o);
+    RUN(1, "run", "swarmed-shrunk.lua", "--record", "none");
+    assert_non_null(strstr(child.out, "all go on"));
+    RUN(0, "run", "swarmed-shrunk.lua", "--record", "none", "--only", "none", "--until", "200");
+}
+
 static void test_shrink_is_the_same_on_one_worker_and_on_three(void **state)
 {
     (void)state;
@@ -185,6 +222,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_shrink_finds_the_three_faults_and_its_file_fails_a_hundred_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shrink_finds_the_fault_of_a_swarm_that_matters, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_shrink_is_the_same_on_one_worker_and_on_three, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_shrink_can_be_given_what_it_wrote, setup, teardown),

@@ -154,7 +154,7 @@ void __wrap_options_fields(lua_State *L, const char *what, const char *of, const
 /* Reads each table of options once. */
 static const char every_table[] =
     "pinned { seed = '1' }\n"
-    "scenario { name = 't', duration = 100 }\n"
+    "scenario { name = 't', duration = 100, swarm = { faults = { kill = { every = 20 } } } }\n"
     "function run(net, p)\n"
     "  net:links { latency = 40 * ms }\n"
     "  local g = net:spawn(2, { config = { max_outbound = 8 } })\n"
