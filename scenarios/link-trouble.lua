@@ -6,6 +6,15 @@ scenario {
   about = "Resets, half-open links, black holes, one-way cuts, changed bytes: the network stays one and heals.",
   duration = 2400,
   params = { nodes = 30, miners = 6, block_interval = 10, tx_rate = 2, minutes = 8, interval = 6, bad_ways = 3 },
+  swarm = { -- what breaks links here goes without some of its ways; on top of it come crashes and wrong clocks
+    params = { nodes = uniform(20, 40), miners = uniform(2, 8), interval = uniform(4, 12), bad_ways = { 0, 3 } },
+    faults = {
+      "kill", "pause", "skew", partition = { inject = false }, blackhole = { inject = false }, flap = { inject = false },
+      degrade = { inject = false }, reset_links = { inject = false }, half_open = { inject = false },
+      forget_links = { inject = false },
+    },
+    from = 60, lasting = 420,
+  },
 }
 
 local function others(g, node)
