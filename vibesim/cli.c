@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help_run[] =
+/* In two, since a string of C11 needs not be longer than 4,095 characters. */
+static const char help_run_options[] =
     "Usage: vibesim run FILE.lua... [options]\n"
     "\n"
     "  --seed N           the seed of all dice, 0 to 18446744073709551615 [1]\n"
@@ -58,7 +59,9 @@ static const char help_run[] =
     "                     object a line, and one with \"summary\": true for each file. Traces, "
     "too,\n"
     "                     are an object a line\n"
-    "  --quiet            the verdict and what failed, nothing else\n"
+    "  --quiet            the verdict and what failed, nothing else\n";
+
+static const char help_run_rest[] =
     "\n"
     "Equal scenario, parameters and seed give an equal run in the world sim, on any machine:\n"
     "compare the trace hashes. Colours can be turned off with NO_COLOR=1. A run whose process dies "
@@ -92,12 +95,18 @@ static int show(const char *text)
     return term_stdout_ok() ? CLI_OK : CLI_BAD;
 }
 
+static int show_run_help(void)
+{
+    fputs(help_run_options, stdout);
+    return show(help_run_rest);
+}
+
 static int command_run(int argc, char **argv)
 {
     struct args_run args;
     int status = CLI_BAD;
     if (args_run_parse(&args, argc, argv))
-        status = args.help ? show(help_run) : cli_run(&args);
+        status = args.help ? show_run_help() : cli_run(&args);
     args_run_free(&args);
     return status;
 }
