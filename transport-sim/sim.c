@@ -228,7 +228,7 @@ static void ask_node(const struct sim *sim, const struct sim_event *event, enum 
 {
     const struct sim_host *host = sim_host_at(sim, event->dst);
     const struct vn_api *api = host->api;
-    if (!host->node || api->size < sizeof *api || !api->node_prefetch)
+    if (!host->node || api->size <= offsetof(struct vn_api, node_prefetch) || !api->node_prefetch)
         return;
     const struct sim_link *link = sim_link_at(sim, event->arg);
     api->node_prefetch(host->node, link->id[1 - (event->kind >> 4 & 1)], (struct vn_slice){0},
