@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct reader {
     sqlite3 *db;
@@ -21,24 +20,9 @@ struct reader {
     sqlite3_stmt *run; /* of reader_run: its row's texts are lent */
 };
 
-/* "%41" for what a URI reads as more than a name. */
-static char *uri_of(const char *path, const char *query)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
-    char *uri = malloc(16 + 3 * strlen(path) + strlen(query));
-    if (!uri)
-        abort();
-    char *at = uri + sprintf(uri, "file:%s", path[0] == '/' ? "" : "./");
-    for (; *path; path++)
-        at += sprintf(at, strchr(plain, *path) ? "%c" : "%%%02x", (unsigned char)*path);
-    strcpy(at, query);
-    return uri;
-}
-
 static int open_as(struct reader *r, const char *query)
 {
-    char *uri = uri_of(r->path, query);
+    char *uri = schema_uri(r->path, query);
     int rc = sqlite3_open_v2(uri, &r->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
     free(uri);
@@ -55,17 +39,6 @@ static int open_as(struct reader *r, const char *query)
     return rc;
 }
 
-static bool has_log(const char *path)
-{
-    char *name = malloc(strlen(path) + 5);
-    if (!name)
-        abort();
-    sprintf(name, "%s-wal", path);
-    bool there = access(name, F_OK) == 0;
-    free(name);
-    return there;
-}
-
 struct reader *reader_open(const char *path, char *why, size_t size)
 {
     if (!schema_is_record(path, why, (uint32_t)size))
@@ -76,7 +49,7 @@ struct reader *reader_open(const char *path, char *why, size_t size)
     int rc = open_as(r, "");
     if ((rc & 0xff) == SQLITE_CANTOPEN)
         rc = open_as(r, "?mode=ro");
-    if ((rc & 0xff) == SQLITE_CANTOPEN && !has_log(path))
+    if ((rc & 0xff) == SQLITE_CANTOPEN && !schema_has_log(path))
         rc = open_as(r, "?immutable=1");
     if (rc == SQLITE_OK)
         return r;
@@ -143,13 +116,10 @@ struct walk {
     void *ctx;
 };
 
-static bool walk(struct reader *r, const char *sql, int64_t run, const struct walk *w, char *why,
-                 size_t size)
+/* Of a statement with its parameters bound, if rc says so. */
+static bool walk_rows(struct reader *r, sqlite3_stmt *s, int rc, const struct walk *w, char *why,
+                      size_t size)
 {
-    sqlite3_stmt *s = NULL;
-    int rc = sqlite3_prepare_v2(r->db, sql, -1, &s, NULL);
-    if (rc == SQLITE_OK && run)
-        rc = sqlite3_bind_int64(s, 1, run);
     bool on = true;
     while (rc == SQLITE_OK && on) {
         rc = sqlite3_step(s);
@@ -166,9 +136,20 @@ static bool walk(struct reader *r, const char *sql, int64_t run, const struct wa
     return rc == SQLITE_OK;
 }
 
+static bool walk(struct reader *r, const char *sql, int64_t run, const struct walk *w, char *why,
+                 size_t size)
+{
+    sqlite3_stmt *s = NULL;
+    int rc = sqlite3_prepare_v2(r->db, sql, -1, &s, NULL);
+    if (rc == SQLITE_OK && run)
+        rc = sqlite3_bind_int64(s, 1, run);
+    return walk_rows(r, s, rc, w, why, size);
+}
+
 #define RUN_COLUMNS                                                                                \
     "SELECT id, scenario, scenario_sha256, seed, params, world, build, started_utc, wall_ms,"      \
-    " sim_ns, events, messages, bytes, trace_hash, verdict, reason, file, options FROM run"
+    " sim_ns, events, messages, bytes, trace_hash, verdict, reason, file, options, sweep_id, job"  \
+    " FROM run"
 
 static void take_run(sqlite3_stmt *s, struct read_run *out)
 {
@@ -193,6 +174,8 @@ static void take_run(sqlite3_stmt *s, struct read_run *out)
         .reason = text(s, 15),
         .file = text(s, 16),
         .options = text(s, 17),
+        .sweep = text(s, 18),
+        .job = whole(s, 19),
     };
 }
 
@@ -318,6 +301,24 @@ bool reader_runs(struct reader *r, bool (*each)(void *, const struct read_run *)
 {
     const struct walk w = {.row = run_row, .each.run = each, .ctx = ctx};
     return walk(r, RUN_COLUMNS " ORDER BY id", 0, &w, why, size);
+}
+
+bool reader_sweep_runs(struct reader *r, const char *sweep, uint64_t first, uint64_t last,
+                       bool (*each)(void *, const struct read_run *), void *ctx, char *why,
+                       size_t size)
+{
+    const struct walk w = {.row = run_row, .each.run = each, .ctx = ctx};
+    sqlite3_stmt *s = NULL;
+    int rc = sqlite3_prepare_v2(
+        r->db, RUN_COLUMNS " WHERE sweep_id = ?1 AND job BETWEEN ?2 AND ?3 ORDER BY job", -1, &s,
+        NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(s, 1, sweep, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 2, first > INT64_MAX ? INT64_MAX : (int64_t)first);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 3, last > INT64_MAX ? INT64_MAX : (int64_t)last);
+    return walk_rows(r, s, rc, &w, why, size);
 }
 
 static void tell_which(struct reader *r, int64_t id, char *why, size_t size)

@@ -29,6 +29,8 @@ struct read_run {
     const char *verdict;        /* "pass", "fail", "error", "skip", "interrupted" */
     const char *reason;         /* or NULL */
     const char *file, *options; /* NULL in runs of schemas before 3 */
+    const char *sweep;          /* the sweep that it is of, or NULL */
+    uint64_t job;               /* its number in there */
     uint64_t seed;
     uint64_t wall_ms, sim_ns, events, messages, bytes;
     bool has_hash;
@@ -84,16 +86,23 @@ struct read_decision {
     bool taken;
 };
 
+/* A shard of a sweep; one that is not shared out is shard 1 of 1. */
 struct read_sweep {
-    const char *id, *plan, *build;
+    const char *id;         /* 16 hex digits of the plan's SHA-256 */
+    const char *plan;       /* canonical JSON (vibesim/plan.h) */
+    const char *build;      /* that began it */
     uint32_t shard, shards; /* shard: 1..shards */
-    uint64_t runs;
+    uint64_t runs;          /* how many the shard has once it is complete */
     bool complete;
 };
 
 /* Each returns false, with a line in why, if the file cannot be read on. */
 bool reader_runs(struct reader *r, bool (*each)(void *ctx, const struct read_run *row), void *ctx,
                  char *why, size_t size);
+/* Those of one sweep, by job, with first <= job <= last. */
+bool reader_sweep_runs(struct reader *r, const char *sweep, uint64_t first, uint64_t last,
+                       bool (*each)(void *ctx, const struct read_run *row), void *ctx, char *why,
+                       size_t size);
 /* The run of that number; the texts are good until the next call with this reader. False with a
  * line that tells which there are if it is not there. */
 bool reader_run(struct reader *r, int64_t id, struct read_run *out, char *why, size_t size);

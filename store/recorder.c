@@ -7,13 +7,13 @@
  */
 #include "store/recorder.h"
 
+#include "store/recorder_runs.h"
 #include "store/recorder_schema.h"
 #include "store/recorder_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DETAIL_MAX 120u
 
@@ -22,66 +22,6 @@ struct recorder {
     struct schema_file file;
     char *path;
 };
-
-static int64_t clamp(uint64_t v)
-{
-    return v > INT64_MAX ? INT64_MAX : (int64_t)v;
-}
-
-static void utc_now(char out[32])
-{
-    time_t now = time(NULL);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-static int insert_run(sqlite3 *db, const struct recorder_run *run, int64_t *id)
-{
-    static const char sql[] =
-        "INSERT INTO run(scenario, scenario_sha256, seed, params, world, build, started_utc,"
-        " file, options, verdict) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'interrupted')";
-    char seed[24], utc[32];
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
-    utc_now(utc);
-    const char *const texts[] = {run->scenario, run->scenario_sha256, seed, run->params,
-                                 run->world,    run->build,           utc,  run->file,
-                                 run->options};
-    sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    if (rc != SQLITE_OK)
-        return rc;
-    for (int i = 0; i < 9; i++)
-        sqlite3_bind_text(stmt, i + 1, texts[i], -1, SQLITE_STATIC);
-    rc = sqlite3_step(stmt);
-    sqlite3_finalize(stmt);
-    *id = sqlite3_last_insert_rowid(db);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static int delete_run(sqlite3 *db, int64_t id)
-{
-    static const char *const tables[] = {"event", "arrival", "block",        "metric",
-                                         "node",  "run",     "check_result", "decision"};
-    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof tables / sizeof *tables; i++) {
-        char sql[96];
-        snprintf(sql, sizeof sql, "DELETE FROM %s WHERE %s = %lld", tables[i],
-                 strcmp(tables[i], "run") == 0 ? "id" : "run_id", (long long)id);
-        rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-    }
-    return sqlite3_exec(db, rc == SQLITE_OK ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
-}
-
-static bool no_run_left(sqlite3 *db)
-{
-    sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM run", -1, &stmt, NULL) != SQLITE_OK)
-        return false;
-    bool none = sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 0) == 0;
-    sqlite3_finalize(stmt);
-    return none;
-}
 
 static void recorder_free(struct recorder *r)
 {
@@ -109,7 +49,7 @@ struct recorder *recorder_open(const char *path, const struct recorder_run *run,
     w->db = schema_open(path, &r->file, why, why_size);
     bool ok = w->db;
     if (ok) {
-        int rc = insert_run(w->db, run, &w->run_id);
+        int rc = runs_insert(w->db, run, &w->run_id);
         ok = rc == SQLITE_OK;
         if (!ok)
             schema_error(path, w->db, rc, why, why_size);
@@ -117,7 +57,7 @@ struct recorder *recorder_open(const char *path, const struct recorder_run *run,
     if (ok) {
         ok = writer_start(w, why, why_size);
         if (!ok)
-            delete_run(w->db, w->run_id);
+            runs_delete(w->db, w->run_id);
     }
     if (ok)
         return r;
@@ -155,7 +95,7 @@ void recorder_node(struct recorder *r, uint32_t no, const char *role, const char
 
 void recorder_node_final(struct recorder *r, uint32_t no, uint64_t height, const uint8_t tip[32])
 {
-    struct row row = {.kind = ROW_NODE_FINAL, .no = no, .n = {clamp(height)}};
+    struct row row = {.kind = ROW_NODE_FINAL, .no = no, .n = {runs_clamp(height)}};
     struct row_text texts[ROW_TEXTS] = {hash_of(tip)};
     ring_put(r->writer.ring, &row, texts);
 }
@@ -165,7 +105,8 @@ void recorder_event(struct recorder *r, const struct recorder_event *e)
     struct row row = {
         .kind = ROW_EVENT,
         .no = e->node,
-        .n = {clamp(e->seq), clamp(e->t_ns), e->peer, clamp(e->link), clamp(e->bytes)},
+        .n = {runs_clamp(e->seq), runs_clamp(e->t_ns), e->peer, runs_clamp(e->link),
+              runs_clamp(e->bytes)},
     };
     struct row_text texts[ROW_TEXTS] = {text_of(e->kind), text_of(e->msg), text_of(e->detail)};
     if (texts[2].len > DETAIL_MAX) {
@@ -179,7 +120,7 @@ void recorder_event(struct recorder *r, const struct recorder_event *e)
 void recorder_check(struct recorder *r, const char *name, const char *kind, bool ok, uint64_t t_ns,
                     const char *detail)
 {
-    struct row row = {.kind = ROW_CHECK, .ok = ok, .n = {clamp(t_ns)}};
+    struct row row = {.kind = ROW_CHECK, .ok = ok, .n = {runs_clamp(t_ns)}};
     struct row_text texts[ROW_TEXTS] = {text_of(name), text_of(kind), text_of(detail)};
     ring_put(r->writer.ring, &row, texts);
 }
@@ -194,14 +135,14 @@ void recorder_metric(struct recorder *r, const char *name, int64_t node, double 
 void recorder_block(struct recorder *r, const uint8_t hash[32], uint64_t height,
                     const uint8_t parent[32], int64_t miner, uint64_t mined_ns)
 {
-    struct row row = {.kind = ROW_BLOCK, .n = {clamp(height), miner, clamp(mined_ns)}};
+    struct row row = {.kind = ROW_BLOCK, .n = {runs_clamp(height), miner, runs_clamp(mined_ns)}};
     struct row_text texts[ROW_TEXTS] = {hash_of(hash), hash_of(parent)};
     ring_put(r->writer.ring, &row, texts);
 }
 
 void recorder_arrival(struct recorder *r, const uint8_t hash[32], uint32_t node, uint64_t t_ns)
 {
-    struct row row = {.kind = ROW_ARRIVAL, .no = node, .n = {clamp(t_ns)}};
+    struct row row = {.kind = ROW_ARRIVAL, .no = node, .n = {runs_clamp(t_ns)}};
     struct row_text texts[ROW_TEXTS] = {hash_of(hash)};
     ring_put(r->writer.ring, &row, texts);
 }
@@ -209,7 +150,7 @@ void recorder_arrival(struct recorder *r, const uint8_t hash[32], uint32_t node,
 void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const char *kind,
                        const char *params, bool taken)
 {
-    struct row row = {.kind = ROW_DECISION, .ok = taken, .no = no, .n = {clamp(t_ns)}};
+    struct row row = {.kind = ROW_DECISION, .ok = taken, .no = no, .n = {runs_clamp(t_ns)}};
     struct row_text texts[ROW_TEXTS] = {text_of(kind), text_of(params)};
     ring_put(r->writer.ring, &row, texts);
 }
@@ -217,32 +158,6 @@ void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const cha
 const char *recorder_error(const struct recorder *r)
 {
     return atomic_load_explicit(&r->writer.failed, memory_order_acquire) ? r->writer.error : NULL;
-}
-
-static int update_run(sqlite3 *db, int64_t id, const struct recorder_result *result)
-{
-    static const char sql[] =
-        "UPDATE run SET wall_ms = ?2, sim_ns = ?3, events = ?4, messages = ?5,"
-        " bytes = ?6, trace_hash = ?7, verdict = ?8, reason = ?9"
-        " WHERE id = ?1";
-    char hash[17];
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)result->trace_hash);
-    sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    if (rc != SQLITE_OK)
-        return rc;
-    sqlite3_bind_int64(stmt, 1, id);
-    sqlite3_bind_int64(stmt, 2, clamp(result->wall_ms));
-    sqlite3_bind_int64(stmt, 3, clamp(result->sim_ns));
-    sqlite3_bind_int64(stmt, 4, clamp(result->events));
-    sqlite3_bind_int64(stmt, 5, clamp(result->messages));
-    sqlite3_bind_int64(stmt, 6, clamp(result->bytes));
-    sqlite3_bind_text(stmt, 7, result->no_trace_hash ? NULL : hash, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 8, result->verdict, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 9, result->reason, -1, SQLITE_STATIC);
-    rc = sqlite3_step(stmt);
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 bool recorder_finish(struct recorder *r, const struct recorder_result *result, char *why,
@@ -256,9 +171,9 @@ bool recorder_finish(struct recorder *r, const struct recorder_result *result, c
          * the verdict stays "interrupted". */
         given.verdict = "error";
         given.reason = w->error;
-        update_run(w->db, w->run_id, &given);
+        runs_end(w->db, w->run_id, &given);
     } else {
-        int rc = update_run(w->db, w->run_id, &given);
+        int rc = runs_end(w->db, w->run_id, &given);
         if (rc == SQLITE_OK) {
             /* A reader may hold the log back: then it stays, as valid as before. */
             rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -278,8 +193,8 @@ void recorder_abandon(struct recorder *r)
 {
     struct writer *w = &r->writer;
     writer_stop(w);
-    delete_run(w->db, w->run_id);
-    bool gone = r->file.created && no_run_left(w->db);
+    runs_delete(w->db, w->run_id);
+    bool gone = r->file.created && runs_none(w->db);
     sqlite3_close(w->db);
     w->db = NULL;
     if (gone)

@@ -29,7 +29,9 @@ struct recorder_run {
     const char *build;
     const char *file;    /* as it was named */
     const char *options; /* canonical JSON of what else was asked for: {"without":[3,5]} */
-    bool scratch; /* a part (recorder_gather.h): survives its process, but not the machine */
+    const char *sweep;   /* the sweep that the run is of, or NULL */
+    uint64_t job;        /* its number in there */
+    bool scratch;        /* a part (recorder_gather.h): survives its process, but not the machine */
 };
 
 /* Opens or creates the file and starts a run whose verdict is "interrupted" until recorder_finish.

@@ -32,10 +32,12 @@
     " build TEXT NOT NULL, runs INTEGER NOT NULL, complete INTEGER NOT NULL,"                      \
     " PRIMARY KEY(id, shard)) WITHOUT ROWID;"
 
-/* Of the tables whose key is not the run. */
+/* Of the tables whose key is not the run; and that no job of a sweep is in a record twice. */
 #define RUN_INDEXES                                                                                \
     "CREATE INDEX IF NOT EXISTS check_result_run ON check_result(run_id);"                         \
-    "CREATE INDEX IF NOT EXISTS metric_run ON metric(run_id);"
+    "CREATE INDEX IF NOT EXISTS metric_run ON metric(run_id);"                                     \
+    "CREATE UNIQUE INDEX IF NOT EXISTS run_sweep ON run(sweep_id, job)"                            \
+    " WHERE sweep_id IS NOT NULL;"
 
 static const char ddl[] =
     "BEGIN IMMEDIATE;"
@@ -43,7 +45,7 @@ static const char ddl[] =
     " id INTEGER PRIMARY KEY, scenario TEXT NOT NULL, scenario_sha256 TEXT, seed TEXT NOT NULL,"
     " params TEXT, world TEXT, build TEXT, started_utc TEXT NOT NULL, wall_ms INTEGER,"
     " sim_ns INTEGER, events INTEGER, messages INTEGER, bytes INTEGER, trace_hash TEXT,"
-    " verdict TEXT NOT NULL, reason TEXT, file TEXT, options TEXT);"
+    " verdict TEXT NOT NULL, reason TEXT, file TEXT, options TEXT, sweep_id TEXT, job INTEGER);"
     "CREATE TABLE IF NOT EXISTS node("
     " run_id INTEGER NOT NULL REFERENCES run(id), no INTEGER NOT NULL, role TEXT, region TEXT,"
     " version TEXT, final_height INTEGER, final_tip TEXT, PRIMARY KEY(run_id, no)) WITHOUT ROWID;"
@@ -67,12 +69,13 @@ static const char ddl[] =
     "PRAGMA user_version = 3;"
     "COMMIT;";
 
-/* What each older schema lacks: 1 had no decision log, 2 did not tell how a run was asked for. What
- * old runs never told stays NULL. */
+/* What each older schema lacks: 1 had no decision log, 2 did not tell how a run was asked for and
+ * knew no sweeps. What old runs never told stays NULL. */
 #define LIFT_1 DECISION_TABLE
 #define LIFT_2                                                                                     \
-    "ALTER TABLE run ADD COLUMN file TEXT; ALTER TABLE run ADD COLUMN options TEXT;" SWEEP_TABLE   \
-        RUN_INDEXES
+    "ALTER TABLE run ADD COLUMN file TEXT; ALTER TABLE run ADD COLUMN options TEXT;"               \
+    "ALTER TABLE run ADD COLUMN sweep_id TEXT; ALTER TABLE run ADD COLUMN job "                    \
+    "INTEGER;" SWEEP_TABLE RUN_INDEXES
 
 static const char *const ddl_from[SCHEMA_VERSION] = {
     NULL,
@@ -168,7 +171,7 @@ static bool look(const char *path, int mode, struct schema_file *file, char *why
     return file->was_empty || check_header(path, head, (size_t)len, &file->version, why, why_size);
 }
 
-bool schema_is_record(const char *path, char *why, uint32_t why_size)
+bool schema_is_any_record(const char *path, uint32_t *version, char *why, uint32_t why_size)
 {
     struct schema_file file = {0};
     if (access(path, F_OK) != 0) {
@@ -179,14 +182,48 @@ bool schema_is_record(const char *path, char *why, uint32_t why_size)
         return false;
     if (file.was_empty)
         snprintf(why, why_size, "%s: an empty file: name a record of vibesim", path);
-    else if (file.version != SCHEMA_VERSION)
-        snprintf(why, why_size,
-                 "%s: written by an older VibeNet (schema %u, this one reads %d): vibesim merge "
-                 "NEW.db %s makes a copy of this schema",
-                 path, file.version, SCHEMA_VERSION, path);
-    else
+    *version = file.version;
+    return !file.was_empty;
+}
+
+bool schema_is_record(const char *path, char *why, uint32_t why_size)
+{
+    uint32_t version;
+    if (!schema_is_any_record(path, &version, why, why_size))
+        return false;
+    if (version == SCHEMA_VERSION)
         return true;
+    snprintf(why, why_size,
+             "%s: written by an older VibeNet (schema %u, this one reads %d): vibesim merge "
+             "NEW.db %s makes a copy of this schema",
+             path, version, SCHEMA_VERSION, path);
     return false;
+}
+
+/* "%41" for what a URI reads as more than a name. */
+char *schema_uri(const char *path, const char *query)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
+    char *uri = malloc(16 + 3 * strlen(path) + strlen(query));
+    if (!uri)
+        abort();
+    char *at = uri + sprintf(uri, "file:%s", path[0] == '/' ? "" : "./");
+    for (; *path; path++)
+        at += sprintf(at, strchr(plain, *path) ? "%c" : "%%%02x", (unsigned char)*path);
+    strcpy(at, query);
+    return uri;
+}
+
+bool schema_has_log(const char *path)
+{
+    char *name = malloc(strlen(path) + 5);
+    if (!name)
+        abort();
+    sprintf(name, "%s-wal", path);
+    bool there = access(name, F_OK) == 0;
+    free(name);
+    return there;
 }
 
 /* Creates the file, so that the system itself says what is wrong with the place. */
@@ -262,7 +299,9 @@ int schema_check_tables(sqlite3 *db)
 {
     static const char *const queries[] = {
         ("SELECT id, scenario, scenario_sha256, seed, params, world, build, started_utc, wall_ms, "
-         "sim_ns, events, messages, bytes, trace_hash, verdict, reason, file, options FROM run"),
+         "sim_ns, events, messages, bytes, trace_hash, verdict, reason, file, options, sweep_id, "
+         "job "
+         "FROM run"),
         "SELECT run_id, no, role, region, version, final_height, final_tip FROM node",
         "SELECT run_id, seq, t_ns, node, kind, peer, link, msg, bytes, detail FROM event",
         "SELECT run_id, name, kind, ok, t_ns, detail FROM check_result",

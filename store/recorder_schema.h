@@ -27,6 +27,15 @@ bool schema_claim(const char *path, struct schema_file *file, char *why, uint32_
  * there, not ours, or of another schema. Nothing is changed. */
 bool schema_is_record(const char *path, char *why, uint32_t why_size);
 
+/* The same of any schema that this program can bring up to date; *version is the file's. */
+bool schema_is_any_record(const char *path, uint32_t *version, char *why, uint32_t why_size);
+
+/* The file as SQLite's URI with a query like "?mode=ro", malloc'ed: whatever its name holds. */
+char *schema_uri(const char *path, const char *query);
+
+/* Whether a log that may hold rows lies beside the file. */
+bool schema_has_log(const char *path);
+
 /* One of our tables and all of its columns, so that a missing one is told at once: SQLITE_CORRUPT.
  */
 int schema_check_tables(sqlite3 *db);

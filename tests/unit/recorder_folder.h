@@ -39,8 +39,9 @@ static const struct recorder_run a_run = {
 
 /* What turns a record into one of an older schema. */
 #define RECORD_AS_SCHEMA_2                                                                         \
-    "DROP TABLE sweep; DROP INDEX metric_run; DROP INDEX check_result_run;"                        \
+    "DROP TABLE sweep; DROP INDEX metric_run; DROP INDEX check_result_run; DROP INDEX run_sweep;"  \
     "ALTER TABLE run DROP COLUMN file; ALTER TABLE run DROP COLUMN options;"                       \
+    "ALTER TABLE run DROP COLUMN sweep_id; ALTER TABLE run DROP COLUMN job;"                       \
     "PRAGMA user_version = 2;"
 #define RECORD_AS_SCHEMA_1 RECORD_AS_SCHEMA_2 "DROP TABLE decision; PRAGMA user_version = 1"
 

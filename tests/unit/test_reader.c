@@ -42,6 +42,12 @@ static bool tell_run(void *ctx, const struct read_run *r)
                 (unsigned long long)r->trace_hash);
 }
 
+static bool tell_job(void *ctx, const struct read_run *r)
+{
+    (void)ctx;
+    return tell("%llu:%llu ", (unsigned long long)r->job, (unsigned long long)r->seed);
+}
+
 static bool tell_node(void *ctx, const struct read_node *n)
 {
     (void)ctx;
@@ -234,6 +240,30 @@ static void test_reader_reads_beside_a_writer(void **state)
     must_finish(w);
 }
 
+static void test_reader_gives_the_runs_of_a_sweep_by_their_jobs(void **state)
+{
+    (void)state;
+    char why[200];
+    static const struct {
+        const char *sweep;
+        uint64_t job, seed;
+    } runs[] = {{"s", 7, 1}, {NULL, 0, 2}, {"s", 2, 3}, {"other", 3, 4}, {"s", 3, 5}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        struct recorder_run row = a_run;
+        row.sweep = runs[i].sweep;
+        row.job = runs[i].job;
+        row.seed = runs[i].seed;
+        must_finish(recorder_open(in_folder("run.db"), &row, why, sizeof why));
+    }
+    struct reader *r = must_read(in_folder("run.db"));
+    told[0] = 0;
+    assert_true(reader_sweep_runs(r, "s", 0, UINT64_MAX, tell_job, NULL, why, sizeof why));
+    must_tell("2:3 3:5 7:1 ");
+    assert_true(reader_sweep_runs(r, "s", 3, 6, tell_job, NULL, why, sizeof why));
+    must_tell("3:5 ");
+    reader_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +272,8 @@ int main(void)
             test_reader_finds_a_run_by_its_number_or_says_which_there_are, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader_refuses_what_it_cannot_understand_and_leaves_it,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reader_gives_the_runs_of_a_sweep_by_their_jobs, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_reader_reads_names_that_are_no_plain_words, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_reader_needs_no_right_to_write, setup, teardown),

@@ -8,7 +8,7 @@ static void test_recorder_writes_the_tables_of_the_design(void **state)
     must_finish(must_open(path));
     static const char *const wanted[][2] = {
         {"run", "id|scenario|scenario_sha256|seed|params|world|build|started_utc|wall_ms|sim_ns|"
-                "events|messages|bytes|trace_hash|verdict|reason|file|options"},
+                "events|messages|bytes|trace_hash|verdict|reason|file|options|sweep_id|job"},
         {"node", "run_id|no|role|region|version|final_height|final_tip"},
         {"event", "run_id|seq|t_ns|node|kind|peer|link|msg|bytes|detail"},
         {"check_result", "run_id|name|kind|ok|t_ns|detail"},

@@ -187,6 +187,79 @@ static void test_gather_without_room_leaves_the_record_valid(void **state)
     assert_string_equal(query(path, "SELECT count(*) FROM event WHERE run_id = 2"), "30000");
 }
 
+static void test_gather_alone_lets_nobody_else_in(void **state)
+{
+    (void)state;
+    char why[512] = "";
+    const char *path = in_folder("run.db");
+    struct gather *g = gather_new_alone(path, why, sizeof why);
+    assert_non_null(g);
+    pid_t pid = fork(); /* as another process: a lock is a process's own */
+    if (pid == 0) {
+        bool out = !gather_new_alone(path, why, sizeof why);
+        _exit(out && strstr(why, "run.db: another process is filling it") ? 0 : 1);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    must_finish(begin_part(g, 1, 1));
+    assert_int_equal(must_add(g, 1, NULL), 1);
+    gather_free(g);
+    assert_int_equal(files_in_folder(), 1);
+    g = gather_new_alone(path, why, sizeof why); /* it is free again */
+    assert_non_null(g);
+    gather_free(g);
+}
+
+static void test_gather_alone_removes_what_a_killed_one_left_and_nothing_else(void **state)
+{
+    (void)state;
+    char why[512] = "", name[600];
+    const char *path = in_folder("run.db");
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct gather *g = gather_new_alone(path, why, sizeof why);
+        if (!g)
+            _exit(1);
+        begin_part(g, 7, 3);
+        raise(SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+    snprintf(name, sizeof name, "%s-parts/7.db", path);
+    assert_int_equal(access(name, F_OK), 0);
+    snprintf(name, sizeof name, "%s-parts/letter.txt", path);
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    fclose(f);
+    struct gather *g = gather_new_alone(path, why, sizeof why);
+    if (!g)
+        fail_msg("%s", why);
+    assert_int_equal(must_add(g, 7, NULL), 0); /* it is gone */
+    gather_free(g);
+    assert_int_equal(access(name, F_OK), 0); /* somebody else's */
+    assert_int_equal(unlink(name), 0);
+    snprintf(name, sizeof name, "%s-parts", path);
+    assert_int_equal(rmdir(name), 0); /* nothing else was left in it */
+}
+
+static void test_gather_puts_in_a_run_of_which_there_is_no_part(void **state)
+{
+    (void)state;
+    char why[512] = "";
+    int64_t run_id = 0;
+    const char *path = in_folder("run.db");
+    struct gather *g = must_gather(path);
+    struct recorder_run run = a_run;
+    run.sweep = "abc";
+    run.job = 9;
+    assert_true(gather_add_bare(g, &run, "error", "died", &run_id, why, sizeof why));
+    assert_false(gather_add_bare(g, &run, "error", "died", &run_id, why, sizeof why));
+    assert_non_null(strstr(why, "UNIQUE")); /* no job of a sweep is in a record twice */
+    gather_free(g);
+    assert_string_equal(query(path, "SELECT id, seed, verdict, reason, sweep_id, job FROM run"),
+                        "1|18446744073709551615|error|died|abc|9");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -198,6 +271,9 @@ int main(void)
         CASE(test_gather_that_got_nothing_leaves_nothing),
         CASE(test_gather_refuses_files_that_are_not_its_own),
         CASE(test_gather_brings_an_old_record_up_to_date),
+        CASE(test_gather_alone_lets_nobody_else_in),
+        CASE(test_gather_alone_removes_what_a_killed_one_left_and_nothing_else),
+        CASE(test_gather_puts_in_a_run_of_which_there_is_no_part),
         CASE(test_gather_without_room_leaves_the_record_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
