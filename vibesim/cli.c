@@ -4,10 +4,12 @@
 #include "vibesim/build.h"
 #include "vibesim/cli_args.h"
 #include "vibesim/cli_list.h"
+#include "vibesim/cli_merge.h"
 #include "vibesim/cli_redact.h"
 #include "vibesim/cli_replay.h"
 #include "vibesim/cli_run.h"
 #include "vibesim/cli_shrink.h"
+#include "vibesim/cli_sweep.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/cli_words.h"
 
@@ -119,6 +121,26 @@ static int command_list(int argc, char **argv)
     return args.help ? show(help_list) : cli_list(&args);
 }
 
+static int command_sweep(int argc, char **argv)
+{
+    struct args_sweep args;
+    int status = CLI_BAD;
+    if (args_sweep_parse(&args, argc, argv))
+        status = args.run.help ? show(sweep_help) : cli_sweep(&args);
+    args_sweep_free(&args);
+    return status;
+}
+
+static int command_merge(int argc, char **argv)
+{
+    struct args_merge args;
+    int status = CLI_BAD;
+    if (merge_args_parse(&args, argc, argv))
+        status = args.help ? show(merge_help) : cli_merge(&args);
+    merge_args_free(&args);
+    return status;
+}
+
 static int command_replay(int argc, char **argv)
 {
     struct args_replay args;
@@ -141,6 +163,9 @@ static const struct command {
     int (*perform)(int argc, char **argv); /* gets what stands behind the name */
 } commands[] = {
     {"run", "FILE.lua... [options]", "runs scenarios and judges their checks", command_run},
+    {"sweep", "FILE... --seeds LIST", "makes many runs into a database, on many machines too",
+     command_sweep},
+    {"merge", "OUT.db IN.db...", "joins the shards of a sweep, or other databases", command_merge},
     {"list", "[FOLDER] [--json]", "shows the scenarios of a folder (default: scenarios)",
      command_list},
     {"replay", "FILE [options]", "lives the captured life of a node again, and compares",
@@ -167,6 +192,7 @@ static int command_help(void)
         "  vibesim run scenarios/partition-heal.lua\n"
         "  vibesim run scenarios/partition-heal.lua --seed 7 --db heal.db --record messages\n"
         "  vibesim run scenarios/*.lua --seeds 1..5 --record none\n"
+        "  vibesim sweep scenarios/*.lua --seeds 1..1000 --db all.db\n"
         "  sqlite3 heal.db \"SELECT verdict, trace_hash FROM run ORDER BY id\"\n"
         "\n"
         "Exit status: 0 all checks hold, 1 a check failed, 2 bad usage or a bad file,\n"

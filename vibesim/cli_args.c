@@ -116,7 +116,6 @@ static bool parse_without(const char *text, struct args_run *args)
 static bool parse_only(const char *text, struct args_run *args)
 {
     bool twice = args->has_only;
-    args->only_text = text;
     args->has_only = true;
     if (twice)
         term_error("--only: is given twice: write one list, like 2,5..7");
@@ -133,7 +132,6 @@ static bool parse_until(const char *text, struct args_run *args)
         v = strtod(text, &end);
         ok = !*end && v <= UNTIL_MAX_S;
     }
-    args->until = text;
     args->until_ns = ok ? exact_ns_from_seconds(v) : 0;
     if (args->until_ns)
         return true;

@@ -32,14 +32,14 @@ struct args_run {
     const char *without; /* as typed, or NULL */
     uint32_t *left_out;  /* its numbers, ascending */
     size_t left_out_count;
-    const char *only_text; /* as typed, or NULL */
     bool has_only;
     uint32_t *only; /* its numbers, ascending */
     size_t only_count;
-    const char *until; /* as typed, or NULL */
     uint64_t until_ns; /* 0: not given */
     const char *db;
-    bool db_is_part; /* set by a worker: its run is gathered into the record */
+    const char *sweep;  /* set by a worker: the sweep that its run is of, or NULL */
+    uint64_t sweep_job; /* its number in there */
+    bool db_is_part;    /* set by a worker: its run is gathered into the record */
     enum record_level record;
     enum engine_world world;
     uint32_t speed; /* [1] */

@@ -268,6 +268,30 @@ static void print_story(const struct report *r)
         printf("    %s\n", r->story[i]);
 }
 
+/* Seconds without zeros at their end. */
+static void print_until(uint64_t ns)
+{
+    char part[16];
+    snprintf(part, sizeof part, ".%09u", (unsigned)(ns % 1000000000u));
+    for (size_t len = strlen(part); len && strchr("0.", part[len - 1]); len--)
+        part[len - 1] = 0;
+    printf(" --until %" PRIu64 "%s", ns / 1000000000u, part);
+}
+
+/* Ascending numbers, as ranges where they can be. */
+static void print_decisions(const char *option, const uint32_t *numbers, size_t count)
+{
+    printf(" %s%s", option, count ? "" : " none");
+    for (size_t i = 0; i < count; i++) {
+        size_t first = i;
+        while (i + 1 < count && numbers[i + 1] == numbers[i] + 1)
+            i++;
+        printf("%s%" PRIu32, first ? "," : " ", numbers[first]);
+        if (i > first)
+            printf("..%" PRIu32, numbers[i]);
+    }
+}
+
 void report_cores(const struct args_run *args)
 {
     for (size_t i = 0; i < args->cores.count; i++) {
@@ -279,6 +303,12 @@ void report_cores(const struct args_run *args)
 }
 
 void report_command(const struct args_run *args, const char *file, uint64_t seed)
+{
+    report_command_with(args, file, seed, "");
+}
+
+void report_command_with(const struct args_run *args, const char *file, uint64_t seed,
+                         const char *words)
 {
     char word[1024];
     term_quote(word, sizeof word, file);
@@ -292,17 +322,17 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
         printf(" --param %s", word);
     }
     report_cores(args);
-    if (args->until)
-        printf(" --until %s", args->until);
-    if (args->without)
-        printf(" --without %s", args->without);
-    if (args->only_text)
-        printf(" --only %s", args->only_text);
+    if (args->until_ns)
+        print_until(args->until_ns);
+    if (args->left_out_count)
+        print_decisions("--without", args->left_out, args->left_out_count);
+    if (args->has_only)
+        print_decisions("--only", args->only, args->only_count);
     if (args->world != ENGINE_SIM)
         printf(" --world %s --speed %u", args_world_name(args->world), args->speed);
     if (args->verify)
         printf(" --verify");
-    printf("\n");
+    printf("%s\n", words);
 }
 
 static void print_verdict(const struct report *r, const struct report_end *end, size_t failed)

@@ -9,7 +9,6 @@
 #include "vibesim/build.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_run.h"
-#include "vibesim/rerun.h"
 
 #include <signal.h>
 #include <string.h>
@@ -143,24 +142,33 @@ static void on_final(void *ctx, uint32_t host, uint64_t height, const uint8_t ti
 /* ---- before and after -------------------------------------------------------------------------
  */
 
+bool session_row(struct recorder_run *row, const struct args_run *args, const struct engine *engine,
+                 const char *params, char options[RERUN_OPTIONS_SIZE], char *why, size_t size)
+{
+    *row = (struct recorder_run){
+        .scenario = engine_about(engine)->name,
+        .scenario_sha256 = engine_sha256(engine),
+        .seed = args->seed,
+        .params = params,
+        .world = args_world_name(args->world),
+        .build = build_name(),
+        .file = args->file,
+        .options = options,
+        .sweep = args->sweep,
+        .job = args->sweep_job,
+        .scratch = args->db_is_part,
+    };
+    return rerun_options(args, options, RERUN_OPTIONS_SIZE, why, size);
+}
+
 static bool open_record(struct session *s)
 {
+    char options[RERUN_OPTIONS_SIZE];
+    struct recorder_run row;
     if (s->args->record == RECORD_NONE)
         return true;
-    char options[RERUN_OPTIONS_SIZE];
-    if (!rerun_options(s->args, options, sizeof options, s->reason, sizeof s->reason))
+    if (!session_row(&row, s->args, s->engine, s->params, options, s->reason, sizeof s->reason))
         return false;
-    const struct recorder_run row = {
-        .scenario = engine_about(s->engine)->name,
-        .scenario_sha256 = engine_sha256(s->engine),
-        .seed = s->args->seed,
-        .params = s->params,
-        .world = args_world_name(s->args->world),
-        .build = build_name(),
-        .file = s->args->file,
-        .options = options,
-        .scratch = s->args->db_is_part,
-    };
     s->recorder = recorder_open(s->args->db, &row, s->reason, sizeof s->reason);
     if (!s->recorder)
         return false;
@@ -342,6 +350,11 @@ static bool close_record(struct session *s, struct report_end *end, char *why, u
         end->run_id = s->run_id = 0;
         return true;
     }
+    /* Else it could not be told from a scenario that is wrong. */
+    char reason[1100] = "";
+    snprintf(reason, sizeof reason, "%s%s",
+             end->verified == VERIFY_DIFFERENT ? SESSION_NOT_DETERMINISTIC : "",
+             end->reason ? end->reason : "");
     const struct recorder_result row = {
         .wall_ms = s->wall_ms,
         .sim_ns = result->sim_ns,
@@ -351,7 +364,7 @@ static bool close_record(struct session *s, struct report_end *end, char *why, u
         .trace_hash = result->trace_hash,
         .no_trace_hash = s->args->world != ENGINE_SIM,
         .verdict = report_verdict_name(end->verdict),
-        .reason = end->reason,
+        .reason = end->reason ? reason : NULL,
     };
     return recorder_finish(recorder, &row, why, why_size);
 }

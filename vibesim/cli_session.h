@@ -9,6 +9,10 @@
 #include "vibesim/cli_trace.h"
 #include "vibesim/cli_verify.h"
 #include "vibesim/record.h"
+#include "vibesim/rerun.h"
+
+/* What stands in a record's `reason` in front of how two runs of --verify differ. */
+#define SESSION_NOT_DETERMINISTIC "not deterministic: "
 
 struct session {
     const struct args_run *args; /* all three borrowed */
@@ -34,6 +38,11 @@ struct session {
  * needs no close. */
 bool session_open(struct session *s, const struct args_run *args, struct engine *engine,
                   const char *params, struct cli_trace *trace);
+
+/* The row that a run of these arguments has in a record; it borrows all of them, and room for
+ * options. False with a line in why. */
+bool session_row(struct recorder_run *row, const struct args_run *args, const struct engine *engine,
+                 const char *params, char options[RERUN_OPTIONS_SIZE], char *why, size_t size);
 
 /* Runs and judges: the exit status. What there is to tell is in report, end and reason. */
 int session_run(struct session *s);

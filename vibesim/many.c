@@ -29,6 +29,16 @@ int many_worse(int a, int b)
     return badness(b) > badness(a) ? b : a;
 }
 
+/* As pool.c words it. */
+bool many_is_death(const char *reason)
+{
+    static const char *const words[] = {"killed by ", "its process ended ", "its result makes no "};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(reason, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
 void many_run_free(struct many_run *run)
 {
     json_decref(run->result);
@@ -179,7 +189,8 @@ enum pool_end many_make(struct many *m)
     uint32_t workers = m->args->jobs ? m->args->jobs : pool_processors();
     if (m->all < workers)
         workers = m->all ? (uint32_t)m->all : 1;
-    m->runs.all = m->all;
+    m->runs.all = m->runs.before + m->all;
+    m->runs.done = m->runs.before;
     progress_init(&m->progress, m->args->json || m->args->quiet ? NULL : stderr, "");
     session_signals();
     enum pool_end end = pool_run(&ops, workers, session_interrupt());

@@ -49,10 +49,10 @@ struct many {
     struct many_ops ops;         /* these four are set by the caller; all is borrowed */
     const struct args_run *args; /* what all runs have in common: files, parameters, options */
     struct gather *gather;       /* NULL: not recorded */
-    uint64_t all;                /* how many jobs there are, for the line that moves */
+    uint64_t all;                /* how many jobs there are to make */
     struct loaded *loaded;       /* by file; from many_load on */
-    struct progress_runs runs;
-    struct progress progress; /* to be cleared before anything is printed */
+    struct progress_runs runs;   /* .before may be set: runs that are done already */
+    struct progress progress;    /* to be cleared before anything is printed */
 };
 
 /* Loads all files with their parameters. False, told, if one is wrong. */
@@ -70,5 +70,8 @@ void many_free(struct many *m);
 
 /* The worse of two exit statuses: a skip is worse than what holds, and better than all else. */
 int many_worse(int a, int b);
+
+/* Whether a recorded run's `reason` says that its process died. */
+bool many_is_death(const char *reason);
 
 #endif

@@ -9,6 +9,8 @@
 
 #define TTY_EVERY_MS   100u
 #define PLAIN_EVERY_MS 5000u
+#define PLAIN_MOST_MS  60000u
+#define BAR_CELLS      20u
 
 void progress_init(struct progress *p, FILE *out, const char *label)
 {
@@ -49,7 +51,10 @@ static bool is_due(struct progress *p, uint64_t ms)
 {
     if (!p->out || ms < p->next_ms)
         return false;
-    p->next_ms = ms + (p->tty ? TTY_EVERY_MS : PLAIN_EVERY_MS);
+    /* Of a night's sweep a log keeps hundreds of lines, not ten thousand. */
+    uint64_t plain = (ms - p->began_ms) / 20u;
+    plain = plain < PLAIN_EVERY_MS ? PLAIN_EVERY_MS : plain > PLAIN_MOST_MS ? PLAIN_MOST_MS : plain;
+    p->next_ms = ms + (p->tty ? TTY_EVERY_MS : plain);
     return true;
 }
 
@@ -75,28 +80,55 @@ void progress_update(struct progress *p, const struct progress_now *now)
     show(p, line);
 }
 
+/* ", 8 s left", ", 12 min left", ", 3 h 20 min left". */
+static void left_words(char *out, size_t size, double seconds)
+{
+    const double minutes = seconds / 60.0;
+    if (seconds < 120.0)
+        snprintf(out, size, ", %.0f s left", seconds);
+    else if (minutes < 120.0)
+        snprintf(out, size, ", %.0f min left", minutes);
+    else if (minutes < 1e9)
+        snprintf(out, size, ", %llu h %02u min left", (unsigned long long)(minutes / 60.0),
+                 (unsigned)((uint64_t)minutes % 60u));
+}
+
 void progress_runs_line(char *out, size_t size, const struct progress_runs *runs,
                         uint64_t elapsed_ms)
 {
-    char done[32], all[32], left[48] = "", failed[48] = "";
+    char done[32], all[32], rate[48] = "", left[48] = "", failed[48] = "";
+    const uint64_t made = runs->done - runs->before;
     term_number(done, runs->done);
     term_number(all, runs->all);
     if (runs->failed)
         snprintf(failed, sizeof failed, ", %llu failed", (unsigned long long)runs->failed);
-    if (runs->done && runs->done < runs->all)
-        snprintf(left, sizeof left, ", %.0f s left",
-                 (double)elapsed_ms / 1000.0 * (double)(runs->all - runs->done) /
-                     (double)runs->done);
-    snprintf(out, size, "%s of %s runs%s%s", done, all, failed, left);
+    if (made && elapsed_ms && runs->done < runs->all) {
+        const double per_s = (double)made * 1000.0 / (double)elapsed_ms;
+        snprintf(rate, sizeof rate, ", %.*f runs/s", per_s < 0.1 ? 3 : 1, per_s);
+        left_words(left, sizeof left, (double)(runs->all - runs->done) / per_s);
+    }
+    snprintf(out, size, "%s of %s runs%s%s%s", done, all, failed, rate, left);
+}
+
+/* "[#####...............] " */
+static void runs_bar(char out[BAR_CELLS + 4], const struct progress_runs *runs)
+{
+    const uint64_t full = runs->all ? runs->done * BAR_CELLS / runs->all : 0;
+    out[0] = '[';
+    for (uint64_t i = 0; i < BAR_CELLS; i++)
+        out[1 + i] = i < full ? '#' : '.';
+    memcpy(out + 1 + BAR_CELLS, "] ", 3);
 }
 
 void progress_update_runs(struct progress *p, const struct progress_runs *runs)
 {
-    char line[256];
+    char line[256], bar[BAR_CELLS + 4];
     uint64_t ms = term_now_ms();
     if (!is_due(p, ms))
         return;
-    progress_runs_line(line, sizeof line, runs, ms - p->began_ms);
+    runs_bar(bar, runs);
+    const size_t used = (size_t)snprintf(line, sizeof line, "%s", p->tty ? bar : "");
+    progress_runs_line(line + used, sizeof line - used, runs, ms - p->began_ms);
     show(p, line);
 }
 

@@ -1,6 +1,6 @@
 /* How far a run is, or many, for a person who waits: on a terminal one line on stderr, rewritten at
- * most ten times a second; elsewhere a plain line at most every five seconds. It reads the clock
- * and changes nothing. */
+ * most ten times a second; elsewhere a plain line at most every five seconds, and
+ * later at most every minute. It reads the clock and changes nothing. */
 #ifndef VIBESIM_PROGRESS_H
 #define VIBESIM_PROGRESS_H
 
@@ -24,13 +24,14 @@ struct progress_now {
 void progress_init(struct progress *p, FILE *out, const char *label);
 void progress_update(struct progress *p, const struct progress_now *now);
 
-/* The same for many runs at once. */
+/* The same for many runs at once, with a bar on a terminal. */
 struct progress_runs {
     uint64_t done, all, failed;
+    uint64_t before; /* of those that are done, the ones that were so at the start */
 };
 
 void progress_update_runs(struct progress *p, const struct progress_runs *runs);
-/* Its text: "12 of 20 runs, 1 failed, 8 s left". */
+/* Its text: "12 of 20 runs, 1 failed, 1.5 runs/s, 5 s left". */
 void progress_runs_line(char *out, size_t size, const struct progress_runs *runs,
                         uint64_t elapsed_ms);
 

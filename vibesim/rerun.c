@@ -121,7 +121,11 @@ static bool take_option(struct rerun *r, const char *key, const json_t *value)
         r->args.until_ns = (uint64_t)json_integer_value(value);
         return true;
     }
-    return false;
+    const json_int_t speed = strcmp(key, "speed") == 0 ? json_integer_value(value) : 0;
+    if (speed < 1 || speed > ENGINE_SPEED_MAX)
+        return false;
+    r->args.speed = (uint32_t)speed;
+    return true;
 }
 
 static bool take_options(struct rerun *r, const char *text, char *why, size_t size)
@@ -145,6 +149,14 @@ static bool take_options(struct rerun *r, const char *text, char *why, size_t si
         }
     }
     json_decref(o);
+    return ok;
+}
+
+bool rerun_take_options(struct args_run *args, const char *options, char *why, size_t size)
+{
+    struct rerun r = {.args = *args};
+    bool ok = take_options(&r, options, why, size);
+    *args = r.args;
     return ok;
 }
 

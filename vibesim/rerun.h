@@ -16,6 +16,9 @@
  * {"until_ns":90000000000,"without":[3,5]}. False, with a line in why, if it does not fit. */
 bool rerun_options(const struct args_run *args, char *out, size_t out_size, char *why, size_t size);
 
+/* And back, into arguments without options. False with a line in why: they are not ours. */
+bool rerun_take_options(struct args_run *args, const char *options, char *why, size_t size);
+
 struct rerun {
     struct args_run args; /* of one run, not recorded; the caller may change what it likes */
     struct loaded loaded; /* its scenario */

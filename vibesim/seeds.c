@@ -100,6 +100,25 @@ void seeds_free(struct seeds *seeds)
     *seeds = (struct seeds){0};
 }
 
+char *seeds_text(const struct seeds *seeds)
+{
+    size_t size = seeds->range_count * 44 + 1, at = 0; /* two numbers of 20 digits, dots, comma */
+    char *text = malloc(size);
+    if (!text)
+        abort();
+    *text = 0;
+    for (size_t i = 0; i < seeds->range_count; i++) {
+        uint64_t first = seeds->ranges[i].first, last = seeds->ranges[i].last;
+        for (; i + 1 < seeds->range_count && seeds->ranges[i + 1].first == last + 1; i++)
+            last = seeds->ranges[i + 1].last;
+        at += (size_t)snprintf(text + at, size - at, "%s%llu", at ? "," : "",
+                               (unsigned long long)first);
+        if (last != first)
+            at += (size_t)snprintf(text + at, size - at, "..%llu", (unsigned long long)last);
+    }
+    return text;
+}
+
 uint64_t seeds_at(const struct seeds *seeds, uint64_t place)
 {
     size_t i = 0;

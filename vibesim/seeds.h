@@ -24,6 +24,9 @@ struct seeds {
 bool seeds_parse(struct seeds *seeds, const char *text, char *why, size_t size);
 void seeds_free(struct seeds *seeds);
 
+/* The shortest list that has these seeds, malloc'ed: equal seeds are equal text. */
+char *seeds_text(const struct seeds *seeds);
+
 /* The seed at a place, 0..count-1, in ascending order. */
 uint64_t seeds_at(const struct seeds *seeds, uint64_t place);
 

@@ -75,7 +75,12 @@ struct tally_spread tally_spread(struct tally_metric *m)
 {
     qsort(m->values, m->count, sizeof *m->values, by_value);
     double low = m->values[(m->count - 1) / 2], high = m->values[m->count / 2];
-    return (struct tally_spread){m->values[0], low + (high - low) / 2, m->values[m->count - 1]};
+    return (struct tally_spread){
+        .min = m->values[0],
+        .median = low + (high - low) / 2,
+        .max = m->values[m->count - 1],
+        .p95 = m->values[(m->count * 95 + 99) / 100 - 1],
+    };
 }
 
 uint64_t tally_never(const struct tally *t)

@@ -31,7 +31,8 @@ void tally_add_metric(struct tally *t, const char *name, double value);
 void tally_add_sometime(struct tally *t, const char *text, const char *place, bool hit);
 
 struct tally_spread {
-    double min, median, max; /* of an even number: the mean of the middle two */
+    double min, median, max; /* median of an even number: the mean of the middle two */
+    double p95;              /* the least value that 95% of them do not exceed */
 };
 
 /* Sorts the values. The metric has at least one. */

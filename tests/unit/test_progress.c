@@ -46,7 +46,15 @@ static void test_progress_of_many_runs_tells_how_many_are_left(void **state)
     char line[256];
     struct progress_runs runs = {.done = 1500, .all = 2000, .failed = 2};
     progress_runs_line(line, sizeof line, &runs, 30000);
-    assert_string_equal(line, "1,500 of 2,000 runs, 2 failed, 10 s left");
+    assert_string_equal(line, "1,500 of 2,000 runs, 2 failed, 50.0 runs/s, 10 s left");
+    runs.before = 1200; /* were made by another process: they tell nothing of the rate */
+    progress_runs_line(line, sizeof line, &runs, 30000);
+    assert_string_equal(line, "1,500 of 2,000 runs, 2 failed, 10.0 runs/s, 50 s left");
+    progress_runs_line(line, sizeof line, &runs, 300000);
+    assert_string_equal(line, "1,500 of 2,000 runs, 2 failed, 1.0 runs/s, 8 min left");
+    runs = (struct progress_runs){.done = 10, .all = 1010};
+    progress_runs_line(line, sizeof line, &runs, 500000);
+    assert_string_equal(line, "10 of 1,010 runs, 0.020 runs/s, 13 h 53 min left");
     runs = (struct progress_runs){.all = 3};
     progress_runs_line(line, sizeof line, &runs, 1000); /* nothing is divided by */
     assert_string_equal(line, "0 of 3 runs");

@@ -101,11 +101,35 @@ static void test_seeds_are_bounded_before_they_are_counted(void **state)
     free(list);
 }
 
+static void test_seeds_have_one_shortest_text(void **state)
+{
+    (void)state;
+    static const char *const lists[][2] = {
+        {"7", "7"},
+        {"0007", "7"},
+        {"1,2,3", "1..3"},
+        {"3,1..2,9,5..8", "1..3,5..9"},
+        {"1,2", "1..2"},
+        {"18446744073709551615,0,18446744073709551614",
+         "0,18446744073709551614..18446744073709551615"},
+        {"5,3,1", "1,3,5"},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct seeds s;
+        assert_true(seeds_parse(&s, lists[i][0], why, sizeof why));
+        char *text = seeds_text(&s);
+        assert_string_equal(text, lists[i][1]);
+        free(text);
+        seeds_free(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seeds_come_sorted_however_they_are_written),
         cmocka_unit_test(test_seeds_that_make_no_sense_are_refused_with_what_would),
+        cmocka_unit_test(test_seeds_have_one_shortest_text),
         cmocka_unit_test(test_seeds_are_bounded_before_they_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

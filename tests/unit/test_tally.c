@@ -59,10 +59,28 @@ static void test_tally_knows_which_sometimes_no_run_hit(void **state)
     tally_clear(&t);
 }
 
+/* As `sort | sed -n Np` would tell it, with N the least whole number that is 95% of them. */
+static void test_tally_knows_the_95th_percentile(void **state)
+{
+    (void)state;
+    static const struct {
+        int values;
+        double p95;
+    } cases[] = {{1, 1}, {2, 2}, {19, 19}, {20, 19}, {21, 20}, {40, 38}, {100, 95}, {1000, 950}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tally t = {0};
+        for (int v = cases[i].values; v > 0; v--)
+            tally_add_metric(&t, "m", v);
+        assert_true(tally_spread(&t.metrics[0]).p95 == cases[i].p95);
+        tally_clear(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tally_knows_the_spread_of_each_metric),
+        cmocka_unit_test(test_tally_knows_the_95th_percentile),
         cmocka_unit_test(test_tally_knows_which_sometimes_no_run_hit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
