@@ -37,7 +37,8 @@ void session_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    stop_why = STOP_NOT;
+    if (stop_why != STOP_SIGNAL)
+        stop_why = STOP_NOT;
 }
 
 static void stop(int why)

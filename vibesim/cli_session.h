@@ -55,7 +55,8 @@ void session_close(struct session *s);
 /* Instead of session_run and session_close: as if it had never been opened. */
 void session_abandon(struct session *s);
 
-/* Takes SIGINT and SIGTERM: the first one stops a run soon, a second one ends the process. */
+/* Takes SIGINT and SIGTERM: the first one stops a run soon, a second one ends the process. May be
+ * called again: a signal that has come is not forgotten. */
 void session_signals(void);
 
 /* Becomes nonzero once a run is to stop. */

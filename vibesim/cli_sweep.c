@@ -377,6 +377,7 @@ int cli_sweep(const struct args_sweep *args)
 {
     struct sweep s = {.args = args, .run = args->run};
     signal(SIGXFSZ, SIG_IGN); /* a size limit is told like a full disk */
+    session_signals();        /* a record is not to be left half opened */
     bool ready = prepare(&s);
     int status = ready ? make(&s) : CLI_BAD;
     gather_free(s.many.gather); /* nobody else is kept out while it is told */
