@@ -16,6 +16,7 @@
 #include <string.h>
 
 struct engine;
+struct sim_wire; /* transport-sim/sim.h */
 
 struct engine_param {
     const char *key;
@@ -87,6 +88,9 @@ struct engine_observer {
      * scenarios/decision.h. params: canonical JSON. taken: false if options left it out. */
     void (*on_decision)(void *ctx, uint64_t t_ns, uint32_t no, const char *kind, const char *params,
                         bool taken);
+    /* The script ended the fault of this decision: healed, stopped or restored it. Not told of one
+     * that ends by itself (its parameter `lasting`). */
+    void (*on_decision_over)(void *ctx, uint64_t t_ns, uint32_t no);
     /* kind: "check", "always", "eventually", "sometimes", "invariant". detail may be NULL. */
     void (*on_check)(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,
                      const char *detail);
@@ -94,6 +98,12 @@ struct engine_observer {
     void (*on_log)(void *ctx, uint64_t t_ns, const char *text);
     void (*on_event)(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
                      uint64_t hash);
+    /* What arrives on links, as struct sim_observer's. In the simulated world alone; while somebody
+     * hears of it hosts never run apart, as with by_time. */
+    void (*on_wire)(void *ctx, uint64_t t_ns, const struct sim_wire *wire);
+    /* What a node is now, after its tip, its pool, a peer's state or the like changed. With by_time
+     * at the very time of the change. */
+    void (*on_info)(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_info *info);
     /* Called about every 20,000 events, at most 40,000 where events are spread over time. */
     void (*on_progress)(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t events,
                         uint64_t messages, uint32_t nodes, uint64_t tip_height);

@@ -210,8 +210,8 @@ static void note(struct run *run, enum fault_class class, uint32_t id, uint64_t 
             abort();
     }
     uint64_t end_ns = lasting_ns > 0 ? run_now(run) + lasting_ns : UINT64_MAX;
-    run->ongoing[run->ongoing_count++] =
-        (struct fault_ongoing){.class = class, .id = id, .end_ns = end_ns};
+    run->ongoing[run->ongoing_count++] = (struct fault_ongoing){
+        .class = class, .id = id, .decision = run->decisions, .end_ns = end_ns};
     run->dirty = true;
 }
 
@@ -335,6 +335,9 @@ static void end_one(struct run *run, const struct fault_ongoing *fault)
     else
         run->world.heal(run->world.self, fault->id);
     run->dirty = true;
+    const struct engine_observer *o = &run->options->observer;
+    if (o->on_decision_over)
+        o->on_decision_over(o->ctx, run_now(run), fault->decision);
 }
 
 void fault_end(struct run *run, enum fault_class class, uint32_t id)

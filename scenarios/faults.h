@@ -42,8 +42,9 @@ enum fault_class { FAULT_CUT, FAULT_FLAP, FAULT_DEGRADE, FAULT_CLASSES };
 
 struct fault_ongoing {
     enum fault_class class;
-    uint32_t id;     /* the world's */
-    uint64_t end_ns; /* it is over by itself then, or UINT64_MAX */
+    uint32_t id;       /* the world's */
+    uint32_t decision; /* its number */
+    uint64_t end_ns;   /* it is over by itself then, or UINT64_MAX */
 };
 
 /* Two sets of hosts. b NULL: all others, for a blackhole alone. */

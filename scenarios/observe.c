@@ -149,10 +149,18 @@ static void on_trace(void *ctx, uint32_t host, const struct vn_trace *trace)
         o->on_trace(o->ctx, trace->now_ns, host, trace, peer);
 }
 
+static void tell_info(struct run *run, uint32_t host)
+{
+    const struct engine_observer *o = &run->options->observer;
+    struct vn_info info = {.size = sizeof info};
+    if (o->on_info && run->world.info(run->world.self, host, &info))
+        o->on_info(o->ctx, run_now(run), host, &info);
+}
+
 static void on_settled(void *ctx, uint32_t host)
 {
-    (void)host;
     struct run *run = ctx;
+    tell_info(run, host);
     if (run->watched == 0 && !run->violated)
         return;
     if (!run->violated && checks_can_wait(run)) {
@@ -171,6 +179,13 @@ static void on_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, u
     struct run *run = ctx;
     const struct engine_observer *o = &run->options->observer;
     o->on_event(o->ctx, number, t_ns, host, kind, hash);
+}
+
+static void on_wire(void *ctx, uint64_t t_ns, const struct sim_wire *wire)
+{
+    struct run *run = ctx;
+    const struct engine_observer *o = &run->options->observer;
+    o->on_wire(o->ctx, t_ns, wire);
 }
 
 static void on_reply(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text)
@@ -193,5 +208,6 @@ void observe_init(struct run *run, struct sim_observer *observer)
         .settle_mask = SETTLE_MASK,
         .on_event = o->on_event ? on_event : NULL,
         .on_reply = on_reply,
+        .on_wire = o->on_wire ? on_wire : NULL,
     };
 }

@@ -40,6 +40,29 @@
 
 struct sim;
 
+/* What passes on links, as a tap before the receiving process sees it: a packet is told when it
+ * arrives there, bytes when the process takes them. What never arrives (lost, cut off, sent to who
+ * is gone) is not told, and what the model of TCP sends again comes once. */
+enum sim_wire_kind {
+    SIM_WIRE_SYN,     /* of a dial that is answered or refused; again, if the answer was lost */
+    SIM_WIRE_SYN_ACK, /* the dialler is up */
+    SIM_WIRE_ACK,     /* the acceptor is up */
+    SIM_WIRE_BYTES,
+    SIM_WIRE_FIN, /* `to` learns that `from` has closed, or both have; no bytes follow either way */
+    SIM_WIRE_RST, /* likewise, of a refusal, a dead process or a lost connection */
+    SIM_WIRE_END  /* both ends are gone: the last of this link, after a FIN or RST or without */
+};
+
+struct sim_wire {
+    uint32_t kind;     /* enum sim_wire_kind */
+    bool back;         /* from the acceptor to the dialler */
+    uint64_t link;     /* the same in both directions, never that of another link of the run */
+    uint32_t from, to; /* hosts */
+    uint64_t from_id, to_id;           /* what each host calls the link; 0: does not know it yet */
+    struct vn_addr from_addr, to_addr; /* as they see each other */
+    struct vn_slice data;              /* of SIM_WIRE_BYTES; borrowed for the call */
+};
+
 /* What the simulator tells. Callbacks must not call back into the simulator, except that on_settled
  * and the scripted peer's callbacks may use every function but sim_run_until and sim_free. */
 struct sim_observer {
@@ -56,6 +79,8 @@ struct sim_observer {
     void (*on_event)(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
                      uint64_t hash);
     void (*on_reply)(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text);
+    /* All that arrives on links. While somebody hears of it hosts never run apart (sim_windows). */
+    void (*on_wire)(void *ctx, uint64_t t_ns, const struct sim_wire *wire);
 };
 
 struct sim_config {

@@ -117,7 +117,8 @@ struct sim_link {
     uint16_t made_with; /* the parameters without what degrades them */
     uint8_t quiet;      /* ends, by bit, that go without telling the other */
     uint8_t forgotten;  /* by a router: nothing passes any more */
-    uint32_t reserved;
+    uint16_t port;      /* that was dialled */
+    uint16_t reserved;
     struct sim_dir dir[2];
 };
 
@@ -510,6 +511,30 @@ void tcp_drop_unsent(struct sim *sim, struct sim_link *link, unsigned d);
 void tcp_clear(struct sim_link *link, unsigned d);
 /* The number of the next delivery that may be changed. */
 uint64_t tcp_count_delivery(struct sim_link *link, unsigned d);
+
+/* ---- sim_wire.c: for who listens on the wire ---- */
+
+/* Something has arrived in direction d; see struct sim_wire. */
+void wire_tell(struct sim *sim, const struct sim_link *link, unsigned d, enum sim_wire_kind kind,
+               struct vn_slice data);
+
+/* The link is about to be freed. Its ends have left, so a FIN under way reaches nobody: it is told
+ * now. */
+void wire_tell_end(struct sim *sim, const struct sim_link *link);
+
+static inline void wire(struct sim *sim, const struct sim_link *link, unsigned d,
+                        enum sim_wire_kind kind)
+{
+    if (sim->config.observer.on_wire)
+        wire_tell(sim, link, d, kind, (struct vn_slice){.len = 0});
+}
+
+static inline void wire_bytes(struct sim *sim, const struct sim_link *link, unsigned d,
+                              struct vn_slice data)
+{
+    if (sim->config.observer.on_wire)
+        wire_tell(sim, link, d, SIM_WIRE_BYTES, data);
+}
 
 /* ---- sim_mangle.c: bytes that arrive changed ---- */
 

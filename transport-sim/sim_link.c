@@ -59,6 +59,8 @@ static uint32_t link_take(struct sim *sim)
 
 static void link_give(struct sim *sim, uint32_t index, struct sim_link *link)
 {
+    if (sim->config.observer.on_wire)
+        wire_tell_end(sim, link);
     stream_clear(sim, link, 0);
     stream_clear(sim, link, 1);
     tcp_free(sim, link);
@@ -74,6 +76,7 @@ static void link_give(struct sim *sim, uint32_t index, struct sim_link *link)
 
 void links_free(struct sim *sim)
 {
+    sim->config.observer.on_wire = NULL; /* the run is over: these links did not end */
     for (uint32_t i = 0; i < sim->link_count; i++) {
         struct sim_link *link = sim_link_at(sim, i);
         if (link->live)
@@ -270,6 +273,8 @@ void link_on_down(struct sim *sim, const struct sim_event *event)
         pause_hold(sim, host, event);
         return;
     }
+    if (link->why[e] == VN_WHY_REFUSED)
+        wire(sim, link, 1 - e, SIM_WIRE_RST);
     link_drop(sim, event->arg, link, e, link->why[e]);
     host_settle(sim, host);
 }
@@ -325,6 +330,7 @@ static void link_reset(struct sim *sim, uint32_t index, struct sim_link *link)
     for (unsigned e = 0; e < 2; e++) {
         if (link->state[e] == SIM_END_OPEN) {
             link->state[e] = SIM_END_CLOSING;
+            wire(sim, link, 1 - e, SIM_WIRE_RST);
             end_down(sim, index, link, e, VN_WHY_RESET, sim->now_ns);
         } else if (link->state[e] == SIM_END_NONE) {
             link->state[e] = SIM_END_GONE;
@@ -393,6 +399,7 @@ uint64_t link_dial(struct sim *sim, struct sim_host *host, uint64_t id, const st
     link->host[0] = host->number;
     link->host[1] = target;
     link->serial = ++host->dials;
+    link->port = to->port;
     link->state[0] = SIM_END_DIALLING;
     link->slot[0] = slot_take(sim, host, index * 2);
     link->id[0] = id > 0 ? id : slot_id(host, link->slot[0], 1);
@@ -417,21 +424,28 @@ uint64_t link_dial(struct sim *sim, struct sim_host *host, uint64_t id, const st
     return link->id[0];
 }
 
+static void syn_answer(struct sim *sim, uint32_t index, struct sim_link *link)
+{
+    const uint64_t answer_ns = sim->now_ns + link->dir[1].latency_ns;
+    wire(sim, link, 0, SIM_WIRE_SYN);
+    if (link->why[1] == VN_WHY_REFUSED)
+        end_down(sim, index, link, 0, VN_WHY_REFUSED, answer_ns);
+    else
+        link_event(sim, index, link, 0, SIM_EV_SYN_ACK, 0, answer_ns);
+}
+
 void link_on_syn(struct sim *sim, const struct sim_event *event)
 {
     struct sim_link *link = link_of_event(sim, event);
     if (!link || link->state[0] != SIM_END_DIALLING)
         return;
     struct sim_host *target = sim_host_at(sim, link->host[1]);
-    uint64_t answer_ns = sim->now_ns + link->dir[1].latency_ns;
     if (!target->alive || link_fault_is_cut(sim, link, 0))
         syn_send(sim, event->arg, link);
-    else if (link->why[1] == VN_WHY_REFUSED)
-        end_down(sim, event->arg, link, 0, VN_WHY_REFUSED, answer_ns);
-    else if (target->paused && !pause_answers(sim, target))
+    else if (link->why[1] != VN_WHY_REFUSED && target->paused && !pause_answers(sim, target))
         syn_send(sim, event->arg, link);
     else
-        link_event(sim, event->arg, link, 0, SIM_EV_SYN_ACK, 0, answer_ns);
+        syn_answer(sim, event->arg, link);
 }
 
 void link_on_syn_ack(struct sim *sim, const struct sim_event *event)
@@ -445,6 +459,7 @@ void link_on_syn_ack(struct sim *sim, const struct sim_event *event)
     }
     struct sim_host *host = sim_host_at(sim, link->host[0]);
     link->state[0] = SIM_END_OPEN;
+    wire(sim, link, 1, SIM_WIRE_SYN_ACK);
     stream_mark(sim, event->arg, link, 0, SIM_MARK_OPEN);
     if (host->paused) {
         pause_hold(sim, host, event);
@@ -461,6 +476,7 @@ void link_accept(struct sim *sim, uint32_t index, struct sim_link *link)
         link->slot[1] = slot_take(sim, host, index * 2 + 1);
         link->id[1] = slot_id(host, link->slot[1], 0);
         link->state[1] = SIM_END_OPEN;
+        wire(sim, link, 0, SIM_WIRE_ACK);
         host_link_up(sim, host, link, 1);
         return;
     }

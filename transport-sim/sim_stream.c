@@ -282,10 +282,12 @@ static bool dir_hand(struct sim *sim, struct sim_link *link, unsigned d, struct 
         piece.len = 1 + (uint32_t)((r & UINT32_MAX) * (rest.len - 1) >> 32);
         rest.off += piece.len;
         rest.len -= piece.len;
+        wire_bytes(sim, link, d, piece);
         host_bytes(sim, host, id, piece);
         if (!link->live || link->gen != gen || link->state[1 - d] != SIM_END_OPEN)
             return false;
     }
+    wire_bytes(sim, link, d, rest);
     host_bytes(sim, host, id, rest);
     return link->live && link->gen == gen && link->state[1 - d] == SIM_END_OPEN;
 }
@@ -319,9 +321,11 @@ static void dir_mark(struct sim *sim, uint32_t index, struct sim_link *link, uns
         link_accept(sim, index, link);
         return;
     case SIM_MARK_FIN:
+        wire(sim, link, d, SIM_WIRE_FIN);
         link_drop(sim, index, link, 1 - d, VN_WHY_REMOTE_CLOSED);
         return;
     case SIM_MARK_RST:
+        wire(sim, link, d, SIM_WIRE_RST);
         link_drop(sim, index, link, 1 - d, VN_WHY_RESET);
         return;
     }
@@ -416,6 +420,7 @@ static void dir_withhold(struct sim *sim, uint32_t index, struct sim_link *link,
     } else {
         struct sim_host *host = sim_host_at(sim, link->host[1 - d]);
         stream_clear(sim, link, d);
+        wire(sim, link, d, SIM_WIRE_RST);
         link_drop(sim, index, link, 1 - d, VN_WHY_RESET);
         host_settle(sim, host);
     }

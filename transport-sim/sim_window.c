@@ -14,7 +14,8 @@
  * A window needs that hosts speak to each other by latency alone. So there is none while something
  * else joins them: a fault between hosts or an end that one has left behind, links that change
  * bytes (sim_mangled tells of the present), a process that stands still, a script's peer, a latency
- * that may be as good as nothing. Then events are handled by time, as ever. */
+ * that may be as good as nothing, somebody who listens on the wire. Then events are handled by
+ * time, as ever. */
 #include "transport-sim/sim_internal.h"
 
 #include <string.h>
@@ -35,9 +36,10 @@ void sim_windows(struct sim *sim, bool on)
 
 bool window_may(const struct sim *sim)
 {
-    return sim->window.wanted && sim->lookahead_ns >= LOOKAHEAD_MIN && sim->barriers == 0 &&
-           sim->blocked_count == 0 && sim->degrade_count == 0 && sim->paused == 0 &&
-           sim->scripted == 0 && sim->lost == 0 && !sim->mangles;
+    return sim->window.wanted && !sim->config.observer.on_wire &&
+           sim->lookahead_ns >= LOOKAHEAD_MIN && sim->barriers == 0 && sim->blocked_count == 0 &&
+           sim->degrade_count == 0 && sim->paused == 0 && sim->scripted == 0 && sim->lost == 0 &&
+           !sim->mangles;
 }
 
 /* ---- events of the host's own making ---- */

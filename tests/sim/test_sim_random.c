@@ -20,12 +20,78 @@ struct chaos {
 };
 
 enum chaos_kind {
-    CHAOS_COSTLY = 1, /* links lose, and have a rate */
-    CHAOS_FAULTY = 2, /* see above */
-    CHAOS_FAR = 4,    /* no latency below 20 ms, nobody is a script; but for CHAOS_FAULTY nobody
-                         is cut off or stands still: windows may be run */
-    CHAOS_WINDOWS = 8 /* they are run */
+    CHAOS_COSTLY = 1,  /* links lose, and have a rate */
+    CHAOS_FAULTY = 2,  /* see above */
+    CHAOS_FAR = 4,     /* no latency below 20 ms, nobody is a script; but for CHAOS_FAULTY nobody
+                          is cut off or stands still: windows may be run */
+    CHAOS_WINDOWS = 8, /* they are run */
+    CHAOS_WIRE = 16    /* somebody listens on the wire */
 };
+
+/* ---- what is heard on the wire ---- */
+
+/* A link, found by its name: the latest ones are enough, for they do not live long. */
+struct heard_link {
+    uint64_t link;
+    bool syn_ack, ack, closed, ended;
+};
+
+#define HEARD_MAX 8192u
+
+static struct heard_link heard[HEARD_MAX];
+static uint32_t heard_count;
+static uint64_t heard_bytes, heard_fins, heard_rsts, heard_ends, heard_ns;
+
+static struct heard_link *heard_find(uint64_t link)
+{
+    for (uint32_t i = heard_count; i-- > 0;)
+        if (heard[i].link == link)
+            return &heard[i];
+    assert_true(heard_count < HEARD_MAX);
+    heard[heard_count] = (struct heard_link){.link = link};
+    return &heard[heard_count++];
+}
+
+/* A conversation begins, goes on and ends as one of TCP does, whatever happens. */
+static void on_wire(void *ctx, uint64_t t_ns, const struct sim_wire *wire)
+{
+    struct heard_link *link = heard_find(wire->link);
+    (void)ctx;
+    assert_true(t_ns >= heard_ns);
+    heard_ns = t_ns;
+    assert_false(link->ended);
+    assert_int_equal(wire->to_addr.family, VN_AF_IPV4);
+    switch ((enum sim_wire_kind)wire->kind) {
+    case SIM_WIRE_SYN:
+        assert_false(link->syn_ack || wire->back);
+        return;
+    case SIM_WIRE_SYN_ACK:
+        assert_true(!link->syn_ack && wire->back && wire->to_id % 2 == 1);
+        link->syn_ack = true;
+        return;
+    case SIM_WIRE_ACK:
+        assert_true(link->syn_ack && !link->ack && !wire->back);
+        assert_true(wire->to_id > 0 && wire->to_id % 2 == 0);
+        link->ack = true;
+        return;
+    case SIM_WIRE_BYTES:
+        assert_true(link->ack && !link->closed && wire->data.len > 0);
+        heard_bytes += wire->data.len;
+        return;
+    case SIM_WIRE_FIN:
+        heard_fins++;
+        link->closed = true;
+        return;
+    case SIM_WIRE_RST:
+        heard_rsts++;
+        link->closed = true;
+        return;
+    case SIM_WIRE_END:
+        heard_ends++;
+        link->ended = true;
+        return;
+    }
+}
 
 static uint32_t below(struct chaos *chaos, uint32_t bound)
 {
@@ -60,6 +126,7 @@ static struct sim *network(struct chaos *chaos, uint64_t seed, unsigned kind)
     memcpy(config.seed, &seed, sizeof seed);
     config.window = 8192;
     config.chunk_chance = 0.3;
+    config.observer.on_wire = kind & CHAOS_WIRE ? on_wire : NULL;
     memset(chaos, 0, sizeof *chaos);
     struct sim *sim = chaos->sim = sim_new(&config);
     rng_fork(&chaos->rng, config.seed, "chaos", 0);
@@ -368,6 +435,26 @@ static void test_hosts_that_run_apart_do_what_they_do_by_time(void **state)
     }
 }
 
+static void test_listening_on_the_wire_changes_nothing_and_hears_whole_conversations(void **state)
+{
+    (void)state;
+    heard_bytes = heard_fins = heard_rsts = 0;
+    for (uint64_t seed = 300; seed < 316; seed++) {
+        const unsigned kind = (unsigned)(seed % 8) | CHAOS_WINDOWS;
+        uint64_t alone = 0, listened = 0, bytes = heard_bytes;
+        heard_count = 0;
+        heard_ends = heard_ns = 0;
+        uint64_t hash = chaos_run(seed, kind, &alone);
+        assert_int_equal(chaos_run(seed, kind | CHAOS_WIRE, &listened), hash);
+        bytes = heard_bytes - bytes;
+        /* A script that ends a link in the middle of a delivery takes no more of it. */
+        assert_true(kind & CHAOS_FAR ? bytes == listened : bytes <= listened);
+        assert_int_equal(heard_ends, heard_count); /* of none that was never answered or refused */
+        assert_int_equal(listened, alone);
+    }
+    assert_true(heard_bytes > 1000 * 1000 && heard_fins > 100 && heard_rsts > 100);
+}
+
 static void count_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
                         uint64_t hash)
 {
@@ -426,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_every_link_ends_by_exactly_one_down_whatever_happens),
         cmocka_unit_test(test_one_seed_is_one_run),
         cmocka_unit_test(test_the_hash_of_a_run_is_known),
+        cmocka_unit_test(test_listening_on_the_wire_changes_nothing_and_hears_whole_conversations),
         cmocka_unit_test(test_observers_change_nothing),
         cmocka_unit_test(test_hosts_that_run_apart_do_what_they_do_by_time),
     };
