@@ -55,6 +55,12 @@ static const char help_run_options[] =
     "                     block-bad block-orphan mined tip tx-new tx-bad score ban unban\n"
     "                     disconnect violation sync step log check\n"
     "  --trace-file FILE  the trace goes there\n"
+    "  --pcap FILE        a packet capture (pcapng) of all that arrives on links, for Wireshark\n"
+    "                     with the dissector in share/vibenet/wireshark; headers of TCP are made\n"
+    "                     up, times are the scenario's. Of a single run, in the world sim\n"
+    "  --pcap-nodes LIST  only what these nodes send or receive, like 1..5,9\n"
+    "  --perfetto FILE    a trace (JSON) for ui.perfetto.dev and chrome://tracing: links,\n"
+    "                     messages, tips, bans, faults, heights. Of a single run\n"
     "  --rows WHICH       rows of the table: all, failed, or auto: all, but on a terminal no\n"
     "                     more than 40 [auto]\n"
     "  --json             the result as a JSON object on standard output; of several runs one\n"
@@ -82,7 +88,8 @@ static const char help_run_rest[] =
     "  vibesim run scenarios/*.lua --seeds 1..5 --record none --rows failed\n"
     "  vibesim run scenarios/tx-flood.lua --seeds 1..20 --json | jq -c 'select(.summary)'\n"
     "  vibesim run scenarios/first-contact.lua --trace node=2,kinds=peer-state,tip\n"
-    "  vibesim run scenarios/first-contact.lua --trace link=1-2 --trace-file link.txt\n";
+    "  vibesim run scenarios/first-contact.lua --trace link=1-2 --trace-file link.txt\n"
+    "  vibesim run scenarios/partition-heal.lua --pcap heal.pcapng --perfetto heal.json\n";
 
 static const char help_list[] =
     "Usage: vibesim list [FOLDER] [--json]\n"

@@ -231,6 +231,21 @@ static bool parse_core(const char *text, struct args_run *args)
     return ok;
 }
 
+static bool parse_pcap(const char *text, struct args_run *args)
+{
+    return export_parse_pcap(text, &args->exports);
+}
+
+static bool parse_pcap_nodes(const char *text, struct args_run *args)
+{
+    return export_parse_pcap_nodes(text, &args->exports);
+}
+
+static bool parse_perfetto(const char *text, struct args_run *args)
+{
+    return export_parse_perfetto(text, &args->exports);
+}
+
 /* ---- options of runs, for every command that makes some -----------------------------------------
  */
 
@@ -255,6 +270,9 @@ static const struct {
     {"--trace", "all, node=3 or link=2-7", parse_trace, ARGS_RUN},
     {"--trace-file", "a file", parse_trace_file, ARGS_RUN},
     {"--core", "NAME=FILE", parse_core, ARGS_RUN | ARGS_SWEEP},
+    {"--pcap", "a file", parse_pcap, ARGS_RUN},
+    {"--pcap-nodes", "a list of nodes like 1..5,9", parse_pcap_nodes, ARGS_RUN},
+    {"--perfetto", "a file", parse_perfetto, ARGS_RUN},
 };
 
 static const struct {
@@ -368,7 +386,9 @@ static bool check_together(const struct args_run *args)
     else if (!many && args->rows != ROWS_AUTO)
         term_error("--rows: is of the table of several runs: give --seeds 1..20 or several files");
     else
-        return true;
+        return export_check(&args->exports, many, one,
+                            args->seeds.count ? seeds_at(&args->seeds, 0) : args->seed,
+                            args->world);
     return false;
 }
 
@@ -395,6 +415,7 @@ void args_run_free(struct args_run *args)
     core_list_free(&args->cores);
     free(args->files);
     seeds_free(&args->seeds);
+    export_args_free(&args->exports);
     free(args->left_out);
     free(args->only);
 }

@@ -6,6 +6,7 @@
 #include "scenarios/engine.h"
 #include "store/recorder.h"
 #include "vibesim/core_load.h"
+#include "vibesim/export.h"
 #include "vibesim/seeds.h"
 #include "vibesim/trace_filter.h"
 
@@ -26,6 +27,7 @@ struct args_run {
     enum args_rows rows;
     struct trace_filter trace;   /* count 0: not given */
     const char *trace_file;      /* NULL: stderr */
+    struct export_args exports;
     struct engine_param *params; /* the keys are copies */
     size_t param_count;
     struct core_list cores;

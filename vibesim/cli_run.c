@@ -3,6 +3,7 @@
  * is made. */
 #include "vibesim/cli_run.h"
 
+#include "vibesim/build.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_list.h"
 #include "vibesim/cli_seeds.h"
@@ -123,6 +124,35 @@ static int tell(struct session *s, int status)
     return term_stdout_ok() || status != CLI_OK ? status : CLI_BAD;
 }
 
+/* Nor an export over any of them. */
+static bool check_exports(const struct args_run *args)
+{
+    const char *const files[] = {"the scenario",
+                                 args->file,
+                                 "--trace-file",
+                                 args->trace_file,
+                                 "--db",
+                                 args->record != RECORD_NONE ? args->db : NULL,
+                                 NULL};
+    return export_check_files(&args->exports, files);
+}
+
+/* What is exported, if anything is. False, told, if it cannot be. */
+static bool open_exports(struct session *s)
+{
+    const struct args_run *args = s->args;
+    char about[1024], program[120];
+    if (!args->exports.pcap && !args->exports.perfetto)
+        return true;
+    snprintf(about, sizeof about, "%s, seed %llu, parameters %s", engine_about(s->engine)->name,
+             (unsigned long long)args->seed, s->params);
+    snprintf(program, sizeof program, "vibesim %s", build_name());
+    struct export *e = export_open(&args->exports, program, about);
+    if (e)
+        session_export(s, e);
+    return e != NULL;
+}
+
 static int run_traced(const struct args_run *args, struct loaded *loaded)
 {
     static struct session s; /* too large for a stack */
@@ -130,21 +160,29 @@ static int run_traced(const struct args_run *args, struct loaded *loaded)
     char why[1024];
     bool traced = args->trace.count > 0;
     int status = CLI_BAD;
-    if (!check_trace_file(args))
+    if (!check_trace_file(args) || !check_exports(args))
         return CLI_BAD;
     trace_init(&trace, &args->trace, args->json);
     if (!session_open(&s, args, loaded->engine, loaded->params, traced ? &trace : NULL)) {
         term_error("%s", s.reason);
         return CLI_BAD;
     }
+    if (!open_exports(&s)) {
+        session_abandon(&s);
+        return CLI_BAD;
+    }
     if (args->trace_file && !trace_open(&trace, args->trace_file, why, sizeof why)) {
         term_error("%s", why);
+        if (s.export)
+            export_close(s.export, 0);
         session_abandon(&s);
         return CLI_BAD;
     }
     session_signals();
     status = tell(&s, session_run(&s));
     if (traced && !trace_close(&trace) && status == CLI_OK)
+        status = CLI_BAD;
+    if (s.export && !export_close(s.export, s.first.sim_ns) && status == CLI_OK)
         status = CLI_BAD;
     session_close(&s);
     return status;

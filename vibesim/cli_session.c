@@ -57,6 +57,8 @@ static void on_node(void *ctx, uint32_t host, const char *role, const char *regi
     record_node(&s->record, host, role, region, version);
     if (s->trace)
         trace_node(s->trace, role);
+    if (s->export)
+        export_node(s->export, host, role);
 }
 
 static void on_trace(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_trace *trace,
@@ -66,6 +68,8 @@ static void on_trace(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_tr
     record_trace(&s->record, t_ns, host, trace, peer_host);
     if (s->trace)
         trace_event(s->trace, t_ns, host, trace, peer_host);
+    if (s->export)
+        export_trace(s->export, t_ns, host, trace, peer_host);
 }
 
 static void on_step(void *ctx, uint64_t t_ns, const char *kind, int64_t host, const char *detail)
@@ -75,6 +79,8 @@ static void on_step(void *ctx, uint64_t t_ns, const char *kind, int64_t host, co
     report_step(&s->report, t_ns, kind, detail);
     if (s->trace)
         trace_step(s->trace, t_ns, kind, host, detail);
+    if (s->export)
+        export_step(s->export, t_ns, kind, host, detail);
 }
 
 static void on_decision(void *ctx, uint64_t t_ns, uint32_t no, const char *kind, const char *params,
@@ -82,6 +88,26 @@ static void on_decision(void *ctx, uint64_t t_ns, uint32_t no, const char *kind,
 {
     struct session *s = ctx;
     record_decision(&s->record, no, t_ns, kind, params, taken);
+    if (s->export)
+        export_decision(s->export, t_ns, no, kind, params, taken);
+}
+
+static void on_decision_over(void *ctx, uint64_t t_ns, uint32_t no)
+{
+    struct session *s = ctx;
+    export_decision_over(s->export, t_ns, no);
+}
+
+static void on_wire(void *ctx, uint64_t t_ns, const struct sim_wire *wire)
+{
+    struct session *s = ctx;
+    export_wire(s->export, t_ns, wire);
+}
+
+static void on_info(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_info *info)
+{
+    struct session *s = ctx;
+    export_info(s->export, t_ns, host, info);
 }
 
 static void on_check(void *ctx, uint64_t t_ns, const char *name, const char *kind, bool ok,
@@ -92,6 +118,8 @@ static void on_check(void *ctx, uint64_t t_ns, const char *name, const char *kin
     report_check(&s->report, t_ns, name, kind, ok, detail);
     if (s->trace && strcmp(kind, "sometimes") != 0)
         trace_check(s->trace, t_ns, name, ok, detail);
+    if (s->export && strcmp(kind, "sometimes") != 0)
+        export_result(s->export, t_ns, name, ok, detail);
 }
 
 static void on_metric(void *ctx, const char *name, int64_t host, double value)
@@ -108,6 +136,8 @@ static void on_log(void *ctx, uint64_t t_ns, const char *text)
     report_log(&s->report, t_ns, text);
     if (s->trace)
         trace_log(s->trace, t_ns, text);
+    if (s->export)
+        export_log(s->export, t_ns, text);
 }
 
 static void on_event(void *ctx, uint64_t number, uint64_t t_ns, uint32_t host, uint32_t kind,
@@ -240,6 +270,18 @@ bool session_open(struct session *s, const struct args_run *args, struct engine 
     return true;
 }
 
+void session_export(struct session *s, struct export *e)
+{
+    struct engine_observer *o = &s->options.observer;
+    s->export = e;
+    s->options.by_time = true;
+    o->trace_mask |= export_mask(e);
+    o->on_trace = o->trace_mask ? on_trace : o->on_trace;
+    o->on_decision_over = on_decision_over;
+    o->on_wire = on_wire;
+    o->on_info = on_info;
+}
+
 void session_close(struct session *s)
 {
     report_deinit(&s->report);
@@ -278,7 +320,7 @@ static void run_second(struct session *s)
         .on_event = on_event,
         .on_progress = on_progress,
     };
-    options.by_time = s->first.outcome == ENGINE_PASS;
+    options.by_time = s->options.by_time || s->first.outcome == ENGINE_PASS;
     bool shown = !s->args->quiet && !s->args->json;
     progress_init(&s->progress, shown ? stderr : NULL, "run 2: ");
     engine_run(s->engine, &options, NULL, NULL, &s->second);

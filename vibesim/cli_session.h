@@ -8,6 +8,7 @@
 #include "vibesim/cli_run.h"
 #include "vibesim/cli_trace.h"
 #include "vibesim/cli_verify.h"
+#include "vibesim/export.h"
 #include "vibesim/record.h"
 #include "vibesim/rerun.h"
 
@@ -19,6 +20,7 @@ struct session {
     struct engine *engine;
     const char *params;      /* canonical JSON */
     struct cli_trace *trace; /* NULL: nothing is traced */
+    struct export *export;   /* NULL: nothing is exported */
     char drawn[RUN_PARAMS_SIZE]; /* params in swarm mode: each seed has its own */
     struct engine_options options;
     struct recorder *recorder; /* NULL: not recorded */
@@ -43,6 +45,9 @@ bool session_open(struct session *s, const struct args_run *args, struct engine 
  * options. False with a line in why. */
 bool session_row(struct recorder_run *row, const struct args_run *args, const struct engine *engine,
                  const char *params, char options[RERUN_OPTIONS_SIZE], char *why, size_t size);
+
+/* Lets the first run be exported; e stays the caller's, who closes it after the session's run. */
+void session_export(struct session *s, struct export *e);
 
 /* Runs and judges: the exit status. What there is to tell is in report, end and reason. */
 int session_run(struct session *s);
