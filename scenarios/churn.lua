@@ -6,6 +6,7 @@ scenario {
   about = "Nodes leave for good and strangers take their places until hardly one of the first is left.",
   duration = 1800,
   params = { nodes = 25, stay = 120, churn = 480, block_interval = 10, latency = 80 },
+  better = { worst_share_behind = "less" },
 }
 
 function run(net, p)

@@ -6,6 +6,7 @@ scenario {
   about = "Nodes crash or stand still and come back, some without their disk: one chain, nothing stored is lost.",
   duration = 1800,
   params = { nodes = 20, miners = 4, faults = 50, pauses = 0.3, lose_disk = 0.25, block_interval = 8, tx_rate = 2 },
+  better = { transactions_lost = "less" },
 }
 
 function run(net, p)

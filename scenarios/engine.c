@@ -89,6 +89,35 @@ static void read_params(lua_State *L, struct engine *engine, int table)
     lua_pop(L, 1);
 }
 
+/* The directions of metrics in the table at that index. */
+static void read_better(lua_State *L, struct engine *engine, int table)
+{
+    lua_Integer n = sandbox_sorted_keys(L, table);
+    if (n > 1000)
+        sandbox_error(L, "scenario: more than 1000 metrics in better");
+    engine->better = run_alloc((size_t)n * sizeof *engine->better);
+    engine->about.better = engine->better;
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, -1, i);
+        bool named = lua_type(L, -1) == LUA_TSTRING;
+        lua_pushvalue(L, -1);
+        lua_rawget(L, table);
+        const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+        bool less = strcmp(word, "less") == 0;
+        if (!named || (!less && strcmp(word, "more") != 0))
+            sandbox_error(L,
+                          "scenario: better must be { metric = \"less\" or \"more\" }, got %s "
+                          "for %s",
+                          *word ? word : sandbox_kind(L, -1),
+                          named ? lua_tostring(L, -2) : sandbox_kind(L, -2));
+        engine->better[i - 1] = (struct engine_direction){
+            run_strdup(lua_tostring(L, -2)), less ? ENGINE_BETTER_LESS : ENGINE_BETTER_MORE};
+        engine->about.better_count = (size_t)i;
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+}
+
 static int scenario(lua_State *L)
 {
     struct run *run = run_of(L);
@@ -99,6 +128,7 @@ static int scenario(lua_State *L)
     int params = 0;
     int cores = 0;
     int swarm = 0;
+    int better = 0;
     const struct option options[] = {
         {.name = "name", .kind = OPTION_TEXT, .out = &name},
         {.name = "about", .kind = OPTION_TEXT, .out = &about},
@@ -106,6 +136,7 @@ static int scenario(lua_State *L)
         {.name = "params", .kind = OPTION_TABLE, .out = &params},
         {.name = "cores", .kind = OPTION_TABLE, .out = &cores},
         {.name = "swarm", .kind = OPTION_TABLE, .out = &swarm},
+        {.name = "better", .kind = OPTION_TABLE, .out = &better},
     };
     if (run->phase != RUN_TOP)
         sandbox_error(L, "scenario { } belongs to the top level of the file");
@@ -133,6 +164,8 @@ static int scenario(lua_State *L)
     engine->about.swarm = swarm != 0;
     if (swarm)
         swarm_read(L, swarm, engine);
+    if (better)
+        read_better(L, engine, better);
     return 0;
 }
 
@@ -229,6 +262,9 @@ void engine_free(struct engine *engine)
     swarm_spec_free(engine->swarm);
     engine_params_free(engine->params, engine->param_count);
     pinned_free(&engine->pinned);
+    for (size_t i = 0; i < engine->about.better_count; i++)
+        free((char *)(uintptr_t)engine->better[i].metric);
+    free(engine->better);
     sources_deinit(&engine->sources);
     free(engine);
 }

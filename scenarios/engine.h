@@ -24,11 +24,21 @@ struct engine_param {
         *value; /* as typed; becomes a number, a boolean or a string as the default's type says */
 };
 
+/* Which way a metric gets better, as the scenario says. */
+enum engine_better { ENGINE_BETTER_UNSAID, ENGINE_BETTER_LESS, ENGINE_BETTER_MORE };
+
+struct engine_direction {
+    const char *metric;
+    enum engine_better better;
+};
+
 struct engine_about {
     char name[64];
     char about[240];
     double duration_s;
     bool swarm; /* says what may happen in swarm mode */
+    const struct engine_direction *better; /* in the order of the names; lives with the engine */
+    size_t better_count;
 };
 
 /* NULL with a line in why. sha256 of the file's bytes is in engine_sha256. */
@@ -150,6 +160,8 @@ struct engine_options {
     const struct engine_core *cores; /* what scripts may name beside ENGINE_CORE_OWN [none] */
     size_t core_count;
     bool swarm; /* swarm mode: scenarios/swarm.h. The scenario must allow it [false] */
+    uint64_t salt; /* other dice for the same seed: all of nodes, links and hosts, but none of the
+                      script's own. 0: those that every run has [0] */
     bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
                      the standing invariant breaks: then it ends a little earlier [false] */
     enum engine_world world; /* [ENGINE_SIM] */

@@ -298,7 +298,7 @@ static bool make_world(struct run *run, world_maker make, char *why, size_t size
 {
     struct sim_config config;
     sim_config_init(&config);
-    rng_fork_seed(config.seed, run->seed, "world", 0);
+    rng_fork_seed(config.seed, run->seed, "world", run->options->salt);
     observe_init(run, &config.observer);
     run->wall_start_ns = config.wall_start_ns;
     run->has_world = true;

@@ -231,6 +231,7 @@ struct engine {
     char cores[ENGINE_CORES_MAX][ENGINE_CORE_NAME]; /* without which it cannot run */
     uint32_t core_count;
     struct swarm_spec *swarm; /* NULL: the scenario allows none */
+    struct engine_direction *better; /* as about tells them; the names are owned */
 };
 
 typedef void (*world_maker)(struct world *world, const struct sim_config *config);

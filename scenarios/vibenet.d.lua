@@ -105,6 +105,7 @@ function empirical(values) end
 ---@field duration number seconds; the run ends then at the latest
 ---@field params? table<string, number|string|boolean> set by `--param name=value`
 ---@field cores? string[] builds of the core without which a run is a skip; given by `--core NAME=FILE`
+---@field better? table<string, "less"|"more"> which way a metric gets better, for `vibesim check`
 ---@field swarm? vibenet.SwarmOptions what may happen with `--swarm`
 
 ---@alias vibenet.FaultKind

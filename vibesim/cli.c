@@ -46,6 +46,8 @@ static const char help_run_options[] =
     "  --core NAME=FILE   another build of the protocol core, a libvibenet.so, for nodes that the\n"
     "                     scenario puts on NAME; may be given several times. A scenario that\n"
     "                     needs one that is not given is skipped (status 77)\n"
+    "  --salt N           other dice for nodes and network with the same seed, 0 to\n"
+    "                     9223372036854775807; those of the script stay (see vibesim check) [0]\n"
     "  --verify           runs twice, the second time strictly by time, and compares every\n"
     "                     event\n"
     "  --trace WHAT       a line for each thing that happens, as it does, to stderr: all,\n"

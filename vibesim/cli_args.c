@@ -51,6 +51,15 @@ static bool parse_seeds(const char *text, struct args_run *args)
     return false;
 }
 
+static bool parse_salt(const char *text, struct args_run *args)
+{
+    const char *end;
+    bool ok = seeds_number(text, &end, &args->salt) && !*end && args->salt <= INT64_MAX;
+    if (!ok)
+        term_error("--salt: '%s' is not a whole number from 0 to 9223372036854775807", text);
+    return ok;
+}
+
 static bool parse_jobs(const char *text, struct args_run *args)
 {
     uint64_t n;
@@ -267,6 +276,7 @@ static const struct {
     {"--rows", "auto, all or failed", parse_rows, ARGS_RUN},
     {"--world", "sim or tcp", parse_world, ARGS_RUN | ARGS_SWEEP},
     {"--speed", "a whole number", parse_speed, ARGS_RUN | ARGS_SWEEP},
+    {"--salt", "a whole number", parse_salt, ARGS_RUN | ARGS_SWEEP},
     {"--trace", "all, node=3 or link=2-7", parse_trace, ARGS_RUN},
     {"--trace-file", "a file", parse_trace_file, ARGS_RUN},
     {"--core", "NAME=FILE", parse_core, ARGS_RUN | ARGS_SWEEP},

@@ -43,6 +43,7 @@ struct args_run {
     uint64_t sweep_job; /* its number in there */
     bool db_is_part;    /* set by a worker: its run is gathered into the record */
     enum record_level record;
+    uint64_t salt; /* 0: none */
     enum engine_world world;
     uint32_t speed; /* [1] */
     bool swarm, verify, json, quiet, help;

@@ -328,6 +328,8 @@ void report_command_with(const struct args_run *args, const char *file, uint64_t
         print_decisions("--without", args->left_out, args->left_out_count);
     if (args->has_only)
         print_decisions("--only", args->only, args->only_count);
+    if (args->salt)
+        printf(" --salt %" PRIu64, args->salt);
     if (args->world != ENGINE_SIM)
         printf(" --world %s --speed %u", args_world_name(args->world), args->speed);
     if (args->verify)

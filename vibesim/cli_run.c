@@ -72,6 +72,7 @@ void run_options(struct engine_options *options, const struct args_run *args)
     options->only_count = args->only_count;
     options->cores = args->cores.all;
     options->core_count = args->cores.count;
+    options->salt = args->salt;
     options->world = args->world;
     options->speed = args->speed;
 }

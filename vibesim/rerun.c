@@ -43,6 +43,8 @@ bool rerun_options(const struct args_run *args, char *out, size_t out_size, char
         json_object_set_new(o, "only", list_of(args->only, args->only_count));
     if (args->left_out_count)
         json_object_set_new(o, "without", list_of(args->left_out, args->left_out_count));
+    if (args->salt)
+        json_object_set_new(o, "salt", json_integer((json_int_t)args->salt));
     if (args->world == ENGINE_TCP && args->speed != 1)
         json_object_set_new(o, "speed", json_integer(args->speed));
     if (args->cores.count)
@@ -119,6 +121,10 @@ static bool take_option(struct rerun *r, const char *key, const json_t *value)
     }
     if (strcmp(key, "until_ns") == 0 && json_integer_value(value) > 0) {
         r->args.until_ns = (uint64_t)json_integer_value(value);
+        return true;
+    }
+    if (strcmp(key, "salt") == 0 && json_integer_value(value) > 0) {
+        r->args.salt = (uint64_t)json_integer_value(value);
         return true;
     }
     const json_int_t speed = strcmp(key, "speed") == 0 ? json_integer_value(value) : 0;

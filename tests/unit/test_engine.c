@@ -325,6 +325,31 @@ static void test_the_world_draws_from_the_seed_too(void **state)
     assert_int_not_equal(result.trace_hash, first);
 }
 
+/* What the script draws stays, who its seed peers are included; what the world draws changes. */
+static void test_salt_changes_the_dice_of_the_world_and_none_of_the_script(void **state)
+{
+    (void)state;
+    const char *body =
+        "net:links { jitter = exponential(5 * ms) } local g = net:spawn(4, { seeds = "
+        "1 }) log(math.random()) local a = net:split(0.5) log(a[1]:addr() .. #a) "
+        "log(g[1]:submit_tx {}) sleep(40)";
+    passes(body);
+    uint64_t first = result.trace_hash;
+    char before[sizeof told];
+    memcpy(before, told, sizeof told);
+    options.salt = 1;
+    passes(body);
+    assert_string_equal(told, before);
+    assert_int_not_equal(result.trace_hash, first);
+    uint64_t salted = result.trace_hash;
+    passes(body);
+    assert_int_equal(result.trace_hash, salted);
+    options.salt = 2;
+    passes(body);
+    assert_int_not_equal(result.trace_hash, salted);
+    assert_int_not_equal(result.trace_hash, first);
+}
+
 /* ---- from outside ---- */
 
 static volatile sig_atomic_t interrupt;
@@ -405,6 +430,7 @@ int main(void)
         T(test_pairs_are_sorted_and_random_comes_from_the_seed),
         T(test_one_seed_gives_one_run_in_one_process_and_another_another),
         T(test_the_world_draws_from_the_seed_too),
+        T(test_salt_changes_the_dice_of_the_world_and_none_of_the_script),
         T(test_an_interrupt_ends_the_run_soon),
         T(test_final_tips_are_told_of_every_node_in_order),
     };

@@ -33,6 +33,9 @@ static void test_scenario_tables_are_checked(void **state)
         {"scenario { duration = 1, params = { a = 1/0 } }", "parameter a must be a finite number"},
         {"scenario { duration = 1, params = { a = '\\xff' } }", "parameter a must be UTF-8"},
         {"scenario { duration = 1, params = { 5 } }", "params must be { name = value }"},
+        {"scenario { duration = 1, better = { a = 'least' } }", "got least for a"},
+        {"scenario { duration = 1, better = { a = {} } }", "got a table for a"},
+        {"scenario { duration = 1, better = { 'less' } }", "got less for a number"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         run_text(texts[i][0]);
@@ -249,6 +252,23 @@ static void test_params_keep_their_types_and_become_canonical_json(void **state)
     engine_free(engine);
 }
 
+static void test_a_scenario_says_which_way_its_metrics_get_better(void **state)
+{
+    (void)state;
+    struct engine *engine = load_text("scenario { duration = 1, better = { wait = 'less', blocks = "
+                                      "'more' } }\nfunction run() end");
+    assert_non_null(engine);
+    const struct engine_about *about = engine_about(engine);
+    assert_int_equal(about->better_count, 2);
+    assert_string_equal(about->better[0].metric, "blocks");
+    assert_int_equal(about->better[0].better, ENGINE_BETTER_MORE);
+    assert_string_equal(about->better[1].metric, "wait");
+    assert_int_equal(about->better[1].better, ENGINE_BETTER_LESS);
+    engine_run(engine, &options, NULL, NULL, &result);
+    assert_int_equal(result.outcome, ENGINE_PASS);
+    engine_free(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +283,7 @@ int main(void)
         T(test_endless_scripts_hit_a_limit_with_their_place),
         T(test_errors_have_a_place_wherever_they_happen),
         T(test_params_keep_their_types_and_become_canonical_json),
+        T(test_a_scenario_says_which_way_its_metrics_get_better),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
