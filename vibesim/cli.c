@@ -3,6 +3,7 @@
 
 #include "vibesim/build.h"
 #include "vibesim/cli_args.h"
+#include "vibesim/cli_check.h"
 #include "vibesim/cli_list.h"
 #include "vibesim/cli_merge.h"
 #include "vibesim/cli_redact.h"
@@ -122,6 +123,16 @@ static int command_run(int argc, char **argv)
     return status;
 }
 
+static int command_check(int argc, char **argv)
+{
+    struct args_check args;
+    int status = CLI_BAD;
+    if (args_check_parse(&args, argc, argv))
+        status = args.run.help ? show(check_help) : cli_check(&args);
+    args_check_free(&args);
+    return status;
+}
+
 static int command_list(int argc, char **argv)
 {
     struct args_list args;
@@ -175,6 +186,8 @@ static const struct command {
     {"sweep", "FILE... --seeds LIST", "makes many runs into a database, on many machines too",
      command_sweep},
     {"merge", "OUT.db IN.db...", "joins the shards of a sweep, or other databases", command_merge},
+    {"check", "[FILE.lua|FOLDER] --baseline FILE",
+     "the gate: runs scenarios and compares with an earlier build", command_check},
     {"list", "[FOLDER] [--json]", "shows the scenarios of a folder (default: scenarios)",
      command_list},
     {"replay", "FILE [options]", "lives the captured life of a node again, and compares",

@@ -265,18 +265,18 @@ static const struct {
     unsigned who; /* enum args_who */
 } run_values[] = {
     {"--seed", "a whole number", parse_seed, ARGS_RUN},
-    {"--seeds", "a list like 1..20", parse_seeds, ARGS_RUN | ARGS_SWEEP},
-    {"--jobs", "a whole number", parse_jobs, ARGS_RUN | ARGS_SWEEP},
-    {"--param", "NAME=VALUE", parse_param, ARGS_RUN | ARGS_SWEEP},
+    {"--seeds", "a list like 1..20", parse_seeds, ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
+    {"--jobs", "a whole number", parse_jobs, ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
+    {"--param", "NAME=VALUE", parse_param, ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
     {"--until", "a time in seconds", parse_until, ARGS_RUN | ARGS_SWEEP},
     {"--without", "a list of decisions like 2,5..7", parse_without, ARGS_RUN | ARGS_SWEEP},
     {"--only", "a list of decisions like 2,5..7, or none", parse_only, ARGS_RUN | ARGS_SWEEP},
-    {"--db", "a file", parse_db, ARGS_RUN | ARGS_SWEEP},
+    {"--db", "a file", parse_db, ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
     {"--record", "none, summary, messages or events", parse_record, ARGS_RUN | ARGS_SWEEP},
     {"--rows", "auto, all or failed", parse_rows, ARGS_RUN},
     {"--world", "sim or tcp", parse_world, ARGS_RUN | ARGS_SWEEP},
     {"--speed", "a whole number", parse_speed, ARGS_RUN | ARGS_SWEEP},
-    {"--salt", "a whole number", parse_salt, ARGS_RUN | ARGS_SWEEP},
+    {"--salt", "a whole number", parse_salt, ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
     {"--trace", "all, node=3 or link=2-7", parse_trace, ARGS_RUN},
     {"--trace-file", "a file", parse_trace_file, ARGS_RUN},
     {"--core", "NAME=FILE", parse_core, ARGS_RUN | ARGS_SWEEP},
@@ -291,10 +291,10 @@ static const struct {
     unsigned who;
 } run_switches[] = {
     {"--verify", offsetof(struct args_run, verify), ARGS_RUN | ARGS_SWEEP},
-    {"--json", offsetof(struct args_run, json), ARGS_RUN | ARGS_SWEEP},
+    {"--json", offsetof(struct args_run, json), ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
     {"--swarm", offsetof(struct args_run, swarm), ARGS_RUN | ARGS_SWEEP},
-    {"--quiet", offsetof(struct args_run, quiet), ARGS_RUN | ARGS_SWEEP},
-    {"--help", offsetof(struct args_run, help), ARGS_RUN | ARGS_SWEEP},
+    {"--quiet", offsetof(struct args_run, quiet), ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
+    {"--help", offsetof(struct args_run, help), ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
 };
 
 #define VALUES   (sizeof run_values / sizeof *run_values)

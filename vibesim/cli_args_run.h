@@ -14,7 +14,7 @@
 #include "vibesim/cli_args.h"
 #include "vibesim/cli_words.h"
 
-enum args_who { ARGS_RUN = 1, ARGS_SWEEP = 2 };
+enum args_who { ARGS_RUN = 1, ARGS_SWEEP = 2, ARGS_CHECK = 4 };
 
 #define ARGS_NAMES_MAX 64u
 

@@ -97,12 +97,19 @@ static void show_text(const char *path, const struct engine_about *about, const 
     }
 }
 
-static void list_file(const char *folder, const char *name, json_t *list)
+static char *join(const char *folder, const char *name)
 {
-    char path[PATH_MAX + 300], why[512] = "";
-    size_t len = strlen(folder);
-    snprintf(path, sizeof path, "%.*s%s%s", PATH_MAX, folder,
-             len && folder[len - 1] == '/' ? "" : "/", name);
+    size_t len = strlen(folder), size = len + strlen(name) + 2;
+    char *path = malloc(size);
+    if (!path)
+        abort();
+    snprintf(path, size, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+    return path;
+}
+
+static void list_file(const char *path, json_t *list)
+{
+    char why[512] = "";
     struct engine *engine = engine_load(path, why, sizeof why);
     const struct engine_about *about = engine ? engine_about(engine) : NULL;
     if (list)
@@ -147,33 +154,50 @@ bool list_nearest(const char *path, char *out, size_t size)
            (find_folder(folder) && nearest_in(folder, name, out, size));
 }
 
-int cli_list(const struct args_list *args)
+bool list_files(const char *command, const char *folder, char ***files, size_t *count)
 {
     char found[PATH_MAX];
-    const char *folder = args->folder;
+    struct dirent **entries;
     if (!folder && !find_folder(found)) {
-        term_error("list: no folder scenarios here: name one, vibesim list FOLDER");
-        return CLI_BAD;
+        term_error("%s: no folder scenarios here: name one, vibesim %s FOLDER", command, command);
+        return false;
     }
     folder = folder ? folder : found;
-    struct dirent **entries;
-    int count = scandir(folder, &entries, is_scenario, by_bytes);
-    if (count < 0) {
-        term_error("list: %s: %s", folder, strerror(errno));
-        return CLI_BAD;
+    int n = scandir(folder, &entries, is_scenario, by_bytes);
+    if (n < 0) {
+        term_error("%s: %s: %s", command, folder, strerror(errno));
+        return false;
     }
-    json_t *list = args->json ? json_array() : NULL;
-    for (int i = 0; i < count; i++) {
-        list_file(folder, entries[i]->d_name, list);
+    *count = (size_t)n;
+    *files = calloc(*count + 1, sizeof **files);
+    if (!*files)
+        abort();
+    for (int i = 0; i < n; i++) {
+        (*files)[i] = join(folder, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
+    return true;
+}
+
+int cli_list(const struct args_list *args)
+{
+    char **files;
+    size_t count;
+    if (!list_files("list", args->folder, &files, &count))
+        return CLI_BAD;
+    json_t *list = args->json ? json_array() : NULL;
+    for (size_t i = 0; i < count; i++) {
+        list_file(files[i], list);
+        free(files[i]);
+    }
+    free(files);
     if (list)
         json_dumpf(list, stdout, JSON_SORT_KEYS | JSON_INDENT(2));
     if (list)
         printf("\n");
     else if (count == 0)
-        printf("%s: no scenarios (*.lua) here\n", folder);
+        printf("%s: no scenarios (*.lua) here\n", args->folder ? args->folder : "scenarios");
     json_decref(list);
     return term_stdout_ok() ? CLI_OK : CLI_BAD;
 }

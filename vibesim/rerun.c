@@ -218,15 +218,54 @@ static bool load_scenario(struct rerun *r, const struct read_run *run, char *why
                          sizeof r->loaded.params, why, size);
 }
 
-bool rerun_load(struct rerun *r, const struct read_run *run, const char *file, char *why,
-                size_t size)
+static char *copy(const char *text)
+{
+    char *p = strdup(text);
+    if (!p)
+        abort();
+    return p;
+}
+
+/* Defaults: one run, not recorded. */
+static void begin(struct rerun *r, const char *file)
 {
     memset(r, 0, sizeof *r);
-    r->args.seed = run->seed;
     r->args.seed_given = true;
     r->args.speed = 1;
     r->args.record = RECORD_NONE;
     r->args.quiet = true;
+    if (!file)
+        return;
+    r->texts = copy(file);
+    r->args.files = malloc(sizeof *r->args.files);
+    if (!r->args.files)
+        abort();
+    r->args.files[0] = r->args.file = r->texts;
+    r->args.file_count = 1;
+}
+
+void rerun_begin(struct rerun *r, const struct args_run *args, const char *file,
+                 struct loaded *loaded)
+{
+    begin(r, file);
+    r->same_build = true;
+    r->loaded = *loaded;
+    loaded->engine = NULL;
+    r->args.params = calloc(args->param_count + 1, sizeof *r->args.params);
+    if (!r->args.params)
+        abort();
+    for (; r->args.param_count < args->param_count; r->args.param_count++) {
+        const struct engine_param *param = &args->params[r->args.param_count];
+        r->args.params[r->args.param_count] =
+            (struct engine_param){.key = copy(param->key), .value = copy(param->value)};
+    }
+}
+
+bool rerun_load(struct rerun *r, const struct read_run *run, const char *file, char *why,
+                size_t size)
+{
+    begin(r, file ? file : run->file);
+    r->args.seed = run->seed;
     r->same_build = run->build && strcmp(run->build, build_name()) == 0;
     r->has_hash = run->has_hash;
     r->trace_hash = run->trace_hash;
@@ -242,14 +281,6 @@ bool rerun_load(struct rerun *r, const struct read_run *run, const char *file, c
                  "kept): name it with --scenario",
                  (long long)run->id);
         ok = false;
-    }
-    if (ok) {
-        r->texts = strdup(file ? file : run->file);
-        r->args.files = malloc(sizeof *r->args.files);
-        if (!r->texts || !r->args.files)
-            abort();
-        r->args.files[0] = r->args.file = r->texts;
-        r->args.file_count = 1;
     }
     ok = ok && take_params(r, run->params ? run->params : "{}", why, size) &&
          take_options(r, run->options ? run->options : "{}", why, size) &&

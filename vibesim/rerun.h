@@ -33,6 +33,10 @@ struct rerun {
  * changed since, the options are not ours. */
 bool rerun_load(struct rerun *rerun, const struct read_run *run, const char *file, char *why,
                 size_t size);
+/* The same for a scenario that is loaded already and that no record tells of, as `run` makes it
+ * with the parameters of args; takes the engine over. */
+void rerun_begin(struct rerun *rerun, const struct args_run *args, const char *file,
+                 struct loaded *loaded);
 void rerun_free(struct rerun *rerun);
 
 #endif
