@@ -186,7 +186,7 @@ static const struct command {
     {"sweep", "FILE... --seeds LIST", "makes many runs into a database, on many machines too",
      command_sweep},
     {"merge", "OUT.db IN.db...", "joins the shards of a sweep, or other databases", command_merge},
-    {"check", "[FILE.lua|FOLDER] --baseline FILE",
+    {"check", "[FOLDER] --baseline FILE",
      "the gate: runs scenarios and compares with an earlier build", command_check},
     {"list", "[FOLDER] [--json]", "shows the scenarios of a folder (default: scenarios)",
      command_list},
