@@ -12,6 +12,7 @@
 #include "vibesim/gate_make.h"
 #include "vibesim/gate_plan.h"
 #include "vibesim/gate_tell.h"
+#include "vibesim/gate_words.h"
 #include "vibesim/many.h"
 
 #include <errno.h>
@@ -173,6 +174,15 @@ static bool in_use(const char *path)
     return there;
 }
 
+/* Gives the old baseline its second name: not by renaming it, so that there is a baseline at any
+ * moment, unless the file system knows one name a file alone. */
+static bool keep_old(const char *path, const char *old)
+{
+    if (unlink(old) != 0 && errno != ENOENT)
+        return false;
+    return link(path, old) == 0 || (errno == EPERM && rename(path, old) == 0);
+}
+
 /* Puts the new baseline in the place of the old one. False, told, with both files where they are.
  */
 static bool replace(const struct gate *gate)
@@ -182,8 +192,7 @@ static bool replace(const struct gate *gate)
     bool there = access(gate->baseline, F_OK) == 0;
     if (there && in_use(gate->baseline))
         what = "another program has it open";
-    /* A second name rather than a rename, so that there is a baseline at any moment. */
-    else if (there && ((unlink(old) != 0 && errno != ENOENT) || link(gate->baseline, old) != 0))
+    else if (there && !keep_old(gate->baseline, old))
         what = strerror(errno);
     else if (rename(gate->db, gate->baseline) != 0)
         what = strerror(errno);
@@ -214,15 +223,17 @@ static int update(const struct gate *gate, const struct args_check *args, int st
 
 /* ---- all of it ---- */
 
-/* The worst of the runs, of metrics and of `sometimes`. */
+/* The worst of the runs, of metrics and of `sometimes`. A scenario that is skipped (it wants a
+ * build of the core that is not here) must not stop all others: the gate is skipped if all of it
+ * was. */
 static int status_of(const struct gate *gate)
 {
     int status = gate_holds(gate) ? CLI_OK : CLI_CHECK_FAILED;
     for (size_t i = 0; i < gate->case_count; i++)
         for (size_t k = 0; k < gate->cases[i].pair_count; k++)
-            if (gate->cases[i].pairs[k].after.there)
+            if (gate_is_broken(&gate->cases[i].pairs[k].after))
                 status = many_worse(status, gate->cases[i].pairs[k].after.status);
-    return status;
+    return gate->skipped == gate->runs ? CLI_SKIPPED : status;
 }
 
 static void tell(const struct gate *gate, const struct args_check *args)

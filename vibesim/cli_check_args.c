@@ -52,7 +52,7 @@ const char check_help[] =
     "bad\n"
     "usage, a baseline that cannot be used or a record that cannot be written, 3 two runs of a "
     "seed\n"
-    "differ, 77 something was skipped and nothing failed, 130 interrupted.\n";
+    "differ, 77 all was skipped, 130 interrupted.\n";
 
 static const char *const own_names[] = {
     "--baseline", "--update-baseline", "--force",  "--threshold", "--alpha", "--junit",

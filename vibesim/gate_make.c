@@ -65,6 +65,7 @@ static void describe(void *ctx, uint64_t number, struct args_run *args, size_t *
     args->has_only = own->has_only;
     args->only = own->only;
     args->only_count = own->only_count;
+    args->cores = own->cores;
 }
 
 /* ---- in turn ----------------------------------------------------------------------------------

@@ -79,15 +79,16 @@ void gate_total_words(char *out, size_t size, const struct gate *gate)
 
 /* ---- commands ---- */
 
-static void put_param(FILE *f, const struct engine_param *param)
+/* " --param NAME=VALUE", as a shell reads it. */
+static void put_pair(FILE *f, const char *option, const char *name, const char *value)
 {
-    size_t size = strlen(param->key) + strlen(param->value) + 2;
+    size_t size = strlen(name) + strlen(value) + 2;
     char *both = malloc(size), *quoted = malloc(4 * size + 8);
     if (!both || !quoted)
         abort();
-    snprintf(both, size, "%s=%s", param->key, param->value);
+    snprintf(both, size, "%s=%s", name, value);
     term_quote(quoted, 4 * size + 8, both);
-    fprintf(f, " --param %s", quoted);
+    fprintf(f, " %s %s", option, quoted);
     free(quoted);
     free(both);
 }
@@ -120,7 +121,9 @@ char *gate_again_words(const struct gate_case *c, const struct gate_pair *pair)
     term_quote(quoted, 4 * strlen(c->file) + 8, c->file);
     fprintf(f, "vibesim run %s --seed %" PRIu64, quoted, pair->seed);
     for (size_t i = 0; i < args->param_count; i++)
-        put_param(f, &args->params[i]);
+        put_pair(f, "--param", args->params[i].key, args->params[i].value);
+    for (size_t i = 0; i < args->cores.count; i++)
+        put_pair(f, "--core", args->cores.all[i].name, args->cores.more[i].file);
     if (args->until_ns)
         put_until(f, args->until_ns);
     if (args->left_out_count)

@@ -319,6 +319,23 @@ static void new_and_gone_scenarios_are_reported_and_judged_by_their_checks(void 
     }
 }
 
+static void what_needs_another_core_is_skipped_and_stops_nothing(void **state)
+{
+    (void)state;
+    child_write(&child, "mixed.lua",
+                "scenario { name = 'mixed', duration = 5, cores = { 'old' } }\n"
+                "function run(net) net:spawn(1) end\n");
+    CHECK("mixed.lua", "--baseline", "base.db", "--update-baseline");
+    must_be(CLI_SKIPPED);
+    must_say("skip ");
+    CHECK("mixed.lua", "tame.lua", "--baseline", "base.db", "--update-baseline");
+    must_be(CLI_OK);
+    must_say("skipped seed 1: ");
+    CHECK("mixed.lua", "tame.lua", "--baseline", "base.db");
+    must_be(CLI_OK);
+    must_say("PASS  20 of 40 runs of 2 scenarios hold, 20 skipped");
+}
+
 static void salt_shows_what_chance_alone_does(void **state)
 {
     (void)state;
@@ -656,6 +673,7 @@ int main(void)
         T(a_sometimes_that_no_seed_hits_fails),
         T(the_baseline_says_which_parameters_and_seeds_are_run),
         T(new_and_gone_scenarios_are_reported_and_judged_by_their_checks),
+        T(what_needs_another_core_is_skipped_and_stops_nothing),
         T(salt_shows_what_chance_alone_does),
         T(all_forms_of_the_result_are_well_formed),
         T(annotations_and_a_summary_are_for_github),
