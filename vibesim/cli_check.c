@@ -43,6 +43,11 @@ static bool same_file(const char *a, const char *b)
            (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
+static bool tap_on_stdout(const struct args_check *args)
+{
+    return args->tap && strcmp(args->tap, "-") == 0;
+}
+
 /* Whether the file could be written: after hours of runs it is late to learn that there is no such
  * folder. */
 static bool check_writable(const char *option, const char *path)
@@ -113,7 +118,7 @@ static bool write_files(const struct args_check *args, const struct gate *gate)
     const char *summary = getenv("GITHUB_STEP_SUMMARY");
     if (args->junit)
         ok = write_file(args->junit, "w", gate, gate_junit) && ok;
-    if (args->tap && strcmp(args->tap, "-") != 0)
+    if (args->tap && !tap_on_stdout(args))
         ok = write_file(args->tap, "w", gate, gate_tap) && ok;
     if (args->markdown)
         ok = write_file(args->markdown, "w", gate, gate_markdown) && ok;
@@ -215,7 +220,7 @@ static int update(const struct gate *gate, const struct args_check *args, int st
     }
     if (!replace(gate))
         return CLI_BAD;
-    if (!args->run.json && !args->run.quiet)
+    if (!args->run.json && !args->run.quiet && !tap_on_stdout(args))
         printf("      %s is the new baseline%s\n", gate->baseline,
                gate->build_before ? ", and the old one has .old behind its name" : "");
     return status == CLI_CHECK_FAILED && !broken ? CLI_OK : status; /* what is worse is taken */
@@ -238,7 +243,7 @@ static int status_of(const struct gate *gate)
 
 static void tell(const struct gate *gate, const struct args_check *args)
 {
-    if (args->tap && strcmp(args->tap, "-") == 0)
+    if (tap_on_stdout(args))
         gate_tap(stdout, gate);
     else if (args->run.json)
         gate_json(stdout, gate);
