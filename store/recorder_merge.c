@@ -48,13 +48,19 @@ static int attach_as(sqlite3 *db, const char *path, const char *query)
     return rc;
 }
 
+/* Whether there is no right to write, not even the files that SQLite wants beside it. */
+static bool no_right(int rc)
+{
+    return (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY;
+}
+
 /* As reader_open opens it (reader.c says why). */
 static int attach(sqlite3 *db, const char *path)
 {
     int rc = attach_as(db, path, "");
-    if ((rc & 0xff) == SQLITE_CANTOPEN)
+    if (no_right(rc))
         rc = attach_as(db, path, "?mode=ro");
-    if ((rc & 0xff) == SQLITE_CANTOPEN && !schema_has_log(path))
+    if (no_right(rc) && !schema_has_log(path))
         rc = attach_as(db, path, "?immutable=1");
     return rc;
 }

@@ -12,7 +12,7 @@ static void make_shards(void)
     static const char *const shards[] = {"1/3", "2/3", "3/3"};
     child_write(&c, "it.lua", "wild");
     for (size_t i = 0; i < 3; i++) {
-        char db[8];
+        char db[32];
         snprintf(db, sizeof db, "%zu.db", i + 1);
         SWEEP("it.lua", "tame.lua", "--seeds", SEEDS, "--shard", shards[i], "--db", db);
         assert_int_equal(c.status, i == 2 ? 0 : 1);
@@ -241,11 +241,9 @@ static void test_merge_reads_what_it_cannot_write(void **state)
 {
     (void)state;
     make_shards();
-    for (int i = 1; i <= 3; i++) {
-        char db[8];
-        snprintf(db, sizeof db, "%d.db", i);
-        assert_int_equal(chmod(db_path(db), 0444), 0);
-    }
+    static const char *const shards[] = {"1.db", "2.db", "3.db"};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(chmod(db_path(shards[i]), 0444), 0);
     MERGE("all.db", "1.db", "2.db", "3.db");
     ended(1, "all.db: 32 runs of 3 files\n", "");
 }

@@ -49,6 +49,8 @@ static void test_sweep_runs_that_fail_are_told_with_what_repeats_them(void **sta
     ended(1, "FAIL  4 of 5 runs hold, 0 of 1 scenarios\n", "");
     has("  wild seed 3: one tip: 2 tips\n"
         "    Again: vibesim run it.lua --seed 3 --param 'n=it'\\''s' --until 0.5 --only 3..5,9\n");
+    SWEEP("it.lua", "--seeds", "3", "--swarm", "--db", "swarm.db");
+    has("    Again: vibesim run it.lua --seed 3 --swarm\n");
     SWEEP("it.lua", "--seeds", "1..4,11", "--param", "n=it's", "--until", "0.5", "--only", "3..5,9",
           "--resume", "--quiet");
     ended(1, "  wild seed 3: one tip: 2 tips\n    Again: ", "");
@@ -191,6 +193,7 @@ static void test_sweep_another_plan_is_told_by_what_differs(void **state)
          "(options: {} there, {\"until_ns\":3000000000} here)"},
         {{"it.lua", "--seeds", "11,12", "--record", "events"},
          "(record: \"summary\" there, \"events\" here)"},
+        {{"it.lua", "--seeds", "11,12", "--swarm"}, "(options: {} there, {\"swarm\":true} here)"},
         {{"it.lua", "--seeds", "11,12", "--verify"}, "(verify: false there, true here)"},
         {{"it.lua", "--seeds", "11,12", "--shard", "1/2"}, "(shards: 1 there, 2 here)"},
         {{"tame.lua", "--seeds", "11,12"}, "(scenario 1: it.lua there, tame.lua here)"},
@@ -380,6 +383,23 @@ static void test_sweep_without_room_ends_and_can_go_on(void **state)
     ended(0, "PASS  502 of 502 runs hold", "runs are there already");
 }
 
+/* What cannot be recorded says nothing of the run: it is no failed one. */
+static void test_sweep_a_run_that_cannot_be_recorded_is_not_in_the_record(void **state)
+{
+    (void)state;
+    struct rlimit limit = {150000, RLIM_INFINITY}, before;
+    getrlimit(RLIMIT_FSIZE, &before);
+    child_write(&c, "fat.lua", "fat");
+    setrlimit(RLIMIT_FSIZE, &limit);
+    SWEEP("fat.lua", "--seeds", "11,12", "--db", "a.db");
+    setrlimit(RLIMIT_FSIZE, &before);
+    ended(2, "INTERRUPTED  no run has ended\n", "a.db-parts/");
+    assert_non_null(strstr(c.err, ".db: no room for the record"));
+    assert_false(child_exists(&c, "a.db")); /* it would have no run */
+    SWEEP("fat.lua", "--seeds", "11,12", "--db", "a.db", "--resume");
+    ended(0, "PASS  2 of 2 runs hold", "");
+}
+
 static void test_sweep_shard_has_its_part_and_judges_no_sometimes(void **state)
 {
     (void)state;
@@ -479,6 +499,7 @@ int main(void)
         CASE(test_sweep_into_a_record_that_is_locked_says_so_and_changes_nothing),
         CASE(test_sweep_lets_no_other_one_into_its_record),
         CASE(test_sweep_without_room_ends_and_can_go_on),
+        CASE(test_sweep_a_run_that_cannot_be_recorded_is_not_in_the_record),
         CASE(test_sweep_shard_has_its_part_and_judges_no_sometimes),
         CASE(test_sweep_refuses_what_makes_no_sense_and_leaves_no_file),
         CASE(test_sweep_that_was_tampered_with_is_told),

@@ -79,6 +79,7 @@ static void test_plan_is_another_one_for_whatever_changes_a_run(void **state)
         {"--until", "3"},   {"--without", "3"},           {"--only", "3"},
         {"--only", "none"}, {"--param", "nodes=5"},       {"--record", "events"},
         {"--world=tcp"},    {"--world=tcp", "--speed=2"}, {"--verify"},
+        {"--salt", "3"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         expect_same(PLAN(1, A, "--seeds", "1"),

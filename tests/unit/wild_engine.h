@@ -1,6 +1,7 @@
 /* For tests of many runs: an engine whose runs do, by their seeds, what runs should never do, in
  * place of the real one. A scenario's first line is its name: "wild" ones do all of it; "tame" ones
- * nothing; "broken" ones cannot be loaded. Its second line is its hash. */
+ * nothing; "fat" ones leave much to record, too; "broken" ones cannot be loaded. Its second line is
+ * its hash. */
 #ifndef TESTS_UNIT_WILD_ENGINE_H
 #define TESTS_UNIT_WILD_ENGINE_H
 
@@ -160,7 +161,8 @@ void engine_run(struct engine *engine, const struct engine_options *options,
     if (seed == SEED_ERRS_AT_ONCE)
         return;
     usleep(2000 * (20 - (useconds_t)options->seed % 20)); /* later seeds are faster */
-    o->on_node(o->ctx, 0, "miner", NULL, "0.1.0");
+    for (uint32_t i = 0; i < (strcmp(engine->about.name, "fat") == 0 ? 5000 : 1); i++)
+        o->on_node(o->ctx, i, "miner", NULL, "0.1.0");
     o->on_check(o->ctx, 3, "one tip", "check", seed != SEED_FAILS,
                 seed == SEED_FAILS ? "2 tips" : NULL);
     o->on_check(o->ctx, 4, "the rare thing", "sometimes", seed == SEED_HITS,
