@@ -269,37 +269,70 @@ static void print_story(const struct report *r)
 }
 
 /* Seconds without zeros at their end. */
-static void print_until(uint64_t ns)
+static void put_until(FILE *f, uint64_t ns)
 {
     char part[16];
     snprintf(part, sizeof part, ".%09u", (unsigned)(ns % 1000000000u));
     for (size_t len = strlen(part); len && strchr("0.", part[len - 1]); len--)
         part[len - 1] = 0;
-    printf(" --until %" PRIu64 "%s", ns / 1000000000u, part);
+    fprintf(f, " --until %" PRIu64 "%s", ns / 1000000000u, part);
 }
 
 /* Ascending numbers, as ranges where they can be. */
-static void print_decisions(const char *option, const uint32_t *numbers, size_t count)
+static void put_decisions(FILE *f, const char *option, const uint32_t *numbers, size_t count)
 {
-    printf(" %s%s", option, count ? "" : " none");
+    fprintf(f, " %s%s", option, count ? "" : " none");
     for (size_t i = 0; i < count; i++) {
         size_t first = i;
         while (i + 1 < count && numbers[i + 1] == numbers[i] + 1)
             i++;
-        printf("%s%" PRIu32, first ? "," : " ", numbers[first]);
+        fprintf(f, "%s%" PRIu32, first ? "," : " ", numbers[first]);
         if (i > first)
-            printf("..%" PRIu32, numbers[i]);
+            fprintf(f, "..%" PRIu32, numbers[i]);
     }
 }
 
-void report_cores(const struct args_run *args)
+static void put_cores(FILE *f, const struct args_run *args)
 {
     for (size_t i = 0; i < args->cores.count; i++) {
         char both[1024], word[1024];
         snprintf(both, sizeof both, "%s=%s", args->cores.all[i].name, args->cores.more[i].file);
         term_quote(word, sizeof word, both);
-        printf(" --core %s", word);
+        fprintf(f, " --core %s", word);
     }
+}
+
+void report_cores(const struct args_run *args)
+{
+    put_cores(stdout, args);
+}
+
+void report_command_put(FILE *f, const struct args_run *args, const char *file, uint64_t seed)
+{
+    char word[1024];
+    term_quote(word, sizeof word, file);
+    fprintf(f, "vibesim run %s --seed %" PRIu64, word, seed);
+    if (args->swarm)
+        fprintf(f, " --swarm");
+    for (size_t i = 0; i < args->param_count; i++) {
+        char both[1024];
+        snprintf(both, sizeof both, "%s=%s", args->params[i].key, args->params[i].value);
+        term_quote(word, sizeof word, both);
+        fprintf(f, " --param %s", word);
+    }
+    put_cores(f, args);
+    if (args->until_ns)
+        put_until(f, args->until_ns);
+    if (args->left_out_count)
+        put_decisions(f, "--without", args->left_out, args->left_out_count);
+    if (args->has_only)
+        put_decisions(f, "--only", args->only, args->only_count);
+    if (args->salt)
+        fprintf(f, " --salt %" PRIu64, args->salt);
+    if (args->world != ENGINE_SIM)
+        fprintf(f, " --world %s --speed %u", args_world_name(args->world), args->speed);
+    if (args->verify)
+        fprintf(f, " --verify");
 }
 
 void report_command(const struct args_run *args, const char *file, uint64_t seed)
@@ -310,30 +343,7 @@ void report_command(const struct args_run *args, const char *file, uint64_t seed
 void report_command_with(const struct args_run *args, const char *file, uint64_t seed,
                          const char *words)
 {
-    char word[1024];
-    term_quote(word, sizeof word, file);
-    printf("vibesim run %s --seed %" PRIu64, word, seed);
-    if (args->swarm)
-        printf(" --swarm");
-    for (size_t i = 0; i < args->param_count; i++) {
-        char both[1024];
-        snprintf(both, sizeof both, "%s=%s", args->params[i].key, args->params[i].value);
-        term_quote(word, sizeof word, both);
-        printf(" --param %s", word);
-    }
-    report_cores(args);
-    if (args->until_ns)
-        print_until(args->until_ns);
-    if (args->left_out_count)
-        print_decisions("--without", args->left_out, args->left_out_count);
-    if (args->has_only)
-        print_decisions("--only", args->only, args->only_count);
-    if (args->salt)
-        printf(" --salt %" PRIu64, args->salt);
-    if (args->world != ENGINE_SIM)
-        printf(" --world %s --speed %u", args_world_name(args->world), args->speed);
-    if (args->verify)
-        printf(" --verify");
+    report_command_put(stdout, args, file, seed);
     printf("%s\n", words);
 }
 

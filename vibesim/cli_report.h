@@ -91,6 +91,8 @@ void report_cores(const struct args_run *args);
 
 /* The command, and its line's end, that repeats a run of these arguments. */
 void report_command(const struct args_run *args, const char *file, uint64_t seed);
+/* The same into any file, without its line's end. */
+void report_command_put(FILE *f, const struct args_run *args, const char *file, uint64_t seed);
 /* The same with more words behind it, each with a blank in front. */
 void report_command_with(const struct args_run *args, const char *file, uint64_t seed,
                          const char *words);

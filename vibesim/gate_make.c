@@ -66,6 +66,7 @@ static void describe(void *ctx, uint64_t number, struct args_run *args, size_t *
     args->only = own->only;
     args->only_count = own->only_count;
     args->cores = own->cores;
+    args->swarm = own->swarm;
 }
 
 /* ---- in turn ----------------------------------------------------------------------------------

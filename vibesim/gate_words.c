@@ -4,7 +4,7 @@
 
 #include "core/wire/msg.h"
 #include "vibesim/cli.h"
-#include "vibesim/cli_term.h"
+#include "vibesim/cli_report.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -79,62 +79,16 @@ void gate_total_words(char *out, size_t size, const struct gate *gate)
 
 /* ---- commands ---- */
 
-/* " --param NAME=VALUE", as a shell reads it. */
-static void put_pair(FILE *f, const char *option, const char *name, const char *value)
-{
-    size_t size = strlen(name) + strlen(value) + 2;
-    char *both = malloc(size), *quoted = malloc(4 * size + 8);
-    if (!both || !quoted)
-        abort();
-    snprintf(both, size, "%s=%s", name, value);
-    term_quote(quoted, 4 * size + 8, both);
-    fprintf(f, " %s %s", option, quoted);
-    free(quoted);
-    free(both);
-}
-
-static void put_list(FILE *f, const char *option, const uint32_t *list, size_t count)
-{
-    fprintf(f, " %s %s", option, count ? "" : "none");
-    for (size_t i = 0; i < count; i++)
-        fprintf(f, "%s%u", i ? "," : "", list[i]);
-}
-
-/* Nanoseconds as seconds, all of them. */
-static void put_until(FILE *f, uint64_t ns)
-{
-    char fraction[16];
-    int digits = snprintf(fraction, sizeof fraction, "%09" PRIu64, ns % 1000000000u);
-    while (digits > 0 && fraction[digits - 1] == '0')
-        digits--;
-    fprintf(f, " --until %" PRIu64 "%s%.*s", ns / 1000000000u, digits ? "." : "", digits, fraction);
-}
-
 char *gate_again_words(const struct gate_case *c, const struct gate_pair *pair)
 {
-    const struct args_run *args = &c->again.args;
-    char *out = NULL, *quoted = malloc(4 * strlen(c->file) + 8);
+    char *out;
     size_t size;
     FILE *f = open_memstream(&out, &size);
-    if (!f || !quoted)
+    if (!f)
         abort();
-    term_quote(quoted, 4 * strlen(c->file) + 8, c->file);
-    fprintf(f, "vibesim run %s --seed %" PRIu64, quoted, pair->seed);
-    for (size_t i = 0; i < args->param_count; i++)
-        put_pair(f, "--param", args->params[i].key, args->params[i].value);
-    for (size_t i = 0; i < args->cores.count; i++)
-        put_pair(f, "--core", args->cores.all[i].name, args->cores.more[i].file);
-    if (args->until_ns)
-        put_until(f, args->until_ns);
-    if (args->left_out_count)
-        put_list(f, "--without", args->left_out, args->left_out_count);
-    if (args->has_only)
-        put_list(f, "--only", args->only, args->only_count);
-    if (args->salt)
-        fprintf(f, " --salt %" PRIu64, args->salt);
+    report_command_put(f, &c->again.args, c->file, pair->seed);
     if (fclose(f) != 0)
         abort();
-    free(quoted);
     return out;
 }
 
