@@ -6,6 +6,7 @@
 #include "vibesim/cli_check.h"
 
 #include "store/reader.h"
+#include "vibesim/build.h"
 #include "vibesim/cli.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/gate_baseline.h"
@@ -16,6 +17,7 @@
 #include "vibesim/many.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +243,28 @@ static int status_of(const struct gate *gate)
     return gate->skipped == gate->runs ? CLI_SKIPPED : status;
 }
 
+/* One build must make one run of a seed. False, told, if it made another one for the baseline. */
+static bool check_repeats(const struct gate *gate, const struct args_check *args)
+{
+    if (args->run.salt || !gate->build_before || strcmp(gate->build_before, build_name()) != 0)
+        return true;
+    for (size_t i = 0; i < gate->case_count; i++)
+        for (size_t k = 0; k < gate->cases[i].pair_count; k++) {
+            const struct gate_pair *pair = &gate->cases[i].pairs[k];
+            if (!pair->before.has_hash || !pair->after.has_hash ||
+                pair->before.hash == pair->after.hash)
+                continue;
+            term_error("not deterministic: %s seed %" PRIu64
+                       ": this very build made another run of "
+                       "it for the baseline (trace hash %016" PRIx64 ", now %016" PRIx64
+                       "): vibesim run %s --seed %" PRIu64 " --verify may tell where they part",
+                       gate->cases[i].label, pair->seed, pair->before.hash, pair->after.hash,
+                       gate->cases[i].file, pair->seed);
+            return false;
+        }
+    return true;
+}
+
 static void tell(const struct gate *gate, const struct args_check *args)
 {
     if (tap_on_stdout(args))
@@ -266,6 +290,8 @@ static int run_gate(struct gate *gate, const struct args_check *args)
     gate_judge(gate);
     tell(gate, args);
     status = status_of(gate);
+    if (!check_repeats(gate, args))
+        status = many_worse(status, CLI_NOT_DETERMINISTIC);
     if (!write_files(args, gate))
         status = many_worse(status, CLI_BAD);
     if (args->update)

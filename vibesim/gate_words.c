@@ -63,9 +63,13 @@ void gate_case_words(char out[GATE_WORDS_SIZE], const struct gate_case *c)
 
 void gate_total_words(char *out, size_t size, const struct gate *gate)
 {
-    size_t cases = 0;
-    for (size_t i = 0; i < gate->case_count; i++)
-        cases += gate->cases[i].file != NULL;
+    size_t cases = 0; /* scenarios: those of one name are together */
+    const char *last = "";
+    for (size_t i = 0; i < gate->case_count; i++) {
+        const struct gate_case *c = &gate->cases[i];
+        cases += c->file != NULL && strcmp(c->name, last) != 0;
+        last = c->name;
+    }
     snprintf(out, size, "%" PRIu64 " of %" PRIu64 " runs of %zu scenario%s hold", gate->held,
              gate->runs, cases, cases == 1 ? "" : "s");
     add_count(out, size, gate->failed, "broken", "broken");

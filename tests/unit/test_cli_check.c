@@ -275,6 +275,7 @@ static void the_baseline_says_which_parameters_and_seeds_are_run(void **state)
     RUN("run", "tame.lua", "--seeds", "1..2", "--param", "n=2", "--db", "base.db", "--quiet");
     RUN("run", "tame.lua", "--seeds", "9", "--until", "2.5", "--db", "base.db", "--quiet");
     CHECK("tame.lua", "--baseline", "base.db");
+    must_say("5 of 5 runs of 1 scenario hold");
     must_say("5 of 5 pairs bit-identical");
     must_say("tame {\"n\":2}");
     must_say("tame {\"n\":1} {\"until_ns\":2500000000}");
