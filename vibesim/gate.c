@@ -301,13 +301,15 @@ static void correct(struct gate *gate)
 
 static void count_case(struct gate_case *c)
 {
-    c->held = c->failed = c->skipped = c->identical = c->failed_before = c->worse = 0;
+    c->held = c->failed = c->skipped = 0;
+    c->paired = c->identical = c->failed_before = c->worse = 0;
     for (size_t i = 0; i < c->pair_count; i++) {
         const struct gate_run *before = &c->pairs[i].before, *after = &c->pairs[i].after;
         c->failed_before += before->there && before->status == CLI_CHECK_FAILED;
         c->held += holds(after);
         c->skipped += after->there && after->status == CLI_SKIPPED;
         c->failed += after->there && after->status != CLI_OK && after->status != CLI_SKIPPED;
+        c->paired += before->there && after->there;
         c->identical += before->there && after->there && before->has_hash && after->has_hash &&
                         before->hash == after->hash;
     }
@@ -315,6 +317,7 @@ static void count_case(struct gate_case *c)
         c->worse += c->metrics[i].change == GATE_WORSE;
 }
 
+/* Pairs that can be compared. */
 static uint64_t pairs_of(const struct gate_case *c)
 {
     uint64_t n = 0;
@@ -345,7 +348,7 @@ void gate_judge(struct gate *gate)
         gate->failed += c->failed;
         gate->skipped += c->skipped;
         gate->identical += c->identical;
-        gate->paired += pairs;
+        gate->paired += c->paired;
         gate->worse += c->worse;
         gate->never += c->skipped ? 0 : tally_never(&c->tally);
         gate->few = gate->few || (pairs && c->identical < pairs && pairs < gate->needed);

@@ -70,7 +70,7 @@ struct gate_case {
     size_t metric_count;
     size_t hint;        /* runs tell their metrics in one order: where the next one likely is */
     struct tally tally; /* of the runs of this build: which `sometimes` were hit */
-    uint64_t held, failed, skipped, identical, failed_before, worse;
+    uint64_t held, failed, skipped, paired, identical, failed_before, worse;
 };
 
 struct gate {
@@ -86,7 +86,8 @@ struct gate {
     size_t tested;   /* metrics that chance could have raised an alarm in */
     size_t needed;   /* pairs below which no test can */
     size_t compared; /* metrics with pairs */
-    uint64_t runs, held, failed, skipped, identical, paired; /* of this build; paired: both hold */
+    uint64_t runs, held, failed, skipped, identical,
+        paired; /* of this build; paired: with one before */
     uint64_t worse, never;
     bool few; /* some case has fewer pairs than needed */
 };
