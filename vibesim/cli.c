@@ -6,6 +6,7 @@
 #include "vibesim/cli_check.h"
 #include "vibesim/cli_list.h"
 #include "vibesim/cli_merge.h"
+#include "vibesim/cli_page.h"
 #include "vibesim/cli_redact.h"
 #include "vibesim/cli_replay.h"
 #include "vibesim/cli_run.h"
@@ -192,6 +193,7 @@ static const struct command {
     {"replay", "FILE [options]", "lives the captured life of a node again, and compares",
      command_replay},
     {"shrink", "DB [--run ID] [options]", "makes a failed run as small as it gets", cli_shrink},
+    {"report", "DB [-o FILE] [options]", "a page of a record, to be opened in a browser", cli_page},
     {"redact", "FILE OUT", "a copy of a capture to share, with made-up addresses", command_redact},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
