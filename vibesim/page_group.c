@@ -1,6 +1,7 @@
 /* See page_group.h. */
 #include "vibesim/page_group.h"
 
+#include "vibesim/gate.h"
 #include "vibesim/page_json.h"
 
 #include <stdio.h>
@@ -303,6 +304,20 @@ static double percentile(const struct group_metric *m, size_t percent)
     return m->values[percent ? (m->count * percent + 99) / 100 - 1 : 0];
 }
 
+/* The record does not tell what the scenario says of it. */
+static json_t *better_json(const char *name)
+{
+    switch (gate_better_by_name(name)) {
+    case ENGINE_BETTER_UNSAID:
+        return json_null();
+    case ENGINE_BETTER_LESS:
+        return json_string("less");
+    case ENGINE_BETTER_MORE:
+        return json_string("more");
+    }
+    return json_null();
+}
+
 static json_t *metric_json(struct group_metric *m)
 {
     json_t *values = json_array();
@@ -323,6 +338,7 @@ static json_t *metric_json(struct group_metric *m)
         json_object_set_new(o, "max", page_real(percentile(m, 100)));
     }
     json_object_set_new(o, "values", values);
+    json_object_set_new(o, "better", better_json(m->name));
     return o;
 }
 

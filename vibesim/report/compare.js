@@ -8,6 +8,16 @@ function change(before, after) {
   return `${percent > 0 ? "▲ +" : "▼ −"}${figure(Math.abs(Number(percent.toPrecision(3))))} %`;
 }
 
+/* "better" or "worse", where the metric's name says which way is better. */
+function judged(row) {
+  const better = row.a.better || row.b.better;
+  const [before, after] = [row.a.p50, row.b.p50];
+  const text = change(before, after);
+  if (!better || !/[▲▼]/.test(text)) return text;
+  const good = (after < before) === (better === "less");
+  return [text, h("span", {class: good ? "good" : "bad"}, good ? " better" : " worse")];
+}
+
 /* Metrics by name, and counts that every run has. */
 function comparedRows([a, b]) {
   const mean = (group, key) => group.count ? group[key] / group.count : null;
@@ -25,7 +35,7 @@ function comparedTable(pair) {
   const value = (side) => ({head: [shapeSample(side === "a" ? 0 : 1), ` ${pair[side === "a" ? 0 : 1].label}`], number: true,
     cell: (row) => figure(row[side].p50)});
   const columns = [{head: single ? "Metric" : "Metric (median)", cell: (row) => row.name}, value("a"), value("b"),
-    {head: "Change", number: true, cell: (row) => change(row.a.p50, row.b.p50)}];
+    {head: "Change", number: true, cell: judged}];
   if (!single)
     columns.push(
       {head: "p95, first", number: true, cell: (row) => figure(row.a.p95)},
@@ -83,5 +93,6 @@ function renderComparison(data) {
   if (!data.pairs.length) return null;
   const alone = data.baseline ? data.groups.length - data.pairs.length : 0;
   return h("section", {id: "comparison"}, h("h2", null, "Comparison"), data.pairs.map(renderPair),
+    data.baseline && h("p", {class: "quiet small"}, "Whether a change is more than chance is for vibesim check --baseline to say."),
     alone > 0 && h("p", {class: "quiet"}, `${counted(alone, "kind")} of runs of ${data.db} has nothing like it in the baseline.`));
 }
