@@ -21,8 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUNS_MAX    16u /* drawn, if asked for */
-#define RUNS_CHOSEN 3u  /* failed runs that are drawn if nobody asks */
+#define RUNS_MAX    16u    /* drawn, if asked for */
+#define WALL_MS_MAX 60000u /* a run that took longer is made again only if somebody names it */
+#define RUNS_CHOSEN 3u     /* failed runs that are drawn if nobody asks */
 
 static const char help[] =
     "Usage: vibesim report DB [-o FILE] [options]\n"
@@ -34,7 +35,8 @@ static const char help[] =
     "others. It holds the verdicts of all runs, their metrics, how blocks spread, and of some "
     "runs\n"
     "the network over time, the nodes, and the messages before the failure. What the record does\n"
-    "not hold is found by making these runs again.\n"
+    "not hold is found by making these runs again (unasked only those that took a minute at the\n"
+    "most).\n"
     "\n"
     "  -o, --out FILE     where to write the page; - is standard output [report.html]\n"
     "  --run ID           a run to draw; may be given up to 16 times [the first 3 that failed, or\n"
@@ -299,13 +301,15 @@ static bool read_pair(struct page *p, struct reader *r, char *why, size_t size)
 static bool read_record(struct page *p, char *why, size_t size)
 {
     int64_t ids[RUNS_MAX];
+    const struct page_ask ask = {.again = !p->args->as_recorded,
+                                 .wall_ms_max = p->args->run_count ? 0 : WALL_MS_MAX,
+                                 .file = p->args->scenario};
     struct reader *r = open_record(p->args->db, why, size);
     bool ok = r && groups_read(&p->groups, r, look, &p->chosen, why, size);
     ok = ok && (!p->args->compare || read_pair(p, r, why, size));
     const size_t count = ok ? choose(&p->chosen, ids) : 0;
     for (size_t i = 0; ok && i < count; i++) {
-        ok = page_run_read(&p->runs[i], r, ids[i], !p->args->as_recorded, p->args->scenario, why,
-                           size);
+        ok = page_run_read(&p->runs[i], r, ids[i], &ask, why, size);
         p->run_count++;
     }
     p->total = r ? reader_count(r) : 0;
@@ -392,6 +396,7 @@ static json_t *data_of(struct page *p)
     json_object_set_new(o, "total", page_whole(p->total));
     json_object_set_new(o, "failed", page_whole(p->chosen.failed));
     json_object_set_new(o, "groups", groups);
+    json_object_set_new(o, "groups_left_out", page_whole(p->groups.left_out));
     json_object_set_new(o, "pairs", comparison(p));
     json_object_set_new(o, "runs", runs);
     return o;

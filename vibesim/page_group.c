@@ -37,25 +37,34 @@ static bool is(const char *mine, const char *text)
     return strcmp(mine, text ? text : "") == 0;
 }
 
+/* The parameters that a group has in common. */
+static const char *params_of(const struct read_run *run)
+{
+    return run->options && strstr(run->options, "\"swarm\":true") ? "" : run->params;
+}
+
 static bool fits(const struct group *g, const struct read_run *run)
 {
-    return is(g->scenario, run->scenario) && is(g->params, run->params) &&
+    return is(g->scenario, run->scenario) && is(g->params, params_of(run)) &&
            is(g->options, run->options) && is(g->build, run->build) && is(g->world, run->world) &&
            is(g->sha256, run->sha256);
 }
 
+/* NULL where it would be one too many. */
 static struct group *find(struct groups *g, const struct read_run *run)
 {
     for (size_t i = g->count; i-- > 0;) /* runs of one kind follow each other */
         if (fits(&g->list[i], run))
             return &g->list[i];
+    if (g->count == GROUPS_MAX)
+        return NULL;
     g->list = more(g->list, g->count, sizeof *g->list);
     struct group *new = &g->list[g->count++];
     *new = (struct group){
         .scenario = copy(run->scenario),
         .file = copy(run->file),
         .sha256 = copy(run->sha256),
-        .params = copy(run->params),
+        .params = copy(params_of(run)),
         .options = copy(run->options),
         .world = copy(run->world),
         .build = copy(run->build),
@@ -200,7 +209,7 @@ static int verdict_of(const char *name)
 
 static void add_row(struct group *g, const struct read_run *run, int verdict, uint32_t nodes)
 {
-    if (json_array_size(g->runs) == GROUP_RUNS_MAX)
+    if (json_array_size(g->runs) >= (verdict == GROUP_PASS ? GROUP_HELD_MAX : GROUP_RUNS_MAX))
         return;
     json_t *row = json_array();
     json_array_append_new(row, json_integer((json_int_t)run->id));
@@ -223,6 +232,10 @@ bool groups_add(struct groups *groups, struct reader *r, const struct read_run *
     struct group *g = find(groups, run);
     struct adding a = {.group = g};
     const int verdict = verdict_of(run->verdict);
+    if (!g) {
+        groups->left_out++;
+        return true;
+    }
     if (!read_rows(&a, r, run->id, why, size))
         return false;
     g->count++;
@@ -252,8 +265,9 @@ static bool on_run(void *ctx, const struct read_run *run)
 {
     struct reading *o = ctx;
     o->ok = groups_add(o->groups, o->reader, run, o->why, o->size);
+    const struct group *g = o->ok && o->each ? find(o->groups, run) : NULL;
     if (o->ok && o->each)
-        o->each(o->ctx, run, (size_t)(find(o->groups, run) - o->groups->list));
+        o->each(o->ctx, run, g ? (size_t)(g - o->groups->list) : o->groups->count);
     return o->ok;
 }
 

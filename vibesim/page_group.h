@@ -1,5 +1,6 @@
 /* What many runs of a record tell together, for the report: runs are put into groups of one
- * scenario, its text, parameters, options, world and build; a group has its verdicts, its checks,
+ * scenario, its text, parameters (but in swarm mode, where each run draws its own), options, world
+ * and build; a group has its verdicts, its checks,
  * its metrics and how its blocks spread. */
 #ifndef VIBESIM_PAGE_GROUP_H
 #define VIBESIM_PAGE_GROUP_H
@@ -9,7 +10,9 @@
 
 #include <jansson.h>
 
-#define GROUP_RUNS_MAX    2000u /* rows of runs that the page holds of a group */
+#define GROUPS_MAX        300u
+#define GROUP_RUNS_MAX    2000u /* rows of runs that the page holds of a group, ... */
+#define GROUP_HELD_MAX    1500u /* and of those that hold: so there is room for failures */
 #define GROUP_METRICS_MAX 200u
 #define GROUP_CHECKS_MAX  200u
 #define GROUP_VALUES_MAX  400u /* of a metric: of more the page holds as many, evenly by rank */
@@ -46,12 +49,14 @@ struct group {
 struct groups {
     struct group *list; /* in the order in which they first came */
     size_t count;
+    uint64_t left_out; /* runs that would have made more than GROUPS_MAX */
 };
 
 /* Adds one run, with its rows read from r. False with a line in why. */
 bool groups_add(struct groups *g, struct reader *r, const struct read_run *run, char *why,
                 size_t size);
-/* Adds all runs of the record; each: told of each run and its group, or NULL. */
+/* Adds all runs of the record; each: told of each run and its group (`count`: it is left
+ * out), or NULL. */
 bool groups_read(struct groups *g, struct reader *r,
                  void (*each)(void *ctx, const struct read_run *run, size_t group), void *ctx,
                  char *why, size_t size);

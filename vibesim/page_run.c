@@ -393,7 +393,7 @@ static json_t *shrink_of(const char *db, int64_t id)
     return page_text(text, sizeof text);
 }
 
-bool page_run_read(struct page_run *p, struct reader *r, int64_t id, bool again, const char *file,
+bool page_run_read(struct page_run *p, struct reader *r, int64_t id, const struct page_ask *ask,
                    char *why, size_t size)
 {
     struct read_run run;
@@ -405,10 +405,13 @@ bool page_run_read(struct page_run *p, struct reader *r, int64_t id, bool again,
     p->rerun = calloc(1, sizeof *p->rerun);
     if (!p->rerun)
         abort();
-    if (!again)
+    if (!ask->again)
         snprintf(p->why, sizeof p->why, "it was not asked for");
+    else if (ask->wall_ms_max && run.wall_ms > ask->wall_ms_max)
+        snprintf(p->why, sizeof p->why, "it took %" PRIu64 " s (--run %" PRId64 " asks for it)",
+                 run.wall_ms / 1000, id);
     else
-        p->loaded = rerun_load(p->rerun, &run, file, p->why, sizeof p->why);
+        p->loaded = rerun_load(p->rerun, &run, ask->file, p->why, sizeof p->why);
     if (p->loaded)
         json_object_set_new(p->info, "command", command_of(&p->rerun->args));
     if (p->loaded && run.verdict && strcmp(run.verdict, "fail") == 0)

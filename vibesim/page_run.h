@@ -22,9 +22,14 @@ struct page_run {
     char words[900];   /* what it is about */
 };
 
-/* Reads the run from its record. again: it is to be made again, if it can be. file: where its
- * scenario is now, or NULL. False with a line in why. */
-bool page_run_read(struct page_run *p, struct reader *r, int64_t id, bool again, const char *file,
+struct page_ask {
+    bool again;           /* runs are to be made again, if they can be */
+    uint64_t wall_ms_max; /* but none that took longer; 0: any */
+    const char *file;     /* where the scenario is now, or NULL: where it was */
+};
+
+/* Reads the run from its record. False with a line in why. */
+bool page_run_read(struct page_run *p, struct reader *r, int64_t id, const struct page_ask *ask,
                    char *why, size_t size);
 /* Makes those runs again that can be, each in a process of its own; no reader may be open. False:
  * interrupted, or no process could be started. */

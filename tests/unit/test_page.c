@@ -112,6 +112,16 @@ static void record_both(void)
     RUN(1, "run", "pair.lua", "--seed", "4", "--param", "text=bad", "--db", "p.db", "--quiet");
 }
 
+static void sql(const char *name, const char *text)
+{
+    char path[400];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/%s", child.folder, name);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 /* ---- the page ---- */
 
 static void test_page_holds_the_groups_and_draws_what_failed(void **state)
@@ -162,6 +172,31 @@ static void test_page_of_one_record_is_always_the_same(void **state)
     RUN(0, "report", "p.db", "-o", "p.html", "--quiet", "--jobs", "3");
     child_slurp(&child, "p.html", page, sizeof page);
     assert_string_equal(page, first);
+}
+
+static void test_page_bounds_what_it_holds_of_many_runs(void **state)
+{
+    (void)state;
+    record_both();
+    sql("p.db",
+        "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 2999)"
+        " INSERT INTO run(id, scenario, scenario_sha256, seed, params, world, build,"
+        " started_utc, wall_ms, verdict, options) SELECT i, 'many', '', i, '{}', 'sim', 'b',"
+        " 'now', 61000, iif(i > 2500, 'fail', 'pass'), '{}' FROM n;"
+        "WITH RECURSIVE n(i) AS (SELECT 3000 UNION ALL SELECT i + 1 FROM n WHERE i < 3399)"
+        " INSERT INTO run(id, scenario, scenario_sha256, seed, params, world, build,"
+        " started_utc, verdict, options) SELECT i, 'kinds', '', i, '{\"n\":' || i || '}',"
+        " 'sim', 'b', 'now', 'pass', iif(i < 3010, '{\"swarm\":true}', '{}') FROM n");
+    RUN(0, "report", "p.db", "-o", "p.html", "--quiet");
+    json_t *d = data_of("p.html");
+    assert_int_equal(json_array_size(at(d, "groups")), 300);
+    assert_int_equal(json_integer_value(at(d, "groups.2.count")), 2990);
+    assert_int_equal(json_array_size(at(d, "groups.2.runs")), 1500 + 499);
+    assert_int_equal(json_integer_value(at(d, "groups.3.count")), 10); /* swarm */
+    assert_int_equal(json_integer_value(at(d, "groups_left_out")), 390 - 296);
+    assert_string_equal(json_string_value(at(d, "runs.1.why")), "it took 61 s (--run 2501 asks for "
+                                                                "it)");
+    json_decref(d);
 }
 
 static void test_page_goes_to_standard_output(void **state)
@@ -248,16 +283,6 @@ static void test_page_of_no_record_is_refused(void **state)
     must_refuse("text.db");
     RUN(2, "report", "empty.db");
     must_refuse("empty.db");
-}
-
-static void sql(const char *name, const char *text)
-{
-    char path[400];
-    sqlite3 *db;
-    snprintf(path, sizeof path, "%s/%s", child.folder, name);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
 }
 
 static void test_page_of_an_empty_record_is_refused(void **state)
@@ -493,6 +518,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_page_keeps_hostile_texts_in_their_place, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_page_of_one_record_is_always_the_same, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_page_bounds_what_it_holds_of_many_runs, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_page_goes_to_standard_output, setup, teardown),
         cmocka_unit_test_setup_teardown(test_page_says_why_a_run_cannot_be_made_again, setup,

@@ -7,7 +7,8 @@ function renderPage() {
   document.title = `VibeNet report: ${data.db}`;
   const sections = [
     renderComparison(data),
-    h("section", {id: "scenarios"}, h("h2", null, "Scenarios"), overview(data)),
+    h("section", {id: "scenarios"}, h("h2", null, "Scenarios"), overview(data),
+      data.groups_left_out > 0 && h("p", {class: "note"}, `${counted(data.groups_left_out, "run")} of more scenarios and parameters are left out.`)),
     renderRuns(data),
     renderCurves(data),
     h("section", {id: "groups"}, h("h2", null, "Metrics and checks"), data.groups.map(renderGroup)),

@@ -133,7 +133,7 @@ function metricsTable(group) {
 
 function runsTable(group) {
   return h("details", null,
-    h("summary", null, `All runs of it${group.runs.length < group.count ? ` (the first ${count(group.runs.length)})` : ""}`),
+    h("summary", null, `All runs of it${group.runs.length < group.count ? ` (${count(group.runs.length)} of them)` : ""}`),
     table(`Runs of ${groupName(group)}`, [
       {head: "Run", number: true, cell: (r) => r[RUN.id]},
       {head: "Seed", number: true, cell: (r) => r[RUN.seed]},
@@ -149,7 +149,7 @@ function runsTable(group) {
 function renderGroup(group) {
   return h("section", {id: group.anchor, class: "group"},
     h("h3", null, groupName(group), h("span", {class: "quiet"}, ` ${counted(group.count, "run")}`)),
-    h("p", {class: "params"}, parameters(group.params),
+    h("p", {class: "params"}, group.params === null ? "each run with parameters of its own" : parameters(group.params),
       plainObject(group.options) && Object.keys(group.options).length > 0 && `; options: ${parameters(group.options)}`),
     h("p", {class: "quiet small"}, `${group.file}, SHA-256 ${group.sha256.slice(0, 12)}, ${group.build}`),
     runCells(group),
