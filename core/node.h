@@ -590,6 +590,110 @@ VN_API bool vn_node_block_hash(const struct vn_node *node, uint64_t height, uint
 VN_API uint32_t vn_node_has_tx(const struct vn_node *node, const uint8_t id[32]);
 VN_API uint32_t vn_node_bans(const struct vn_node *node, struct vn_ban_info *out, uint32_t max);
 
+/* ---- looking in, item by item: what a debugger shows ---------------------------------------- */
+
+#define VN_LANES    4u /* of an outbox, in the order in which they leave */
+#define VN_LIMITS   5u /* what a link may make us do */
+#define VN_REQUESTS 2u /* that can be outstanding on a link */
+
+enum vn_look {
+    VN_LOOK_CONFIG = 1, /* struct vn_config, one; its pointers are NULL */
+    VN_LOOK_LINK,       /* struct vn_look_link; index as vn_node_peer's */
+    VN_LOOK_QUEUED,     /* struct vn_look_queued: all frames that wait, link by link, in the order
+                           in which they will leave if no other comes */
+    VN_LOOK_TIMER,      /* struct vn_look_timer, in no order that means anything */
+    VN_LOOK_SYNC,       /* struct vn_look_sync, one */
+    VN_LOOK_BLOCK,      /* struct vn_look_block: the best chain, from the tip down */
+    VN_LOOK_ORPHAN,     /* struct vn_look_block: by arrival */
+    VN_LOOK_TX,         /* struct vn_look_tx: the pool, by arrival */
+    VN_LOOK_ADDR        /* struct vn_look_addr: the address list, as it lies */
+};
+
+struct vn_look_link {
+    uint32_t size;
+    uint32_t window; /* bytes that may be SENT now */
+    uint64_t link;
+    uint32_t lane_bytes[VN_LANES]; /* control, blocks, transactions, history: what waits */
+    uint32_t frames;               /* that wait, in all lanes */
+    uint32_t begun_bytes;          /* left of a frame that has begun to leave; in its lane's, too */
+    uint64_t full_ns[VN_LIMITS]; /* when the buckets of Pings, blocks, transactions, answers, and
+                                    answers not asked for are full again, in now_ns; not later:
+                                    they are */
+    struct {
+        uint64_t start, end;  /* heights */
+        uint64_t deadline_ns; /* VN_NEVER: none is outstanding */
+        uint32_t abandoned, timeouts;
+    } requests[VN_REQUESTS]; /* of one block, of a range */
+    uint32_t served;         /* requests of the remote that wait for our answers */
+    uint32_t read_stopped;   /* 1: the driver was told to read no more of it */
+    uint32_t closed;         /* 1: it only waits for its LINK_DOWN */
+    uint32_t framed_bytes;   /* held of the frame that is being received */
+    uint64_t ping_ns;        /* when the outstanding Ping left; 0: none */
+    uint64_t began_ns;       /* dialled, or accepted */
+    uint64_t ready_ns;       /* 0: not yet */
+};
+
+struct vn_look_queued {
+    uint32_t size;
+    uint32_t lane;
+    uint64_t link;
+    uint32_t message; /* kind, for vn_message_name */
+    uint32_t count;   /* frames of the same size, one behind the other */
+    uint32_t bytes;   /* of all of them that are left */
+    uint32_t begun;   /* 1: it leaves before all others */
+};
+
+struct vn_look_timer {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t at_ns;
+    uint64_t link; /* of "peer"; else 0 */
+    char kind[16]; /* "peer", "dial", "feeler", "sync", "mine", "expire", "store", "fetch" */
+};
+
+struct vn_look_sync {
+    uint32_t size;
+    uint32_t loading;   /* 1: it reads its disk at the start */
+    char state[16];     /* "idle", "locating", "fetching" */
+    uint64_t leader;    /* link */
+    uint64_t target;    /* height to reach */
+    uint64_t connect;   /* fetching: the next height to put into the chain */
+    uint64_t gained;    /* blocks connected so far */
+    uint64_t held_bytes;
+    uint64_t store_from; /* heights from there on are not yet in a STORE; VN_NEVER: all are */
+    uint32_t stores;     /* STOREs under way */
+    uint32_t reserved;
+    uint64_t mine_interval_ns; /* 0: it does not mine */
+};
+
+struct vn_look_block {
+    uint32_t size;
+    uint32_t bytes; /* of its encoding; 0: not in memory */
+    uint64_t height, timestamp;
+    uint64_t source; /* of an orphan: the link that brought it */
+    uint8_t hash[32], prev_hash[32];
+};
+
+struct vn_look_tx {
+    uint32_t size;
+    uint32_t bytes; /* of its encoding */
+    uint64_t timestamp;
+    uint8_t id[32];
+};
+
+struct vn_look_addr {
+    uint32_t size;
+    uint32_t failures; /* in a row */
+    struct vn_addr addr;
+    uint64_t next_try_ns, last_seen_ns;
+    uint64_t link; /* 0: none */
+    uint8_t seed, self, anchor, reserved[5];
+};
+
+/* Copies the index-th item of what (enum vn_look) to out, whose first member, its size, the caller
+ * sets; false past the end, and for what this build does not know. */
+VN_API bool vn_node_look(const struct vn_node *node, uint32_t what, uint32_t index, void *out);
+
 /* ---- several builds in one process ---------------------------------------------------------- */
 
 /* Every function above, for drivers that dlopen a build of the core. */
@@ -619,6 +723,7 @@ struct vn_api {
     bool (*node_rx)(struct vn_node *node, uint64_t link, struct vn_slice *space); /* the same */
     uint32_t (*node_bans)(const struct vn_node *node, struct vn_ban_info *out,
                           uint32_t max); /* the same */
+    bool (*node_look)(const struct vn_node *node, uint32_t what, uint32_t index, void *out);
 };
 
 /* The table of this build, or NULL if it does not speak `version`. */

@@ -191,6 +191,12 @@ uint32_t chain_orphan_count(const struct chain *chain)
     return orphans_count(chain->orphans);
 }
 
+const struct block_record *chain_orphan_at(const struct chain *chain, uint32_t index,
+                                           uint64_t *source)
+{
+    return orphans_at(chain->orphans, index, source);
+}
+
 uint64_t chain_orphan_bytes_from(const struct chain *chain, uint64_t source)
 {
     return orphans_bytes_from(chain->orphans, source);

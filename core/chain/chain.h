@@ -78,6 +78,10 @@ bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_sl
                        uint64_t *source);
 uint32_t chain_orphan_count(const struct chain *chain);
 
+/* The index-th orphan by arrival, borrowed, and where it came from; NULL past the end. */
+const struct block_record *chain_orphan_at(const struct chain *chain, uint32_t index,
+                                           uint64_t *source);
+
 /* Bytes of the orphans that came from `source`: entries and encodings. */
 uint64_t chain_orphan_bytes_from(const struct chain *chain, uint64_t source);
 

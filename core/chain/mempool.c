@@ -522,6 +522,20 @@ void mempool_expire(struct mempool *pool, uint64_t now_s)
     list_expire(pool, &pool->taken, now_s);
 }
 
+bool mempool_at(const struct mempool *pool, uint32_t index, uint8_t id[32], uint32_t *bytes,
+                uint64_t *timestamp)
+{
+    const struct entry *entry = pool->pooled.first;
+    while (entry && index-- > 0)
+        entry = entry->after;
+    if (!entry)
+        return false;
+    memcpy(id, entry->id, sizeof entry->id);
+    *bytes = entry->raw.len;
+    *timestamp = entry->timestamp;
+    return true;
+}
+
 uint32_t mempool_count(const struct mempool *pool)
 {
     return pool->pooled.count;

@@ -87,6 +87,11 @@ uint32_t mempool_select(const struct mempool *pool, uint8_t *out, uint32_t max);
  * without bytes, by the block's). */
 void mempool_expire(struct mempool *pool, uint64_t now_s);
 
+/* The index-th pooled transaction in order of arrival: its id, the bytes of its encoding, its
+ * timestamp. False past the end. */
+bool mempool_at(const struct mempool *pool, uint32_t index, uint8_t id[32], uint32_t *bytes,
+                uint64_t *timestamp);
+
 uint32_t mempool_count(const struct mempool *pool); /* pooled */
 bool mempool_empty(const struct mempool *pool);     /* nothing pooled, nothing remembered */
 

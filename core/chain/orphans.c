@@ -98,6 +98,17 @@ uint64_t orphans_bytes_from(const struct orphans *orphans, uint64_t source)
     return bytes;
 }
 
+const struct block_record *orphans_at(const struct orphans *orphans, uint32_t index,
+                                      uint64_t *source)
+{
+    const struct orphan *orphan = orphans ? orphans->oldest : NULL;
+    while (orphan && index-- > 0)
+        orphan = orphan->newer;
+    if (orphan)
+        *source = orphan->source;
+    return orphan ? orphan->record : NULL;
+}
+
 struct block_record *orphans_find(const struct orphans *orphans, const uint8_t hash[32])
 {
     const struct orphan *orphan = orphans ? idmap_get(&orphans->by_hash, hash) : NULL;

@@ -21,6 +21,10 @@ size_t orphans_bytes(const struct orphans *orphans);
 /* Bytes (entries and encodings) of the orphans that came from `source`. */
 uint64_t orphans_bytes_from(const struct orphans *orphans, uint64_t source);
 
+/* The index-th by arrival, and its source; NULL past the end. */
+const struct block_record *orphans_at(const struct orphans *orphans, uint32_t index,
+                                      uint64_t *source);
+
 /* The orphan with this hash, or NULL. */
 struct block_record *orphans_find(const struct orphans *orphans, const uint8_t hash[32]);
 
