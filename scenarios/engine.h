@@ -16,6 +16,8 @@
 #include <string.h>
 
 struct engine;
+struct engine_result;
+struct sim;      /* transport-sim/sim.h */
 struct sim_wire; /* transport-sim/sim.h */
 
 struct engine_param {
@@ -114,6 +116,21 @@ struct engine_observer {
     /* What a node is now, after its tip, its pool, a peer's state or the like changed. With by_time
      * at the very time of the change. */
     void (*on_info)(void *ctx, uint64_t t_ns, uint32_t host, const struct vn_info *info);
+    /* After the run: the hash of all `events` that happened before t_ns, for some 1,000 times in
+     * their order (sim_hash_marks). Not in a world that repeats nothing. */
+    void (*on_mark)(void *ctx, uint64_t t_ns, uint64_t events, uint64_t hash);
+    /* For debuggers; only with options.by_time, and in the world sim alone. The simulator that the
+     * run is in, to look into from any of these callbacks until on_end returns: */
+    void (*on_world)(void *ctx, const struct sim *sim);
+    /* As struct sim_observer's: */
+    void (*on_give)(void *ctx, uint64_t number, uint32_t host, const struct vn_event *event);
+    void (*on_drained)(void *ctx, uint32_t host, uint64_t hash);
+    /* All that happens up to now_ns, scripts included, has happened, and the world goes on to
+     * target_ns: returns where it shall come back earlier, now_ns..target_ns, which changes
+     * nothing. */
+    uint64_t (*on_advance)(void *ctx, uint64_t now_ns, uint64_t target_ns);
+    /* The run is judged, and its world about to go. */
+    void (*on_end)(void *ctx, const struct engine_result *result);
     /* Called about every 20,000 events, at most 40,000 where events are spread over time. */
     void (*on_progress)(void *ctx, uint64_t sim_ns, uint64_t end_ns, uint64_t events,
                         uint64_t messages, uint32_t nodes, uint64_t tip_height);

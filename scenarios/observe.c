@@ -188,6 +188,20 @@ static void on_wire(void *ctx, uint64_t t_ns, const struct sim_wire *wire)
     o->on_wire(o->ctx, t_ns, wire);
 }
 
+static void on_give(void *ctx, uint64_t number, uint32_t host, const struct vn_event *event)
+{
+    struct run *run = ctx;
+    const struct engine_observer *o = &run->options->observer;
+    o->on_give(o->ctx, number, host, event);
+}
+
+static void on_drained(void *ctx, uint32_t host, uint64_t hash)
+{
+    struct run *run = ctx;
+    const struct engine_observer *o = &run->options->observer;
+    o->on_drained(o->ctx, host, hash);
+}
+
 static void on_reply(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text)
 {
     (void)host;
@@ -209,5 +223,7 @@ void observe_init(struct run *run, struct sim_observer *observer)
         .on_event = o->on_event ? on_event : NULL,
         .on_reply = on_reply,
         .on_wire = o->on_wire ? on_wire : NULL,
+        .on_give = o->on_give ? on_give : NULL,
+        .on_drained = o->on_drained ? on_drained : NULL,
     };
 }

@@ -207,6 +207,8 @@ static void advance(struct run *run, struct chunk *chunk)
     uint64_t limit = chunk->ns < UINT64_MAX - now ? now + chunk->ns : UINT64_MAX;
     uint64_t target = next < run->end_ns ? next : run->end_ns;
     target = target < limit ? target : limit;
+    if (run->options->observer.on_advance)
+        target = run->options->observer.on_advance(run->options->observer.ctx, now, target);
     run->stopped = false;
     if (run->world.exact) /* who watches sees each change as it is made */
         run->world.exact(run->world.self, run->watched > 0 || run->options->by_time);
@@ -308,6 +310,9 @@ static bool make_world(struct run *run, world_maker make, char *why, size_t size
         run->has_world = world_tcp_init(&run->world, &config, run->options->speed, why, size);
     else
         world_sim_init(&run->world, &config);
+    const struct engine_observer *o = &run->options->observer;
+    if (run->has_world && !make && run->options->world == ENGINE_SIM && o->on_world)
+        o->on_world(o->ctx, run->world.self);
     return run->has_world;
 }
 
@@ -386,6 +391,18 @@ static void tell_late(struct run *run)
     run_log(run, text);
 }
 
+static void tell_marks(struct run *run)
+{
+    const struct engine_observer *o = &run->options->observer;
+    if (!o->on_mark || !run->world.marks)
+        return;
+    struct sim_hash_mark *marks = run_alloc(SIM_HASH_MARKS * sizeof *marks);
+    const uint32_t count = run->world.marks(run->world.self, marks);
+    for (uint32_t i = 0; i < count; i++)
+        o->on_mark(o->ctx, marks[i].t_ns, marks[i].events, marks[i].hash);
+    free(marks);
+}
+
 /* Final heights and tips of the honest nodes. */
 static void report_final(struct run *run,
                          void (*on_final)(void *ctx, uint32_t host, uint64_t height,
@@ -421,6 +438,9 @@ static void report_final(struct run *run,
     r->decisions = run->decisions;
     progress(run, &stats);
     tell_late(run);
+    tell_marks(run);
+    if (run->options->observer.on_end)
+        run->options->observer.on_end(run->options->observer.ctx, r);
 }
 
 static void tell_story(const struct run *run)

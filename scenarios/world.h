@@ -84,6 +84,8 @@ struct world {
     bool (*peer_read)(void *self, uint32_t host, uint64_t link, bool on);
     void (*stats)(void *self, struct world_stats *out);
     uint64_t (*trace_hash)(void *self);
+    /* As sim_hash_marks. NULL: this world repeats nothing. */
+    uint32_t (*marks)(void *self, struct sim_hash_mark *out);
     void (*free)(void *self);
 };
 

@@ -229,6 +229,11 @@ static uint64_t trace_hash(void *self)
     return sim_trace_hash(self);
 }
 
+static uint32_t marks(void *self, struct sim_hash_mark *out)
+{
+    return sim_hash_marks(self, out);
+}
+
 static void free_world(void *self)
 {
     sim_free(self);
@@ -280,6 +285,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .peer_read = peer_read,
         .stats = stats,
         .trace_hash = trace_hash,
+        .marks = marks,
         .free = free_world,
     };
 }

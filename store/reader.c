@@ -111,6 +111,7 @@ struct walk {
         bool (*block)(void *, const struct read_block *);
         bool (*arrival)(void *, const struct read_arrival *);
         bool (*decision)(void *, const struct read_decision *);
+        bool (*mark)(void *, const struct read_mark *);
         bool (*sweep)(void *, const struct read_sweep *);
     } each;
     void *ctx;
@@ -269,6 +270,14 @@ static bool decision_row(const struct walk *w, sqlite3_stmt *s)
     return w->each.decision(w->ctx, &row);
 }
 
+static bool mark_row(const struct walk *w, sqlite3_stmt *s)
+{
+    const char *hash = text(s, 2);
+    const struct read_mark row = {
+        .t_ns = whole(s, 0), .events = whole(s, 1), .hash = hash ? strtoull(hash, NULL, 16) : 0};
+    return w->each.mark(w->ctx, &row);
+}
+
 static bool sweep_row(const struct walk *w, sqlite3_stmt *s)
 {
     const struct read_sweep row = {
@@ -383,6 +392,8 @@ WALK(arrivals, arrival, struct read_arrival,
      " ORDER BY block_hash, t_ns, node")
 WALK(decisions, decision, struct read_decision,
      "SELECT no, t_ns, kind, params, taken FROM decision WHERE run_id = ?1 ORDER BY no")
+WALK(marks, mark, struct read_mark,
+     "SELECT t_ns, events, hash FROM mark WHERE run_id = ?1 ORDER BY t_ns")
 
 bool reader_sweeps(struct reader *r, bool (*each)(void *, const struct read_sweep *), void *ctx,
                    char *why, size_t size)

@@ -86,6 +86,10 @@ struct read_decision {
     bool taken;
 };
 
+struct read_mark {
+    uint64_t t_ns, events, hash;
+};
+
 /* A shard of a sweep; one that is not shared out is shard 1 of 1. */
 struct read_sweep {
     const char *id;         /* 16 hex digits of the plan's SHA-256 */
@@ -125,6 +129,8 @@ bool reader_arrivals(struct reader *r, int64_t run,
 bool reader_decisions(struct reader *r, int64_t run,
                       bool (*each)(void *, const struct read_decision *), void *ctx, char *why,
                       size_t size);
+bool reader_marks(struct reader *r, int64_t run, bool (*each)(void *, const struct read_mark *),
+                  void *ctx, char *why, size_t size);
 bool reader_sweeps(struct reader *r, bool (*each)(void *, const struct read_sweep *), void *ctx,
                    char *why, size_t size);
 

@@ -155,6 +155,15 @@ void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const cha
     ring_put(r->writer.ring, &row, texts);
 }
 
+void recorder_mark(struct recorder *r, uint64_t t_ns, uint64_t events, uint64_t hash)
+{
+    char hex[17];
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)hash);
+    struct row row = {.kind = ROW_MARK, .n = {runs_clamp(t_ns), runs_clamp(events)}};
+    struct row_text texts[ROW_TEXTS] = {text_of(hex)};
+    ring_put(r->writer.ring, &row, texts);
+}
+
 const char *recorder_error(const struct recorder *r)
 {
     return atomic_load_explicit(&r->writer.failed, memory_order_acquire) ? r->writer.error : NULL;

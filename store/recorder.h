@@ -3,7 +3,7 @@
  * Rows are handed over by value into a bounded ring and written by a thread of the recorder's own
  * in batched transactions (WAL), so that a run killed at any moment leaves a valid file; when the
  * ring is full the caller waits. Nothing recorded can change a run. The tables are those of the
- * design page (run, node, event, check_result, metric, block, arrival), decision and sweep;
+ * design page (run, node, event, check_result, metric, block, arrival), decision, mark and sweep;
  * application_id and user_version name the file as ours, and any other file is refused untouched.
  *
  * Errors: functions that can fail return false and keep the first reason, one line that names the
@@ -70,6 +70,9 @@ void recorder_arrival(struct recorder *r, const uint8_t hash[32], uint32_t node,
  * out. */
 void recorder_decision(struct recorder *r, uint32_t no, uint64_t t_ns, const char *kind,
                        const char *params, bool taken);
+
+/* The hash of all `events` that happened before t_ns, which ascends. */
+void recorder_mark(struct recorder *r, uint64_t t_ns, uint64_t events, uint64_t hash);
 
 struct recorder_result {
     uint64_t wall_ms, sim_ns, events, messages, bytes, trace_hash;

@@ -27,6 +27,7 @@ enum row_kind {
     ROW_BLOCK,
     ROW_ARRIVAL,
     ROW_DECISION,
+    ROW_MARK,
     ROW_KINDS
 };
 

@@ -87,8 +87,8 @@ int runs_tell(sqlite3 *db, int64_t id, const char *verdict, const char *reason)
 
 int runs_delete(sqlite3 *db, int64_t id)
 {
-    static const char *const tables[] = {"event", "arrival", "block",        "metric",
-                                         "node",  "run",     "check_result", "decision"};
+    static const char *const tables[] = {"event", "arrival",      "block",    "metric", "node",
+                                         "run",   "check_result", "decision", "mark"};
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof tables / sizeof *tables; i++) {
         char sql[96];

@@ -26,6 +26,11 @@
     " kind TEXT NOT NULL, params TEXT NOT NULL, taken INTEGER NOT NULL, PRIMARY KEY(run_id, no))"  \
     " WITHOUT ROWID;"
 
+#define MARK_TABLE                                                                                 \
+    "CREATE TABLE IF NOT EXISTS mark("                                                             \
+    " run_id INTEGER NOT NULL REFERENCES run(id), t_ns INTEGER NOT NULL, events INTEGER NOT NULL," \
+    " hash TEXT NOT NULL, PRIMARY KEY(run_id, t_ns)) WITHOUT ROWID;"
+
 #define SWEEP_TABLE                                                                                \
     "CREATE TABLE IF NOT EXISTS sweep("                                                            \
     " id TEXT NOT NULL, shard INTEGER NOT NULL, shards INTEGER NOT NULL, plan TEXT NOT NULL,"      \
@@ -65,7 +70,7 @@ static const char ddl[] =
     "CREATE TABLE IF NOT EXISTS arrival("
     " run_id INTEGER NOT NULL REFERENCES run(id), block_hash TEXT NOT NULL, node INTEGER NOT NULL,"
     " t_ns INTEGER NOT NULL, PRIMARY KEY(run_id, block_hash, node)) WITHOUT ROWID;" DECISION_TABLE
-        SWEEP_TABLE RUN_INDEXES "PRAGMA application_id = 1449747022;"
+        MARK_TABLE SWEEP_TABLE RUN_INDEXES "PRAGMA application_id = 1449747022;"
     "PRAGMA user_version = 3;"
     "COMMIT;";
 
@@ -75,7 +80,7 @@ static const char ddl[] =
 #define LIFT_2                                                                                     \
     "ALTER TABLE run ADD COLUMN file TEXT; ALTER TABLE run ADD COLUMN options TEXT;"               \
     "ALTER TABLE run ADD COLUMN sweep_id TEXT; ALTER TABLE run ADD COLUMN job "                    \
-    "INTEGER;" SWEEP_TABLE RUN_INDEXES
+    "INTEGER;" MARK_TABLE SWEEP_TABLE RUN_INDEXES
 
 static const char *const ddl_from[SCHEMA_VERSION] = {
     NULL,
@@ -309,6 +314,7 @@ int schema_check_tables(sqlite3 *db)
         "SELECT run_id, hash, height, parent, miner, mined_ns FROM block",
         "SELECT run_id, block_hash, node, t_ns FROM arrival",
         "SELECT run_id, no, t_ns, kind, params, taken FROM decision",
+        "SELECT run_id, t_ns, events, hash FROM mark",
         "SELECT id, shard, shards, plan, build, runs, complete FROM sweep",
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {

@@ -31,6 +31,7 @@ static const char *const statements[ROW_KINDS] = {
                     " VALUES(?1, ?2, ?3, ?4)",
     [ROW_DECISION] = "INSERT INTO decision(run_id, no, t_ns, kind, params, taken)"
                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [ROW_MARK] = "INSERT INTO mark(run_id, t_ns, events, hash) VALUES(?1, ?2, ?3, ?4)",
 };
 
 void writer_fail(struct writer *w, int rc)
@@ -135,6 +136,11 @@ static void bind_row(sqlite3_stmt *stmt, const struct row *row)
         bind_text(stmt, 4, row, 0);
         bind_text(stmt, 5, row, 1);
         sqlite3_bind_int(stmt, 6, row->ok);
+        break;
+    case ROW_MARK: /* n: t_ns, events; texts: hash */
+        sqlite3_bind_int64(stmt, 2, row->n[0]);
+        sqlite3_bind_int64(stmt, 3, row->n[1]);
+        bind_text(stmt, 4, row, 0);
         break;
     case ROW_KINDS:
         break;

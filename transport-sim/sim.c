@@ -114,6 +114,7 @@ struct sim *sim_new(const struct sim_config *config)
     sim->lookahead_ns = UINT64_MAX;
     sim->stats.memory = sizeof *sim;
     dice_init(sim);
+    mark_init(sim);
     sim_net_init(sim);
     return sim;
 }

@@ -81,6 +81,12 @@ struct sim_observer {
     void (*on_reply)(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text);
     /* All that arrives on links. While somebody hears of it hosts never run apart (sim_windows). */
     void (*on_wire)(void *ctx, uint64_t t_ns, const struct sim_wire *wire);
+    /* For debuggers, and only while all is handled by time (sim_windows is off). An event of that
+     * number is about to be given to a host; what it points to is borrowed. Then comes on_event,
+     * and after the last event of a cycle of a node, and what it drained, on_drained, with the
+     * node's hash. */
+    void (*on_give)(void *ctx, uint64_t number, uint32_t host, const struct vn_event *event);
+    void (*on_drained)(void *ctx, uint32_t host, uint64_t hash);
 };
 
 struct sim_config {
@@ -268,6 +274,73 @@ void sim_stats(const struct sim *sim, struct sim_stats *out);
 
 /* XXH3-64 chained over the hosts' hashes in host order: the run's trace hash. */
 uint64_t sim_trace_hash(const struct sim *sim);
+
+/* The hash of the run's beginning, up to a time: two runs that are equal so far have equal marks at
+ * equal times, whatever loop ran them. See sim_mark.c. */
+struct sim_hash_mark {
+    uint64_t t_ns;   /* of all that happened before */
+    uint64_t events; /* so many */
+    uint64_t hash;
+};
+
+#define SIM_HASH_MARKS 1024u
+
+/* Writes at most SIM_HASH_MARKS marks, in the order of time, evenly spread; returns how many. The
+ * times are multiples of the same power of two, so of two runs' marks the coarser are among the
+ * finer. */
+uint32_t sim_hash_marks(const struct sim *sim, struct sim_hash_mark *out);
+
+/* ---- looking at all of it: for debuggers ---- */
+
+struct sim_host_look {
+    bool alive, scripted, paused, dark; /* dark: without power */
+    uint8_t region;                     /* 0: none */
+    uint32_t starts;                    /* of its node, so far */
+    uint32_t links;                     /* live ends that are its */
+    uint32_t held;                      /* events that wait for a paused node to go on */
+    uint64_t up_bps, down_bps;
+    uint64_t up_free_ns, down_free_ns; /* when what was handed to its access has passed */
+    uint64_t timer_ns;                 /* when the simulator wakes the node, or VN_NEVER */
+    uint64_t wall_ns;                  /* what its wall clock reads */
+    struct sim_clock clock;            /* what is wrong with it */
+    struct sim_disk_faults disk;       /* what is wrong with it */
+    uint32_t disk_requests;            /* under way */
+    uint32_t disk_blocks, disk_addrs, disk_bans;
+    uint64_t disk_first; /* height of the first block that it holds */
+};
+
+/* False if there is no such host. */
+bool sim_host_look(const struct sim *sim, uint32_t host, struct sim_host_look *out);
+
+/* One direction of a link. */
+struct sim_flow {
+    uint64_t latency_ns; /* base, without jitter */
+    uint64_t bytes;      /* on their way, or waiting to be sent */
+    uint32_t items;      /* deliveries, beginnings and ends of streams that are on their way */
+    uint64_t next_ns;    /* when the first of them arrives, VN_NEVER: waits for a window */
+    uint64_t window;     /* bytes that may be sent now */
+    bool blocked;        /* waits for a cut to heal */
+    bool stopped;        /* the receiver reads no more */
+};
+
+struct sim_link_look {
+    uint64_t id;       /* of this end */
+    uint32_t other;    /* host, or UINT32_MAX: an address where nobody lives */
+    bool dialled;      /* by this end */
+    const char *state; /* of this end: "dialling", "open", "closing" ... */
+    const char *other_state;
+    bool paced;     /* by the model of TCP */
+    bool forgotten; /* by a router: nothing passes any more */
+    double loss;
+    uint64_t rate_bps;
+    struct sim_flow out, in; /* as this end sees it */
+};
+
+/* The index-th live end of the host, in an order that is always the same; false past the last. */
+bool sim_link_look(const struct sim *sim, uint32_t host, uint32_t index, struct sim_link_look *out);
+
+/* The build of the core that runs a host's node; NULL of a scripted peer. */
+const struct vn_api *sim_node_api(const struct sim *sim, uint32_t host);
 
 /* ---- the network ---- */
 

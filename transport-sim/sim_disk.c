@@ -346,3 +346,16 @@ void disk_drop(struct sim *sim, struct sim_host *host, bool all)
     mem_free(disk);
     host->disk = NULL;
 }
+
+void disk_look(const struct sim_host *host, struct sim_host_look *out)
+{
+    const struct sim_disk *disk = host->disk;
+    if (!disk)
+        return;
+    for (const struct request *r = disk->head; r; r = r->next)
+        out->disk_requests++;
+    out->disk_first = disk->now.first_height;
+    out->disk_blocks = disk->now.block_count;
+    out->disk_addrs = disk->now.addrs.count;
+    out->disk_bans = disk->now.bans.count;
+}

@@ -41,10 +41,13 @@ void host_step(struct sim *sim, struct sim_host *host, struct vn_event *event)
     assert(sim->stepping == SIM_NO_HOST);
     event->size = sizeof *event;
     event->now_ns = sim->now_ns;
+    if (observer->on_give && !told_later(sim))
+        observer->on_give(observer->ctx, sim->stats.events + 1, host->number, event);
     sim->stepping = host->number;
     host->api->node_step(host->node, event);
     sim->stepping = SIM_NO_HOST;
     sim->stats.events++;
+    sim->marks.given++;
     if (observer->on_event && told_later(sim))
         told_event(sim, host->number, event->kind, host->api->node_hash(host->node));
     else if (observer->on_event)
@@ -216,11 +219,17 @@ void host_settle(struct sim *sim, struct sim_host *host)
 {
     if (!host->node)
         return;
-    for (uint32_t n = 0; next_action(sim, host); n++) {
+    uint32_t n = 0;
+    for (; next_action(sim, host); n++) {
         if (n == 1) /* and not a lone answer */
             links_prefetch(sim, host);
         perform(sim, host, &sim->action);
     }
+    if (n > 0 || sim->marks.given > 0)
+        mark_add(sim, host->number, host->api->node_hash(host->node));
+    if (sim->config.observer.on_drained && !told_later(sim))
+        sim->config.observer.on_drained(sim->config.observer.ctx, host->number,
+                                        host->api->node_hash(host->node));
     timer_arm(sim, host);
     host_tell_settled(sim, host);
 }

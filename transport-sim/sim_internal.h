@@ -270,6 +270,17 @@ struct sim_window {
     uint64_t events_told;  /* the number of the last event that on_event heard of */
 };
 
+/* ---- marks: see sim_mark.c ---- */
+
+struct sim_marks {
+    uint32_t shift; /* a stretch is 2^shift ns long */
+    uint32_t count; /* stretches so far */
+    uint32_t given; /* events of the cycle that is under way */
+    struct {
+        uint64_t hash, events;
+    } of[SIM_HASH_MARKS]; /* of what happened in each stretch */
+};
+
 struct sim {
     struct sim_config config;
     uint64_t now_ns;
@@ -322,6 +333,7 @@ struct sim {
     uint32_t scripted;     /* hosts without a node, dead or alive */
 
     struct sim_stats stats;
+    struct sim_marks marks;
     struct vn_action action;
 };
 
@@ -350,6 +362,12 @@ void sim_dispatch(struct sim *sim, const struct sim_event *event);
 void sim_look_ahead(const struct sim *sim, const struct sim_event *next, size_t count);
 /* Chains the 64-bit word v to a hash. */
 uint64_t sim_chain(uint64_t hash, uint64_t v);
+
+/* ---- sim_mark.c ---- */
+
+void mark_init(struct sim *sim);
+/* A host's hash after the events of a cycle (marks.given of them), and what came of them. */
+void mark_add(struct sim *sim, uint32_t host, uint64_t hash);
 
 /* ---- sim_window.c ---- */
 
@@ -591,6 +609,11 @@ void pause_hold(struct sim *sim, struct sim_host *host, const struct sim_event *
 bool pause_answers(struct sim *sim, struct sim_host *host);
 /* The process is gone: nobody is left to resume. */
 void pause_end(struct sim *sim, struct sim_host *host);
+
+/* ---- sim_disk.c ---- */
+
+/* What it holds and does; see sim_host_look. */
+void disk_look(const struct sim_host *host, struct sim_host_look *out);
 
 /* ---- sim_faults.c ---- */
 

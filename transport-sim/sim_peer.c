@@ -40,13 +40,22 @@ uint32_t sim_peer_add(struct sim *sim, const struct sim_peer_ops *ops,
 
 /* ---- hearing ---- */
 
-static void heard(struct sim *sim, struct sim_host *host, uint32_t kind, uint64_t id, uint64_t what)
+/* The event is what a node would be given. */
+static void heard(struct sim *sim, struct sim_host *host, struct vn_event *event, uint64_t id,
+                  uint64_t what)
 {
     const struct sim_observer *observer = &sim->config.observer;
+    const uint32_t kind = event->kind;
+    event->size = sizeof *event;
+    event->now_ns = sim->now_ns;
+    if (observer->on_give && !told_later(sim))
+        observer->on_give(observer->ctx, sim->stats.events + 1, host->number, event);
     host->hash = sim_chain(host->hash, sim->now_ns);
     host->hash = sim_chain(host->hash, id);
     host->hash = sim_chain(host->hash, what << 8 | kind);
     sim->stats.events++;
+    sim->marks.given++;
+    mark_add(sim, host->number, host->hash);
     if (observer->on_event)
         observer->on_event(observer->ctx, sim->stats.events, sim->now_ns, host->number, kind,
                            host->hash);
@@ -55,7 +64,10 @@ static void heard(struct sim *sim, struct sim_host *host, uint32_t kind, uint64_
 void peer_on_link(struct sim *sim, struct sim_host *host, uint64_t id, const struct vn_addr *remote)
 {
     const struct sim_peer_ops ops = host->peer->ops;
-    heard(sim, host, VN_EV_LINK_UP, id, remote->port);
+    struct vn_event event = {.kind = VN_EV_LINK_UP};
+    event.u.link_up.link = id;
+    event.u.link_up.remote = *remote;
+    heard(sim, host, &event, id, remote->port);
     if (ops.on_link)
         ops.on_link(ops.ctx, host->number, id, remote);
 }
@@ -63,7 +75,8 @@ void peer_on_link(struct sim *sim, struct sim_host *host, uint64_t id, const str
 void peer_on_bytes(struct sim *sim, struct sim_host *host, uint64_t id, struct vn_slice data)
 {
     const struct sim_peer_ops ops = host->peer->ops;
-    heard(sim, host, VN_EV_BYTES, id, XXH3_64bits(vn_slice_data(data), data.len));
+    struct vn_event event = {.kind = VN_EV_BYTES, .u.bytes = {id, data}};
+    heard(sim, host, &event, id, XXH3_64bits(vn_slice_data(data), data.len));
     if (ops.on_bytes)
         ops.on_bytes(ops.ctx, host->number, id, data);
 }
@@ -71,7 +84,8 @@ void peer_on_bytes(struct sim *sim, struct sim_host *host, uint64_t id, struct v
 void peer_on_close(struct sim *sim, struct sim_host *host, uint64_t id, uint32_t why)
 {
     const struct sim_peer_ops ops = host->peer->ops;
-    heard(sim, host, VN_EV_LINK_DOWN, id, why);
+    struct vn_event event = {.kind = VN_EV_LINK_DOWN, .u.link_down = {id, why}};
+    heard(sim, host, &event, id, why);
     if (ops.on_close)
         ops.on_close(ops.ctx, host->number, id, why);
 }

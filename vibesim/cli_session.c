@@ -170,6 +170,12 @@ static void on_final(void *ctx, uint32_t host, uint64_t height, const uint8_t ti
     record_final(&s->record, host, height, tip);
 }
 
+static void on_mark(void *ctx, uint64_t t_ns, uint64_t events, uint64_t hash)
+{
+    struct session *s = ctx;
+    record_mark(&s->record, t_ns, events, hash);
+}
+
 /* ---- before and after -------------------------------------------------------------------------
  */
 
@@ -226,6 +232,7 @@ static void observe(struct session *s)
         .on_event = s->args->verify ? on_event : NULL,
         .on_progress = on_progress,
         .on_story = on_story,
+        .on_mark = s->recorder ? on_mark : NULL,
     };
 }
 
@@ -301,7 +308,8 @@ void session_abandon(struct session *s)
 
 static void run_first(struct session *s)
 {
-    bool shown = !s->args->quiet && !s->args->json && !(s->trace && !s->args->trace_file);
+    bool shown =
+        s->watched || (!s->args->quiet && !s->args->json && !(s->trace && !s->args->trace_file));
     report_begin(&s->report, s->params);
     progress_init(&s->progress, shown ? stderr : NULL, s->args->verify ? "run 1: " : "");
     uint64_t began_ms = term_now_ms();

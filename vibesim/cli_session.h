@@ -31,6 +31,7 @@ struct session {
     struct progress progress;
     struct engine_result first, second;
     uint64_t wall_ms; /* of the first run */
+    bool watched;     /* set after session_open: how far it is shows whatever args say */
     struct report_end end;
     bool trouble; /* a file that cannot be written was in the way: nothing is known of the run */
     char reason[1024];

@@ -199,3 +199,9 @@ void record_final(struct record *record, uint32_t host, uint64_t height, const u
     if (record->recorder)
         recorder_node_final(record->recorder, host, height, tip);
 }
+
+void record_mark(struct record *record, uint64_t t_ns, uint64_t events, uint64_t hash)
+{
+    if (record->recorder)
+        recorder_mark(record->recorder, t_ns, events, hash);
+}

@@ -46,6 +46,8 @@ void record_final(struct record *record, uint32_t host, uint64_t height, const u
 void record_decision(struct record *record, uint32_t no, uint64_t t_ns, const char *kind,
                      const char *params, bool taken);
 
+void record_mark(struct record *record, uint64_t t_ns, uint64_t events, uint64_t hash);
+
 /* A trace's numbers and texts in words, for the detail column; "" if its columns tell all. */
 void record_words(char *out, size_t size, const struct vn_trace *trace);
 

@@ -355,6 +355,23 @@ static uint32_t check_prefixes(struct sim *sim)
     return checked;
 }
 
+/* Of the latest run. */
+struct marks {
+    struct sim_hash_mark of[SIM_HASH_MARKS];
+    uint32_t count;
+};
+static struct marks marks;
+
+static void marks_take(struct marks *to, const struct sim *sim)
+{
+    struct sim_stats stats;
+    memset(to, 0, sizeof *to);
+    to->count = sim_hash_marks(sim, to->of);
+    sim_stats(sim, &stats);
+    assert_in_range(to->count, 1, SIM_HASH_MARKS);
+    assert_int_equal(to->of[to->count - 1].events, stats.events);
+}
+
 /* In all runs of this program. */
 static uint32_t checked_links;
 static uint64_t windows;
@@ -386,6 +403,7 @@ static uint64_t chaos_run(uint64_t seed, unsigned kind, uint64_t *bytes)
     assert_int_equal(stats.links_now, 0);
     *bytes += stats.bytes;
     uint64_t hash = sim_trace_hash(sim);
+    marks_take(&marks, sim);
     sim_free(sim);
     assert_int_equal(fake_nodes_alive(), 0);
     return hash;
@@ -427,8 +445,10 @@ static void test_hosts_that_run_apart_do_what_they_do_by_time(void **state)
         uint64_t by_time = 0, apart = 0;
         windows = 0;
         uint64_t hash = chaos_run(seed, kind, &by_time);
+        const struct marks marks_by_time = marks;
         assert_int_equal(windows, 0);
         assert_int_equal(chaos_run(seed, kind | CHAOS_WINDOWS, &apart), hash);
+        assert_memory_equal(&marks, &marks_by_time, sizeof marks);
         if (!(kind & CHAOS_FAULTY))
             assert_true(windows > 1000);
         assert_int_equal(apart, by_time);
@@ -507,6 +527,48 @@ static void test_observers_change_nothing(void **state)
     assert_true(count > 40 * 50);
 }
 
+/* Two hosts talk for as long as it takes; at 40 s one of them may say something else. */
+static void talk(struct marks *to, uint64_t until_ns, uint32_t at_40_s)
+{
+    struct sim *sim = net_new(1);
+    for (uint32_t i = 0; i < 2; i++)
+        host_add(sim, "sink", 0, 0);
+    dial(sim, 0, 1);
+    for (uint64_t t_ns = 0; t_ns < until_ns; t_ns += 100 * MS) {
+        sim_run_until(sim, t_ns);
+        submit(sim, 0, t_ns == 40 * SECONDS ? at_40_s : 100);
+    }
+    marks_take(to, sim);
+    sim_free(sim);
+}
+
+static void test_marks_differ_from_the_first_difference_on(void **state)
+{
+    (void)state;
+    static struct marks a, b, longer;
+    talk(&a, 60 * SECONDS, 100);
+    talk(&b, 60 * SECONDS, 101);
+    talk(&longer, 600 * SECONDS, 100);
+    assert_int_equal(a.count, b.count);
+    assert_true(a.count > SIM_HASH_MARKS / 2);
+    for (uint32_t i = 0; i < a.count; i++) {
+        assert_int_equal(a.of[i].t_ns, b.of[i].t_ns);
+        if (a.of[i].t_ns <= 40 * SECONDS) /* of what happened before */
+            assert_int_equal(a.of[i].hash, b.of[i].hash);
+        else
+            assert_int_not_equal(a.of[i].hash, b.of[i].hash);
+    }
+    /* Those of a longer run are further apart, and among those of the shorter while both last. */
+    assert_in_range(longer.count, SIM_HASH_MARKS / 2, SIM_HASH_MARKS);
+    uint32_t met = 0;
+    for (uint32_t i = 0, k = 0; i < longer.count && longer.of[i].t_ns < 59 * SECONDS; i++, met++) {
+        while (a.of[k].t_ns < longer.of[i].t_ns)
+            k++;
+        assert_memory_equal(&a.of[k], &longer.of[i], sizeof longer.of[i]);
+    }
+    assert_true(met > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_listening_on_the_wire_changes_nothing_and_hears_whole_conversations),
         cmocka_unit_test(test_observers_change_nothing),
         cmocka_unit_test(test_hosts_that_run_apart_do_what_they_do_by_time),
+        cmocka_unit_test(test_marks_differ_from_the_first_difference_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,7 @@ static const struct recorder_run a_run = {
 
 /* What turns a record into one of an older schema. */
 #define RECORD_AS_SCHEMA_2                                                                         \
+    "DROP TABLE mark;"                                                                             \
     "DROP TABLE sweep; DROP INDEX metric_run; DROP INDEX check_result_run; DROP INDEX run_sweep;"  \
     "ALTER TABLE run DROP COLUMN file; ALTER TABLE run DROP COLUMN options;"                       \
     "ALTER TABLE run DROP COLUMN sweep_id; ALTER TABLE run DROP COLUMN job;"                       \

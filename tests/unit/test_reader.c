@@ -92,6 +92,13 @@ static bool tell_decision(void *ctx, const struct read_decision *d)
     return tell("%u %s %s %d\n", d->no, d->kind, d->params, d->taken);
 }
 
+static bool tell_mark(void *ctx, const struct read_mark *m)
+{
+    (void)ctx;
+    return tell("%llu %llu %llx\n", (unsigned long long)m->t_ns, (unsigned long long)m->events,
+                (unsigned long long)m->hash);
+}
+
 static void record_everything(const char *path)
 {
     struct recorder *r = must_open(path);
@@ -108,6 +115,8 @@ static void record_everything(const char *path)
     recorder_arrival(r, hash, 1, 30);
     recorder_arrival(r, hash, 0, 20);
     recorder_decision(r, 2, 4, "kill", "{\"host\":1}", false);
+    recorder_mark(r, 16, 2, 0xffffffffffffffff);
+    recorder_mark(r, 32, 4, 1);
     must_finish(r);
 }
 
@@ -142,6 +151,8 @@ static void test_reader_gives_back_every_row_in_order(void **state)
     must_tell("abcd 0 20\nabcd 1 30\n");
     assert_true(reader_decisions(r, 1, tell_decision, NULL, why, sizeof why));
     must_tell("2 kill {\"host\":1} 0\n");
+    assert_true(reader_marks(r, 1, tell_mark, NULL, why, sizeof why));
+    must_tell("16 2 ffffffffffffffff\n32 4 1\n");
     reader_close(r);
     assert_int_equal(files_in_folder(), 1);
 }

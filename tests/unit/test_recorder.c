@@ -16,6 +16,7 @@ static void test_recorder_writes_the_tables_of_the_design(void **state)
         {"block", "run_id|hash|height|parent|miner|mined_ns"},
         {"arrival", "run_id|block_hash|node|t_ns"},
         {"decision", "run_id|no|t_ns|kind|params|taken"},
+        {"mark", "run_id|t_ns|events|hash"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         char sql[200];
@@ -34,11 +35,13 @@ static void must_come_up_to_date(const char *path, const char *as_old)
     run_sql(path, as_old);
     struct recorder *r = must_open(path);
     recorder_decision(r, 1, 2, "heal", "{}", true);
+    recorder_mark(r, 1, 2, 3);
     must_finish(r);
     assert_string_equal(query(path, "PRAGMA user_version"), "3");
     assert_string_equal(query(path, "SELECT id, file, options FROM run ORDER BY id"),
                         "1|NULL|NULL\n2|scenarios/partition-heal.lua|{}");
     assert_string_equal(query(path, "SELECT run_id || kind FROM decision"), "2heal");
+    assert_string_equal(query(path, "SELECT * FROM mark"), "2|1|2|0000000000000003");
     assert_string_equal(query(path, "SELECT count(*) FROM sweep"), "0");
 }
 
@@ -78,6 +81,7 @@ static void test_recorder_keeps_every_value_it_is_given(void **state)
     recorder_block(r, hash, 7, parent, 0, 10);
     recorder_arrival(r, hash, 1, 11);
     recorder_decision(r, 3, 12, "kill", "{\"node\":1}", false);
+    recorder_mark(r, 1 << 20, 5, 0xfedcba9876543210u);
     recorder_arrival(r, hash, 1, 99); /* again, later: the first one counts */
     must_finish(r);
 
@@ -106,6 +110,7 @@ static void test_recorder_keeps_every_value_it_is_given(void **state)
                         "64|1|11");
     assert_string_equal(query(path, "SELECT no, t_ns, kind, params, taken FROM decision"),
                         "3|12|kill|{\"node\":1}|0");
+    assert_string_equal(query(path, "SELECT * FROM mark"), "1|1048576|5|fedcba9876543210");
 }
 
 static void test_recorder_cuts_long_texts_between_characters(void **state)

@@ -29,6 +29,7 @@ static struct recorder *begin_part(const struct gather *g, uint64_t number, uint
     recorder_block(r, hash, 1, NULL, 0, 9);
     recorder_arrival(r, hash, 0, 10);
     recorder_decision(r, 1, 2, "kill", "{}", true);
+    recorder_mark(r, 1 << 20, 2, 3);
     put_events(r, 0, events);
     return r;
 }
@@ -61,8 +62,8 @@ static void test_gather_puts_runs_in_the_callers_order_with_all_their_rows(void 
                         "4|1|pass|0123456789abcdef");
     assert_string_equal(query(path, "SELECT run_id, count(*) FROM event GROUP BY 1 ORDER BY 1"),
                         "2|20\n4|10");
-    static const char *const tables[] = {"node",  "check_result", "metric",
-                                         "block", "arrival",      "decision"};
+    static const char *const tables[] = {"node",    "check_result", "metric", "block",
+                                         "arrival", "decision",     "mark"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[100];
         snprintf(sql, sizeof sql,
