@@ -190,7 +190,7 @@ static const struct command {
      "the gate: runs scenarios and compares with an earlier build", command_check},
     {"list", "[FOLDER] [--json]", "shows the scenarios of a folder (default: scenarios)",
      command_list},
-    {"replay", "FILE [options]", "lives the captured life of a node again, and compares",
+    {"replay", "FILE [options]", "makes a run, or a node's captured life, again; looks into it",
      command_replay},
     {"shrink", "DB [--run ID] [options]", "makes a failed run as small as it gets", cli_shrink},
     {"report", "DB [-o FILE] [options]", "a page of a record, to be opened in a browser", cli_page},

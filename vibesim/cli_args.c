@@ -15,7 +15,6 @@
 static const char *const world_names[] = {"sim", "tcp", NULL};
 static const char *const rows_names[] = {"auto", "all", "failed", NULL};
 static const char *const list_names[] = {"--json", "--help", NULL};
-static const char *const replay_names[] = {"--trace", "--until", "--json", "--help", NULL};
 static const char *const redact_names[] = {"--keep-id", "--help", NULL};
 static const char *const record_names[] = {"none", "summary", "messages", "events", NULL};
 
@@ -448,62 +447,6 @@ bool args_list_parse(struct args_list *args, int argc, char **argv)
         }
     }
     return !wrong;
-}
-
-/* A capture is of one node: there is nothing to choose but kinds, of those that a node tells. */
-static bool parse_replay_trace(struct args_replay *args, const char *text)
-{
-    char why[400];
-    if (!trace_filter_add(&args->trace, text, why, sizeof why)) {
-        term_error("--trace: %s", why);
-        return false;
-    }
-    const struct trace_term *term = &args->trace.terms[args->trace.count - 1];
-    const bool known = (term->kinds & ((UINT64_C(1) << VN_TR_KINDS) - 1)) != 0;
-    if (term->what == TRACE_ALL && known)
-        return true;
-    term_error("--trace: a capture is of one node: write all, or kinds=tip,ban");
-    return false;
-}
-
-static bool parse_replay_until(struct args_replay *args, const char *text)
-{
-    const char *end;
-    if (seeds_number(text, &end, &args->until) && !*end && args->until > 0)
-        return true;
-    term_error("--until: '%s' is not a number of events, from 1 on", text);
-    return false;
-}
-
-static bool replay_option(struct args_replay *args, struct words *r, const char *name)
-{
-    const bool trace = words_is(name, "--trace");
-    if (words_is(name, "--json") || words_is(name, "--help"))
-        return words_switch(words_is(name, "--json") ? &args->json : &args->help, r, name);
-    const char *value = words_value(r, name, trace ? "all or kinds=tip,ban" : "a number of events");
-    return value && (trace ? parse_replay_trace(args, value) : parse_replay_until(args, value));
-}
-
-bool args_replay_parse(struct args_replay *args, int argc, char **argv)
-{
-    memset(args, 0, sizeof *args);
-    struct words r = {.argc = argc, .argv = argv, .names = replay_names};
-    const char *name, *word;
-    bool wrong = false;
-    while (words_next(&r, &name, &word, &wrong)) {
-        if (name) {
-            if (!replay_option(args, &r, name))
-                return false;
-        } else if (args->file) {
-            term_error("replay: one capture at a time, and %s is given already", args->file);
-            return false;
-        } else {
-            args->file = word;
-        }
-    }
-    if (!wrong && !args->help && !args->file)
-        term_error("replay: name a capture: vibesim replay FILE");
-    return !wrong && (args->help || args->file);
 }
 
 bool args_redact_parse(struct args_redact *args, int argc, char **argv)

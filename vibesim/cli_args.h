@@ -54,13 +54,6 @@ struct args_list {
     bool json, help;
 };
 
-struct args_replay {
-    const char *file;          /* all text is argv's */
-    struct trace_filter trace; /* count 0: not given; every term is of all nodes */
-    uint64_t until;            /* events; 0: not given */
-    bool json, help;
-};
-
 struct args_redact {
     const char *file, *out;
     bool keep_id, help;
@@ -70,7 +63,6 @@ struct args_redact {
 bool args_run_parse(struct args_run *args, int argc, char **argv);
 void args_run_free(struct args_run *args);
 bool args_list_parse(struct args_list *args, int argc, char **argv);
-bool args_replay_parse(struct args_replay *args, int argc, char **argv);
 bool args_redact_parse(struct args_redact *args, int argc, char **argv);
 
 const char *args_record_name(enum record_level level);

@@ -9,6 +9,7 @@
 #include "trace/replay.h"
 #include "trace/words.h"
 #include "vibesim/cli.h"
+#include "vibesim/cli_replay_run.h"
 #include "vibesim/cli_term.h"
 #include "vibesim/cli_trace.h"
 #include "vibesim/progress.h"
@@ -23,11 +24,12 @@
 #define PROGRESS_EVERY 1024u /* events between two looks at the clock; a power of two */
 
 const char replay_help[] =
-    "Usage: vibesim replay FILE [options]\n"
+    "Usage: vibesim replay CAPTURE [options]\n"
+    "       vibesim replay DB [--run ID] [options]\n"
     "\n"
-    "Replays a capture: all that a node was given, as vibenode writes it. Another node, of this\n"
-    "build, is given the same, and must have the same trace hash wherever the capture has one:\n"
-    "after every 10000 events and at the end. No network is used and nothing is stored.\n"
+    "Of a capture, all that a node was given, as vibenode writes it: another node, of this build,\n"
+    "is given the same, and must have the same trace hash wherever the capture has one: after\n"
+    "every 10000 events and at the end. No network is used and nothing is stored.\n"
     "\n"
     "  --until N          stops after that many events\n"
     "  --trace WHAT       a line for each thing that the node does, as it does, to stderr: all, "
@@ -40,15 +42,39 @@ const char replay_help[] =
     "A capture holds its node's seed and what its peers said, their addresses among it:\n"
     "vibesim redact makes a copy to share.\n"
     "\n"
-    "Exit status: 0 the same, as far as the capture goes (one that ends early, since its node was\n"
-    "killed, is replayed to its last whole record), 3 another trace hash: told is between which\n"
-    "events the first difference lies, 2 bad usage or a bad or damaged file.\n"
+    "Of a record (vibesim run --db): one of its runs is made again, and must have the same trace\n"
+    "hash; or is looked into. The record is not changed.\n"
+    "\n"
+    "  --run ID           which one [the only one]\n"
+    "  --scenario FILE    where the run's scenario is now [where it was]\n"
+    "  --with PROGRAM     runs it beside another vibesim, event by event, and names the first\n"
+    "                     event that differs, and its node\n"
+    "  --against DB       compares what was recorded with a run of another record instead\n"
+    "  --against-run ID   which one [the only one]\n"
+    "  --node K --dump    the whole state of a node (3, node-0003, peer-0001): peers, outboxes,\n"
+    "                     limits, timers, chain, orphans, pool, addresses, bans, disk, links;\n"
+    "                     at the end of the run, or\n"
+    "  --event N          after that event, or\n"
+    "  --until T          when all up to T seconds has happened\n"
+    "  --step             a debugger from there on, forwards and backwards; h tells its commands\n"
+    "  --hashes           a line for each event: number, ns, host, kind, its hash after it and\n"
+    "                     after what came of it; this is what --with reads\n"
+    "  --json             the result, or the state, as a JSON object on standard output\n"
+    "\n"
+    "Exit status: 0 the same, as far as the file goes (a capture that ends early, since its node\n"
+    "was killed, is replayed to its last whole record; a run that was interrupted, to there), 3\n"
+    "another trace hash: told is between which events the first difference lies, 2 bad usage or a\n"
+    "bad or damaged file, 130 interrupted.\n"
     "\n"
     "Examples:\n"
     "  vibesim replay node.vncap\n"
     "  vibesim replay node.vncap --trace kinds=tip,ban,disconnect\n"
     "  vibesim replay node.vncap --until 20000 --json | jq .trace_hash\n"
-    "  git bisect run sh -c 'cmake --build build/release && build/release/bin/vibesim replay f'\n";
+    "  git bisect run sh -c 'cmake --build build/release && build/release/bin/vibesim replay f'\n"
+    "  vibesim replay heal.db --run 3\n"
+    "  vibesim replay heal.db --run 3 --with build/clang-release/bin/vibesim\n"
+    "  vibesim replay heal.db --run 3 --until 42.5 --node 7 --dump\n"
+    "  vibesim replay heal.db --run 3 --event 120000 --step\n";
 
 struct session {
     const struct args_replay *args;
@@ -295,7 +321,7 @@ static int run(struct session *s, struct capture_reader *reader)
     char why[400];
     struct replay_result result;
     const struct replay_options options = {
-        .until = s->args->until,
+        .until = s->args->until_events,
         .on_trace = s->args->trace.count ? on_trace : NULL,
         .trace_mask = trace_filter_kinds(&s->args->trace) & ((UINT64_C(1) << VN_TR_KINDS) - 1),
         .on_progress = on_progress,
@@ -323,9 +349,40 @@ static int run(struct session *s, struct capture_reader *reader)
     return result.differs ? CLI_NOT_DETERMINISTIC : CLI_OK;
 }
 
+/* Whether the file is to be a record: a database, or nothing at all where a record was meant. */
+static bool is_record(const struct args_replay *args)
+{
+    static const char magic[] = "SQLite format 3";
+    char head[sizeof magic] = "";
+    FILE *f = fopen(args->file, "rbe");
+    const size_t got = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f)
+        fclose(f);
+    return got == 0 ? args_replay_record_only(args) != NULL
+                    : got == sizeof head && memcmp(head, magic, sizeof magic) == 0;
+}
+
+/* Whether these options are for a capture. False, told. */
+static bool usable(const struct args_replay *args)
+{
+    const char *other = args_replay_record_only(args);
+    if (other)
+        term_error("%s: is of records, and %s is none: vibesim run FILE.lua --db FILE makes them",
+                   other, args->file);
+    else if (args->until && !args->until_events)
+        term_error("--until: '%s' is not a number of events, from 1 on", args->until);
+    else
+        return true;
+    return false;
+}
+
 int cli_replay(const struct args_replay *args)
 {
     char why[700];
+    if (is_record(args))
+        return cli_replay_run(args);
+    if (!usable(args))
+        return CLI_BAD;
     struct session s = {.args = args, .build = vn_api(VN_API_VERSION)->build};
     struct capture_reader *reader = capture_reader_new(args->file, why, sizeof why);
     if (!reader) {

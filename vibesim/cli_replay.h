@@ -1,8 +1,8 @@
-/* `vibesim replay`: a captured life of a node, lived again. */
+/* `vibesim replay`: a captured life of a node, lived again; a recorded run (cli_replay_run.h). */
 #ifndef VIBESIM_CLI_REPLAY_H
 #define VIBESIM_CLI_REPLAY_H
 
-#include "vibesim/cli_args.h"
+#include "vibesim/cli_replay_args.h"
 
 extern const char replay_help[];
 

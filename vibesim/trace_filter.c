@@ -36,6 +36,11 @@ static bool read_host(const char **at, struct trace_host *out)
     return true;
 }
 
+bool trace_host_read(const char *text, struct trace_host *out)
+{
+    return read_host(&text, out) && !*text;
+}
+
 static bool read_node(struct trace_term *term, const char *value, char *why, size_t size)
 {
     const char *at = value;

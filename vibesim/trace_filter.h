@@ -27,6 +27,9 @@ struct trace_filter {
     uint32_t count;
 };
 
+/* Reads "3", "node-0003" or "peer-0001". */
+bool trace_host_read(const char *text, struct trace_host *out);
+
 /* Adds what one --trace says. False with a line in why. */
 bool trace_filter_add(struct trace_filter *f, const char *text, char *why, size_t size);
 

@@ -233,13 +233,16 @@ static void test_bad_usage_and_bad_files_are_refused_with_one_line(void **state)
     (void)state;
     child_write(&c, "text.txt", "This is a text, and not a capture of anything.\n");
     REFUSES("replay: name a capture", "replay");
-    REFUSES("one capture at a time", "replay", "a.vncap", "b.vncap");
+    REFUSES("one file at a time", "replay", "a.vncap", "b.vncap");
     REFUSES("nothing.vncap: No such file", "replay", "nothing.vncap");
     REFUSES("text.txt: is no capture of a node", "replay", "text.txt");
     REFUSES("is no file", "replay", ".");
     REFUSES("'--unti' is no option: did you mean --until?", "replay", "a.vncap", "--unti", "1");
     REFUSES("--until: '0' is not a number of events", "replay", "a.vncap", "--until", "0");
     REFUSES("--until: '1x' is not", "replay", "a.vncap", "--until=1x");
+    REFUSES("--until: '1.5' is not", "replay", "a.vncap", "--until=1.5");
+    REFUSES("--node: is of records, and a.vncap is none", "replay", "a.vncap", "--node", "1",
+            "--dump");
     REFUSES("--trace: a capture is of one node", "replay", "a.vncap", "--trace", "node=1");
     REFUSES("--trace: a capture is of one node", "replay", "a.vncap", "--trace", "kinds=step");
     REFUSES("'tipp' is no kind of event: did you mean tip?", "replay", "a.vncap", "--trace",
