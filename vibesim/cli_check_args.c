@@ -18,7 +18,7 @@ const char check_help[] =
     "                     --seeds or sweep. Which seeds and parameters it has decides what is run\n"
     "  --update-baseline  what runs now becomes the baseline, unless a check is broken; the old\n"
     "                     one stays as FILE.old. Also makes the first one\n"
-    "  --force            with --update-baseline: even if a check is broken\n"
+    "  --force            with --update-baseline: even if a check is broken; the status is 0 then\n"
     "  --threshold PERCENT  changes up to that are no regression, 0 to 1000 [2]\n"
     "  --alpha P          how likely a false alarm may be in the whole gate, more than 0, at most\n"
     "                     0.5 [0.01]\n"
@@ -50,9 +50,9 @@ const char check_help[] =
     "\n"
     "Exit status: 0 all holds and nothing is worse, 1 a check is broken or a metric is worse, 2 "
     "bad\n"
-    "usage, a baseline that cannot be used or a record that cannot be written, 3 two runs of a "
-    "seed\n"
-    "differ, 77 all was skipped, 130 interrupted.\n";
+    "usage, a baseline that cannot be used or a record that cannot be written, 3 this very build "
+    "made\n"
+    "another run of a seed for the baseline, 77 all was skipped, 130 interrupted.\n";
 
 static const char *const own_names[] = {
     "--baseline", "--update-baseline", "--force",  "--threshold", "--alpha", "--junit",
