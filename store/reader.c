@@ -20,6 +20,19 @@ struct reader {
     sqlite3_stmt *run; /* of reader_run: its row's texts are lent */
 };
 
+/* Who reads a record cannot use another file in its place. */
+static void read_error(const char *path, sqlite3 *db, int rc, char *why, size_t size)
+{
+    const int kind = rc & 0xff;
+    if (kind == SQLITE_BUSY || kind == SQLITE_LOCKED)
+        snprintf(why, size, "%s: locked by another process: try again when that has ended", path);
+    else if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB)
+        snprintf(why, size, "%s: the database is damaged: sqlite3 %s .recover may save some of it",
+                 path, path);
+    else
+        schema_error(path, db, rc, why, (uint32_t)size);
+}
+
 static int open_as(struct reader *r, const char *query)
 {
     char *uri = schema_uri(r->path, query);
@@ -53,7 +66,7 @@ struct reader *reader_open(const char *path, char *why, size_t size)
         rc = open_as(r, "?immutable=1");
     if (rc == SQLITE_OK)
         return r;
-    schema_error(path, r->db, rc, why, (uint32_t)size);
+    read_error(path, r->db, rc, why, size);
     reader_close(r);
     return NULL;
 }
@@ -132,7 +145,7 @@ static bool walk_rows(struct reader *r, sqlite3_stmt *s, int rc, const struct wa
     if (rc == SQLITE_DONE)
         rc = SQLITE_OK;
     if (rc != SQLITE_OK)
-        schema_error(r->path, r->db, rc, why, (uint32_t)size);
+        read_error(r->path, r->db, rc, why, size);
     sqlite3_finalize(s);
     return rc == SQLITE_OK;
 }
@@ -361,7 +374,7 @@ bool reader_run(struct reader *r, int64_t id, struct read_run *out, char *why, s
     else if (rc == SQLITE_DONE)
         tell_which(r, id, why, size);
     else
-        schema_error(r->path, r->db, rc, why, (uint32_t)size);
+        read_error(r->path, r->db, rc, why, size);
     return rc == SQLITE_ROW;
 }
 

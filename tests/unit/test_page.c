@@ -307,7 +307,7 @@ static void test_page_of_a_locked_record_is_refused_and_nothing_is_lost(void **s
         sqlite3_exec(db, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE", NULL, NULL, NULL),
         SQLITE_OK);
     RUN(2, "report", "p.db");
-    must_refuse("p.db: locked by another process");
+    must_refuse("p.db: locked by another process: try again when that has ended");
     sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     sqlite3_close(db);
     RUN(0, "report", "p.db", "-o", "p.html");
