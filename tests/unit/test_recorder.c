@@ -136,14 +136,22 @@ static void test_recorder_shows_a_run_as_interrupted_until_it_is_finished(void *
 {
     (void)state;
     const char *path = in_folder("run.db");
-    struct recorder *r = must_open(path);
-    /* A process of its own: SQLite's locks are the process's. */
+    int go[2];
+    char any;
+    assert_int_equal(pipe(go), 0);
+    /* A process of its own, since SQLite's locks are the process's; made before the recorder's
+     * thread is, which might hold a lock of the allocator when it is copied. */
     pid_t child = fork();
     if (child == 0)
-        _exit(strcmp(query(path, "SELECT verdict FROM run"), "interrupted") != 0);
+        _exit(read(go[0], &any, 1) != 1 ||
+              strcmp(query(path, "SELECT verdict FROM run"), "interrupted") != 0);
+    struct recorder *r = must_open(path);
+    assert_int_equal(write(go[1], "", 1), 1);
     int status;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
+    close(go[0]);
+    close(go[1]);
     must_finish(r);
     assert_string_equal(query(path, "SELECT verdict FROM run"), "pass");
 }
