@@ -13,6 +13,11 @@ scenario {
 
 local NEWEST = -1
 
+-- Is a time what it should be, but for the way there and back? Sums of seconds are rounded.
+local function takes(time, seconds, more)
+  return time ~= nil and time > seconds - 0.001 and time < seconds + (more or 0.5)
+end
+
 -- A node that knows nobody.
 local function alone(net, config)
   return net:spawn(1, { seeds = 0, config = config or {} })[1]
@@ -65,6 +70,8 @@ local function ended(peer, link, within)
     if why == "closed" then return reason or "no word", now() end
   until not msg
 end
+
+local WRONG = ("12"):rep(32) -- a hash of nothing
 
 local parts = {}
 
@@ -210,7 +217,7 @@ function parts.weather(net)
   for i = 1, #dials - 1 do
     local least = i < 5 and math.tointeger(math.pow(2, i)) or 64
     local pause = dials[i + 1] - dials[i]
-    check(pause >= least and pause <= least * 1.25 + 0.5, "pause " .. i .. " is " .. least .. " s and a little", pause)
+    check(takes(pause, least, least / 4 + 0.5), "pause " .. i .. " is " .. least .. " s and a little", pause)
   end
   check(entry(node, closed).failures == 12, "it counts them", entry(node, closed).failures)
 
@@ -234,24 +241,30 @@ function parts.patience(net)
   local silent = net:peer()
   local link, began = silent:dial(node), now()
   local reason, at_s = ended(silent, link, 20)
-  check(reason == "Timeout" and at_s - began >= 10 and at_s - began < 10.5, "a handshake has ten seconds", at_s and at_s - began)
+  check(reason == "Timeout" and takes(at_s - began, 10), "a handshake has ten seconds", at_s and at_s - began)
   local busy = net:peer()
   link, began = busy:dial(node), now()
   busy:send_raw(link, busy:frame { kind = "Handshake" }:sub(1, 20))
   local chat = every(3, function() busy:send_raw(link, "\0") end)
   reason, at_s = ended(busy, link, 20)
   chat:stop()
-  check(at_s and at_s - began < 10.5, "however it trickles", at_s and at_s - began)
+  check(takes(at_s and at_s - began, 10), "however it trickles", at_s and at_s - began)
+  local pongs = net:peer()
+  link, began = pongs:dial(node), now()
+  chat = every(3, function() pongs:send(link, { kind = "Pong", nonce = 1 }) end)
+  reason, at_s = ended(pongs, link, 20)
+  chat:stop()
+  check(takes(at_s and at_s - began, 10), "and whatever else it says", at_s and at_s - began)
 
   -- Silence: a Ping after 30 s, the end after 60; a part of a frame is no message.
   local mute = net:peer()
   link = greet(mute, node)
   local last = now() - 0.5
   local ping = mute:receive(link, 40, "Ping")
-  check(ping and now() - last >= 30 and now() - last < 31, "a Ping after 30 s", now() - last)
+  check(ping and takes(now() - last, 30, 1), "a Ping after 30 s", now() - last)
   mute:send_raw(link, "\0\0")
   reason, at_s = ended(mute, link, 60)
-  check(reason == "Timeout" and at_s - last >= 60 and at_s - last < 61, "the end after 60 s", at_s and at_s - last)
+  check(reason == "Timeout" and takes(at_s - last, 60, 1), "the end after 60 s", at_s and at_s - last)
   check(score(node, mute) == 1 - 2, "a timeout: -2", score(node, mute))
 
   -- Who answers it stays.
@@ -303,9 +316,39 @@ function parts.requests(net, p)
   check(#probes >= 3, "it asks three times", #probes)
   for i = 2, math.min(3, #probes) do
     local pause = probes[i] - probes[i - 1]
-    check(pause >= 30 and pause < 31, "a request is repeated after 30 s", pause)
+    check(takes(pause, 30, 1), "a request is repeated after 30 s", pause)
   end
   check(not probes[4] or probes[4] - probes[3] > 31, "and not a fourth time", #probes)
+end
+
+-- A peer that is there for whoever dials it: it greets, has no blocks, and answers.
+local function polite(net, heard)
+  return net:peer {
+    on_link = function(self, link)
+      if heard then heard.link = (heard.link or 0) + 1 end
+      self:send(link, { kind = "Handshake" })
+    end,
+    on_message = function(self, link, msg)
+      if heard then heard[msg.kind] = (heard[msg.kind] or 0) + 1 end
+      if msg.kind == "RequestBlock" then self:send(link, { kind = "ResponseBlock" }) end
+      if msg.kind == "Ping" then self:send(link, { kind = "Pong", nonce = msg.nonce }) end
+    end,
+  }
+end
+
+-- A node looks for something newer every minute, by dice half a minute more or less; and tries another address.
+function parts.rhythm(net)
+  local node, asked, felt = alone(net), {}, {}
+  node:add_peer(polite(net, asked))
+  local other = alone(net, { max_outbound = 1, sync_interval = 100000 })
+  other:add_peer(polite(net))
+  sleep(2)
+  local visited = polite(net, felt)
+  other:add_peer(visited)
+  sleep(3600)
+  check(asked.RequestBlock > 50 and asked.RequestBlock < 70, "it asks for the newest block every minute", asked.RequestBlock)
+  check(felt.link > 25 and felt.link < 95, "and feels for another address every minute", felt.link)
+  wait("without staying there", 20, function() return other:state(visited) ~= "ready" and other:info().outbound == 1 end)
 end
 
 -- ---- answers ----
@@ -410,6 +453,11 @@ function parts.words(net)
   told({ "\0\0\0\4\255\255\255\255" }, REFUSED, "ProtocolViolation", "no message in its place")
   told({ { kind = "Handshake", node_id = node:id() } }, REFUSED, "DuplicateConnection", "the node's own id")
   told({ hello, hello }, "Handshake RequestBlock Disconnect closed", "ProtocolViolation", "a second Handshake")
+  local later = net:spawn(1, { seeds = 0, version = "12.5" })[1]
+  for version, welcome in pairs { ["12"] = true, ["13.5"] = false, ["1"] = false, ["123.1"] = false, ["12.9.9"] = true } do
+    local heard = says(net, later, { { kind = "Handshake", version = version } })
+    check(heard == (welcome and WELCOME or REFUSED), "what version 12.5 says to " .. version, heard)
+  end
   local first = net:peer()
   local link = greet(first, node, { node_id = "twin" })
   told({ { kind = "Handshake", node_id = "twin" } }, REFUSED, "DuplicateConnection", "the id of another")
@@ -503,6 +551,17 @@ function parts.addresses(net)
   end
   sleep(2)
   check(node:info().known == 1000, "a thousand addresses are known", node:info().known)
+
+  -- After so many links the next one is heard as well as the first.
+  local last = net:peer()
+  local link = greet(last, node)
+  local tx, block = last:tx(), last:mine()
+  for _ = 1, 2 do
+    last:send(link, { kind = "NewTransaction", tx = tx })
+    last:send(link, { kind = "NewBlock", block = block })
+  end
+  sleep(1)
+  check(score(node, last) == 1 + 1 - 2 + 10 - 2, "who repeats itself is noticed", score(node, last))
 end
 
 function parts.pool(net)
@@ -538,7 +597,398 @@ function parts.pool(net)
   check(node:mempool() == 10000, "ten thousand in all", node:mempool())
 end
 
+-- ---- who stays ----
+
+-- Says something now and then, so that it is not taken for dead and not asked for its distance.
+local function keep_alive(peer, link)
+  return every(20, function() peer:send(link, { kind = "Ping", nonce = 0 }) end)
+end
+
+-- Full of guests: who gives way to a newcomer, and when.
+function parts.guests(net)
+  local function house(max, config)
+    local options = { max_inbound = max, sync_interval = 100000, score_half_life = 0, max_outbound = 0, feeler_interval = 0 }
+    for name, value in pairs(config or {}) do options[name] = value end
+    return alone(net, options)
+  end
+  local function guest(node)
+    local peer = net:peer()
+    local link = greet(peer, node)
+    return { peer = peer, link = link, timer = link and keep_alive(peer, link) }
+  end
+  local function in_house(node, who) return node:state(who.peer) == "ready" end
+
+  local node = house(2)
+  local began = now()
+  local first, second = guest(node), guest(node)
+  local function knocks(at_s, welcome, text)
+    sleep(began + at_s - now())
+    local who = guest(node)
+    check((who.link ~= nil) == welcome, text, now() - began)
+    return who
+  end
+  knocks(50, false, "nobody gives way within a minute")
+  knocks(115, false, "nor within two")
+  local third = knocks(125, true, "then an idle one does")
+  check(in_house(node, first) and not in_house(node, second) and in_house(node, third), "the younger of two that brought nothing")
+
+  -- What is new is worth a place.
+  local busy = house(2)
+  began = now()
+  local idle, useful = guest(busy), guest(busy)
+  sleep(100)
+  useful.peer:send(useful.link, { kind = "NewTransaction", tx = useful.peer:tx() })
+  sleep(40)
+  check(guest(busy).link ~= nil, "there is room where one is idle")
+  check(not in_house(busy, idle) and in_house(busy, useful), "who brought something stays")
+
+  -- Whoever is on probation goes first, and at once.
+  local strict = house(3)
+  local good, bad, other = guest(strict), guest(strict), guest(strict)
+  for _ = 1, 6 do bad.peer:send(bad.link, { kind = "NewTransaction", tx = bad.peer:tx { gas_used = 1 } }) end
+  sleep(1)
+  check(guest(strict).link ~= nil, "there is room where one is on probation")
+  check(in_house(strict, good) and not in_house(strict, bad) and in_house(strict, other), "and it is that one which goes")
+  check(guest(strict).link == nil, "and none where none is")
+
+  -- The largest group of one address gives way to others.
+  local crowd = house(8)
+  local many, links = net:peer(), {}
+  for i = 1, 7 do
+    links[i] = greet(many, crowd, { node_id = "one of many " .. i })
+    keep_alive(many, links[i])
+  end
+  local single = guest(crowd)
+  sleep(70)
+  local late = guest(crowd)
+  check(late.link ~= nil and in_house(crowd, single), "of many from one address one goes")
+  check(crowd:info().inbound == 8, "one and no more", crowd:info().inbound)
+
+  -- Best standing keeps a place.
+  local fair = house(8)
+  local best = {}
+  for i = 1, 8 do best[i] = guest(fair) end
+  local liked = best[8]
+  for _ = 1, 49 do liked.peer:send(liked.link, { kind = "NewTransaction", tx = liked.peer:tx() }) end
+  sleep(1)
+  check(score(fair, liked.peer) == 50, "it has fifty points", score(fair, liked.peer))
+  sleep(300)
+  for i = 1, 7 do best[i].peer:send(best[i].link, { kind = "NewTransaction", tx = best[i].peer:tx() }) end
+  sleep(400)
+  local count = 0
+  for i = 1, 7 do
+    if guest(fair).link then count = count + 1 end
+    sleep(130)
+  end
+  check(count > 0, "those who had their turn give way", count)
+  check(in_house(fair, liked), "who is preferred stays, although the others were of use later")
+end
+
+-- ---- what goes round ----
+
+function parts.relay(net)
+  local node, a, b = alone(net, { sync_interval = 100000, score_half_life = 0 }), net:peer(), net:peer()
+  local from, to = greet(a, node), greet(b, node)
+  local function hears(peer, link, kind, want, text)
+    local got
+    repeat
+      local msg = peer:receive(link, 1)
+      if msg and msg.kind == kind then got = msg end
+    until not msg
+    check((got ~= nil) == want, text, got and got.kind)
+    return got
+  end
+  local block, tx = a:mine(), a:tx { data = "new" }
+  a:send(from, { kind = "NewBlock", block = block })
+  local got = hears(b, to, "NewBlock", true, "a block goes to the others")
+  check(got and got.block.hash == block.hash, "as it was")
+  hears(a, from, "NewBlock", false, "and not back")
+  a:send(from, { kind = "NewTransaction", tx = tx })
+  got = hears(b, to, "NewTransaction", true, "a transaction goes to the others")
+  check(got and got.tx.tx_id == tx.tx_id and got.tx.data == "new", "as it was")
+  hears(a, from, "NewTransaction", false, "and not back")
+  b:send(to, { kind = "NewBlock", block = block })
+  b:send(to, { kind = "NewTransaction", tx = tx })
+  hears(a, from, "NewBlock", false, "what is known goes no further")
+  check(score(node, b) == 1, "and costs nothing", score(node, b))
+  a:send(from, { kind = "NewTransaction", tx = a:tx { gas_used = 1 } })
+  hears(b, to, "NewTransaction", false, "an invalid one goes nowhere")
+  node:mine()
+  got = hears(a, from, "NewBlock", true, "a block of its own goes to all")
+  check(got and got.block.height == 2 and #got.block.tx_ids == 1 and got.block.tx_ids[1] == tx.tx_id, "with what waited")
+  hears(b, to, "NewBlock", true, "to each of them")
+
+  -- Its own transactions are told to everyone who comes, until a block has them.
+  local own = node:submit_tx { data = "mine" }
+  got = hears(a, from, "NewTransaction", true, "its own transaction goes to all")
+  check(got and got.tx.tx_id == own, "by its id")
+  for round = 1, 2 do
+    local c = net:peer()
+    local link = greet(c, node)
+    got = hears(c, link, "NewTransaction", round == 1, round == 1 and "and to who comes later" or "until it is in a block")
+    if round == 1 then node:mine() end
+  end
+  check(node:has_tx(own) == "block" and node:has_tx(tx.tx_id) == "block", "which it is")
+end
+
+-- A reorganisation gives back what the old branch had taken.
+function parts.branches(net)
+  local node, peer = alone(net, { sync_interval = 100000, score_half_life = 0 }), net:peer()
+  local link = greet(peer, node)
+  local txs = {}
+  for i = 1, 3 do
+    txs[i] = peer:tx { nonce = i }
+    peer:send(link, { kind = "NewTransaction", tx = txs[i] })
+  end
+  sleep(1)
+  local ids = { txs[1].tx_id, txs[2].tx_id }
+  local old = peer:mine(nil, { tx_ids = ids })
+  peer:send(link, { kind = "NewBlock", block = old })
+  sleep(1)
+  check(node:mempool() == 1 and node:has_tx(ids[1]) == "block" and node:has_tx(txs[3].tx_id) == "pool", "a block takes two of three",
+    node:mempool())
+  local fork = peer:mine(nil, { tx_ids = { ids[2] } })
+  local top = peer:mine(fork)
+  peer:send(link, { kind = "NewBlock", block = fork })
+  peer:send(link, { kind = "NewBlock", block = top })
+  sleep(1)
+  check(node:tip() == top.hash, "the heavier branch wins")
+  check(node:mempool() == 2 and node:has_tx(ids[1]) == "pool" and node:has_tx(ids[2]) == "block", "what it lacks waits again",
+    node:mempool())
+  peer:send(link, { kind = "NewTransaction", tx = txs[1] })
+  sleep(0.5)
+  check(node:mempool() == 2, "and is known")
+  node:mine()
+  check(node:mempool() == 0 and node:height() == 3, "the next block takes the rest", node:mempool())
+end
+
+-- A node that is behind asks for just what it lacks.
+function parts.catching_up(net)
+  local node, peer = alone(net, { sync_interval = 100000, score_half_life = 0 }), net:peer()
+  local common, theirs = {}, {}
+  for i = 1, 5 do common[i] = peer:mine(common[i - 1]) end
+  for i = 1, 260 do theirs[i] = i <= 5 and common[i] or peer:mine(theirs[i - 1]) end
+  local link = greet(peer, node)
+  for i = 1, 5 do peer:send(link, { kind = "NewBlock", block = common[i] }) end
+  sleep(1)
+  node:mine(15)
+  check(node:height() == 20, "it has a branch of its own", node:height())
+  peer:send(link, { kind = "NewBlock", block = theirs[260] })
+  local probes, ranges = {}, {}
+  repeat
+    local msg = peer:receive(link, 3)
+    if msg and msg.kind == "RequestBlock" then
+      probes[#probes + 1] = msg.height
+      peer:send(link, { kind = "ResponseBlock", block = theirs[msg.height] })
+    elseif msg and msg.kind == "RequestBlockRange" then
+      ranges[#ranges + 1] = msg.first .. "-" .. msg.last
+      local blocks = {}
+      for height = msg.first, msg.last do blocks[#blocks + 1] = theirs[height] end
+      peer:send(link, { kind = "ResponseBlockRange", blocks = blocks })
+    end
+  until not msg
+  check(table.concat(probes, " ") == "20 18 14 6 3 4 5", "down by doubled steps, and halved between", table.concat(probes, " "))
+  check(table.concat(ranges, " ") == "6-105 106-205 206-260", "then up by hundreds", table.concat(ranges, " "))
+  check(node:tip() == theirs[260].hash, "to the tip", node:height())
+
+  -- Two that have the chain share the work; where one is silent the other is asked after two seconds.
+  local fresh, asked, silent = alone(net, { sync_interval = 100000 }), {}, nil
+  for i = 1, 2 do
+    local server = net:peer {
+      on_link = function(self, way) self:send(way, { kind = "Handshake" }) end,
+      on_message = function(self, way, msg)
+        if msg.kind == "RequestBlock" then
+          local block = msg.height == NEWEST and theirs[260] or theirs[msg.height]
+          at(now() + 0.001, function() self:send(way, { kind = "ResponseBlock", block = block }) end)
+        elseif msg.kind == "RequestBlockRange" then
+          asked[#asked + 1] = { i, msg.first, now() }
+          if msg.first == 1 and not silent then
+            silent = i
+            return
+          end
+          local blocks = {}
+          for height = msg.first, msg.last do blocks[#blocks + 1] = theirs[height] end
+          self:send(way, { kind = "ResponseBlockRange", blocks = blocks })
+        end
+      end,
+    }
+    fresh:connect(server)
+    sleep(0.05)
+  end
+  wait("it catches up although one is silent", 60, function() return fresh:height() == 260, fresh:height() end)
+  local times, who = {}, {}
+  for _, a in ipairs(asked) do
+    who[a[1]] = true
+    if a[2] == 1 then times[#times + 1] = a[3] end
+  end
+  check(who[1] and who[2], "both are asked")
+  check(times[2] and takes(times[2] - times[1], 2, 1), "the second after two seconds", times[2] and times[2] - times[1])
+end
+
+-- ---- what is written down ----
+
+function parts.memory_of_disks(net)
+  local node = alone(net, { sync_interval = 100000, feeler_interval = 0, score_half_life = 0 })
+  local friend = net:peer { on_link = function(self, link) self:send(link, { kind = "Handshake" }) end }
+  local foe = net:peer()
+  node:add_peer(friend)
+  node:mine(30)
+  local id = node:tip()
+  sleep(5)
+  check(node:state(friend) == "ready", "it has a friend")
+  node:ban(foe, 500)
+  local banned = now()
+  sleep(5)
+  node:kill()
+  sleep(5)
+  node:restart()
+  sleep(5)
+  check(node:height() == 30 and node:tip() == id, "the chain is read again", node:height())
+  check(node:state(friend) == "ready", "it dials whom it knew", node:state(friend))
+  local function refused()
+    local link = foe:dial(node)
+    foe:send(link, { kind = "Handshake" })
+    local msg = foe:receive(link, 5)
+    foe:close(link)
+    return msg ~= nil and msg.kind == "Disconnect"
+  end
+  check(refused(), "a ban outlives the process")
+  sleep(banned + 490 - now())
+  check(refused(), "to its end")
+  sleep(banned + 505 - now())
+  check(not refused(), "and not longer")
+  node:ban(foe)
+  check(refused(), "banned again")
+  node:unban(foe)
+  check(not refused(), "and a ban can be lifted")
+  check(node:info().banned == 0, "nobody is banned", node:info().banned)
+end
+
+-- ---- memory ----
+
+-- What a link makes a node hold is told, and given back when it is over.
+function parts.memory(net)
+  local node, peer = alone(net, { sync_interval = 100000, score_half_life = 0, ping_after = 100000, idle_timeout = 100000,
+    stall_timeout = 100000, max_outbound = 0, feeler_interval = 0 }), net:peer()
+  local link = greet(peer, node)
+  local idle = node:info().held_bytes
+  check(idle > 0 and idle < 1000, "an idle link is less than a kilobyte", idle)
+  local function held() return node:info().held_bytes - idle end
+  local function back(text) check(held() == 0, text .. ": all is given back", held()) end
+
+  local long = peer:frame { kind = "NewTransaction", tx = peer:tx { tx_id = WRONG, data = ("x"):rep(300000) } }
+  peer:send_raw(link, long:sub(1, 200000))
+  sleep(2)
+  check(held() >= 200000 and held() <= 2 * 200000 + 65536, "a half frame is held, and not much more", held())
+  peer:send_raw(link, long:sub(200001))
+  sleep(2)
+  back("a frame")
+
+  node:mine(20)
+  sleep(1)
+  peer:read(link, false)
+  for i = 1, 100 do
+    peer:send(link, { kind = "RequestBlockRange", first = 0, last = 20 })
+    peer:send(link, { kind = "Ping", nonce = i })
+  end
+  sleep(2)
+  check(held() > 1000, "answers that nobody reads are held", held())
+  peer:read(link, true)
+  local ranges, pongs = 0, 0
+  repeat
+    local msg = peer:receive(link, 2)
+    if msg and msg.kind == "ResponseBlockRange" then ranges = ranges + 1 end
+    if msg and msg.kind == "Pong" then pongs = pongs + 1 end
+  until not msg
+  check(ranges == 100 and pongs == 100, "every one is said in the end", ranges)
+  back("answers")
+
+  local ids = {}
+  for i = 1, 20 do
+    local tx = peer:tx { data = ("y"):rep(100 * i) }
+    ids[i] = tx.tx_id
+    peer:send(link, { kind = "NewTransaction", tx = tx })
+  end
+  sleep(1)
+  check(node:mempool() == 20 and held() > 20000, "what it brought to the pool counts", held())
+  node:mine()
+  sleep(1)
+  check(node:mempool() == 0 and node:has_tx(ids[20]) == "block", "a block takes them", node:mempool())
+  back("transactions")
+
+  local tip = { height = 21, hash = WRONG, timestamp = chain.clock(), difficulty = 100, total_difficulty = 2200, poh_seq = 21 }
+  for _ = 1, 5 do peer:send(link, { kind = "NewBlock", block = peer:mine(tip) }) end
+  sleep(1)
+  check(node:info().orphans == 5 and held() > 5 * 224, "orphans count", held())
+
+  peer:send_raw(link, long:sub(1, 200000))
+  sleep(2)
+  check(held() > 200000, "half a frame again", held())
+  node:disconnect(peer)
+  check(node:info().held_bytes < 4000, "of a link that is over nothing large is held", node:info().held_bytes)
+  check(ended(peer, link, 5) == "Shutdown", "it is told so")
+  sleep(1)
+  check(node:info().held_bytes == 0 and node:ready() == 0, "and nothing at all soon after", node:info().held_bytes)
+end
+
 -- ---- rules, at their bounds ----
+
+-- Of each rule a block that breaks it and no other, on a parent that the node has.
+local broken_blocks = {
+  ["B1 too high"] = function(peer, tip) return peer:mine(tip, { height = tip.height + 2 }) end,
+  ["B1 too low"] = function(peer, tip) return peer:mine(tip, { height = tip.height }) end,
+  ["B3"] = function(peer, tip) return peer:mine(tip, { timestamp = tip.timestamp - 1 }) end,
+  ["B4 twice"] = function(peer, tip) return peer:mine(tip, { tx_ids = { WRONG, ("ab"):rep(32), WRONG } }) end,
+  ["B4 last twice"] = function(peer, tip)
+    local ids = { WRONG, ("ab"):rep(32), ("cd"):rep(32) }
+    local block = peer:mine(tip, { tx_ids = ids })
+    block.tx_ids = { ids[1], ids[2], ids[3], ids[3] } -- the root is the same
+    return block
+  end,
+  ["B4 too many"] = function(peer, tip)
+    local ids = {}
+    for i = 1, 10001 do ids[i] = string.format("%064x", i) end
+    return peer:mine(tip, { tx_ids = ids })
+  end,
+  ["B5"] = function(peer, tip) return peer:mine(tip, { tx_root = WRONG }) end,
+  ["B6 more"] = function(peer, tip)
+    return peer:mine(tip, { difficulty = 101, total_difficulty = tip.total_difficulty + 101 })
+  end,
+  ["B6 less"] = function(peer, tip)
+    return peer:mine(tip, { difficulty = 99, total_difficulty = tip.total_difficulty + 99 })
+  end,
+  ["B7 none"] = function(peer, tip) return peer:mine(tip, { total_difficulty = tip.total_difficulty }) end,
+  ["B7 one more"] = function(peer, tip) return peer:mine(tip, { total_difficulty = tip.total_difficulty + 101 }) end,
+  ["B8"] = function(peer, tip) return peer:mine(tip, { hash = ("0"):rep(16) .. WRONG:sub(17) }) end,
+  ["B9"] = function(peer, tip)
+    local block = peer:mine(tip)
+    repeat
+      block.nonce = block.nonce + 1
+      block.hash = chain.hash(block)
+    until block.hash > chain.target(100)
+    return block
+  end,
+  ["B10 seq, more"] = function(peer, tip) return peer:mine(tip, { poh_seq = tip.poh_seq + 2 }) end,
+  ["B10 seq, the same"] = function(peer, tip) return peer:mine(tip, { poh_seq = tip.poh_seq }) end,
+  ["B10 hash"] = function(peer, tip) return peer:mine(tip, { poh_hash = WRONG }) end,
+}
+
+-- The same of transactions, and of such that just keep a rule.
+local broken_transactions = {
+  ["T1"] = { tx_id = WRONG },
+  ["T2 status"] = { status = 1 },
+  ["T2 height"] = { block_height = 1 },
+  ["T2 gas"] = { gas_used = 1 },
+  ["T3 product"] = { value = 0, gas_price = -1, gas_limit = 2 },
+  ["T3 sum"] = { value = 1, gas_price = -1, gas_limit = 1 },
+}
+
+local good_transactions = {
+  ["the most that fits"] = { value = 0, gas_price = -1, gas_limit = 1 },
+  ["nothing"] = { value = 0, gas_price = 0, gas_limit = 0, nonce = 0 },
+  ["empty data"] = { data = "" },
+  ["data"] = { data = ("x"):rep(1000) },
+}
 
 function parts.rules(net)
   local node, peer = alone(net, { sync_interval = 100000, score_half_life = 0 }), net:peer()
@@ -552,8 +1002,59 @@ function parts.rules(net)
     if taken then tip = block end
   end
   offer({ timestamp = 1744067299 }, true, "a child as old as its parent")
+  for ids = 1, 9 do
+    local list = {}
+    for i = 1, ids do list[i] = string.format("%064x", i * 77) end
+    offer({ tx_ids = list }, true, ids .. " transactions")
+  end
   offer({ timestamp = chain.clock() + 7205 }, false, "more than two hours ahead of the clock")
   check(node:state(peer) == "ready", "which costs nothing")
+
+  for name, make in pairs(broken_blocks) do
+    local other = net:peer()
+    local way = greet(other, node)
+    local block = make(other, tip)
+    other:send(way, { kind = "NewBlock", block = block })
+    check(ended(other, way, 5) == "ProtocolViolation", "a block that breaks " .. name .. " ends the link")
+    check(node:tip() == tip.hash, "and is not taken", node:height())
+    check(score(node, other) == -99, "one point for the quick answer, a hundred less for it", score(node, other))
+  end
+  local two = tip
+  offer({}, true, "a good one")
+  for name, fields in pairs(broken_transactions) do
+    local before, points = node:mempool(), score(node, peer)
+    peer:send(link, { kind = "NewTransaction", tx = peer:tx(fields) })
+    sleep(0.5)
+    check(node:mempool() == before and score(node, peer) == points - 10, "refused by " .. name, score(node, peer) - points)
+  end
+  for name, fields in pairs(good_transactions) do
+    local before, points = node:mempool(), score(node, peer)
+    local tx = peer:tx(fields)
+    peer:send(link, { kind = "NewTransaction", tx = tx })
+    sleep(0.5)
+    check(node:mempool() == before + 1 and score(node, peer) == points + 1, "taken: " .. name, score(node, peer) - points)
+    check(node:has_tx(tx.tx_id) == "pool", "and known by its id")
+  end
+
+  -- A fork of the same weight waits; one that is heavier wins, even by its last block alone.
+  local fork = peer:mine(two, { timestamp = tip.timestamp })
+  peer:send(link, { kind = "NewBlock", block = fork })
+  sleep(1)
+  check(node:tip() == tip.hash, "of two of one weight the one that came first stays")
+  tip = fork
+  offer({ tx_ids = {} }, true, "the heavier one wins")
+
+  -- An orphan waits for its parent.
+  local parent = peer:mine(tip)
+  local child = peer:mine(parent)
+  peer:send(link, { kind = "NewBlock", block = child })
+  sleep(0.2)
+  check(node:info().orphans == 1 and node:tip() == tip.hash, "a child without its parent waits", node:info().orphans)
+  peer:send(link, { kind = "NewBlock", block = parent })
+  sleep(1)
+  check(node:tip() == child.hash and node:info().orphans == 0, "and is there with it", node:info().orphans)
+  tip = child
+
   offer({ timestamp = chain.clock() + 7195 }, true, "two hours ahead of the clock")
   local ids = {}
   for i = 1, 10000 do ids[i] = string.format("%064x", i) end
