@@ -684,6 +684,103 @@ function parts.guests(net)
   check(in_house(fair, liked), "who is preferred stays, although the others were of use later")
 end
 
+-- ---- how much of it ----
+
+-- What each bucket of tokens holds, to the token, and what follows.
+function parts.limits(net)
+  local function visit(config)
+    config.sync_interval, config.score_half_life, config.idle_timeout, config.ping_after = 100000, 0, 100000, 100000
+    local node, peer = alone(net, config), net:peer()
+    return node, peer, greet(peer, node)
+  end
+  local function pongs(peer, link)
+    local count = 0
+    while peer:receive(link, 1, "Pong") do count = count + 1 end
+    return count
+  end
+
+  -- Pings: so many are answered, as many again are not, one more is an offence.
+  for _, case in ipairs { { 10, 10, true }, { 20, 10, true }, { 21, 10, false } } do
+    local node, peer, link = visit { ping_rate = 1, ping_burst = 10 }
+    for i = 1, case[1] do peer:send(link, { kind = "Ping", nonce = i }) end
+    local count = pongs(peer, link)
+    check(count == case[2], case[1] .. " Pings: " .. case[2] .. " answers", count)
+    check((node:state(peer) == "ready") == case[3], "and the link " .. (case[3] and "stays" or "ends"), node:state(peer))
+  end
+  local node, peer, link = visit { ping_rate = 2, ping_burst = 10 }
+  for i = 1, 10 do peer:send(link, { kind = "Ping", nonce = i }) end
+  sleep(2.6)
+  for i = 1, 10 do peer:send(link, { kind = "Ping", nonce = i }) end
+  local count = pongs(peer, link)
+  check(count == 15, "two come back in a second", count)
+
+  -- Transactions: 161 bytes and 256 for each; the one that meets a full debt is dropped.
+  for _, case in ipairs { { 417, 2 }, { 418, 2 }, { 416, 1 }, { 834, 3 }, { 1, 1 } } do
+    node, peer, link = visit { tx_rate = 1, tx_burst = case[1] }
+    for _ = 1, 5 do peer:send(link, { kind = "NewTransaction", tx = peer:tx() }) end
+    sleep(0.5)
+    check(node:mempool() == case[2], "a burst of " .. case[1] .. ": " .. case[2], node:mempool())
+    check(score(node, peer) == 1 + case[2], "the others cost nothing", score(node, peer))
+  end
+
+  -- Blocks: 228 bytes and 256 for each, and then the link is not read for a while.
+  node, peer, link = visit { block_rate = 100, block_burst = 968 }
+  local tip
+  local began = now()
+  for _ = 1, 8 do
+    tip = peer:mine(tip)
+    peer:send(link, { kind = "NewBlock", block = tip })
+    sleep(0.2)
+  end
+  wait("all blocks are read in the end", 60, function() return node:height() == 8 end)
+  local took = now() - began
+  check(took > 10 and took < 11, "when the debt is all but paid", took)
+  check(node:state(peer) == "ready" and score(node, peer) == 81, "and nobody is blamed", score(node, peer))
+
+  -- Answers: they come later.
+  node, peer, link = visit { serve_rate = 100, serve_burst = 1000 }
+  began = now()
+  for _ = 1, 40 do peer:send(link, { kind = "RequestBlock", height = 99 }) end
+  count = 0
+  while peer:receive(link, 20, "ResponseBlock") do
+    count, took = count + 1, now() - began
+  end
+  check(count == 40, "every request is answered", count)
+  check(took > 90 and took < 101, "as tokens come back", took)
+
+  -- What nobody asked for: 5 bytes and 256 each; the one too many is an offence.
+  for _, case in ipairs { { 4, true }, { 5, false } } do
+    node, peer, link = visit { unasked_rate = 1, unasked_burst = 1044 }
+    for _ = 1, case[1] do peer:send(link, { kind = "ResponseBlock" }) end
+    sleep(1)
+    check((node:state(peer) == "ready") == case[2], case[1] .. " answers to nothing", node:state(peer))
+  end
+  for _, case in ipairs { { 4, true }, { 5, false } } do
+    node, peer, link = visit { unasked_rate = 1, unasked_burst = 1024 }
+    for i = 1, case[1] do peer:send(link, { kind = "Pong", nonce = i }) end
+    sleep(1)
+    check((node:state(peer) == "ready") == case[2], case[1] .. " Pongs to nothing", node:state(peer))
+  end
+
+  -- Who asks for the same again and again pays for it; who needs a chain once does not.
+  node, peer, link = visit { serve_rate = 1000, serve_burst = 2000000 }
+  node:mine(100)
+  sleep(1)
+  local function asks(times)
+    began = now()
+    for _ = 1, times do
+      peer:send(link, { kind = "RequestBlockRange", first = 1, last = 100 })
+      peer:receive(link, 300, "ResponseBlockRange")
+    end
+    return now() - began
+  end
+  check(asks(4) < 2, "what a newcomer needs is given at once")
+  took = asks(1)
+  check(took < 2, "a debt is made before it is waited for", took)
+  took = asks(1)
+  check(took > 60, "and then it is waited for", took)
+end
+
 -- ---- what goes round ----
 
 function parts.relay(net)
@@ -823,6 +920,92 @@ function parts.catching_up(net)
   end
   check(who[1] and who[2], "both are asked")
   check(times[2] and takes(times[2] - times[1], 2, 1), "the second after two seconds", times[2] and times[2] - times[1])
+end
+
+-- A peer that has this chain, as chain() gives it, and answers all that is asked; asked[n] is what.
+local function server(net, chain, asked)
+  return net:peer {
+    on_link = function(self, link) self:send(link, { kind = "Handshake" }) end,
+    on_message = function(self, link, msg)
+      local blocks = chain()
+      if msg.kind == "RequestBlock" then
+        local height = msg.height == NEWEST and #blocks or msg.height
+        asked[#asked + 1] = msg.height == NEWEST and "newest" or tostring(height)
+        self:send(link, { kind = "ResponseBlock", block = blocks[height] })
+      elseif msg.kind == "RequestBlockRange" then
+        asked[#asked + 1] = msg.first .. "-" .. msg.last
+        local range = {}
+        for height = msg.first, math.min(msg.last, #blocks) do range[#range + 1] = blocks[height] end
+        self:send(link, { kind = "ResponseBlockRange", blocks = range })
+      elseif msg.kind == "Ping" then
+        self:send(link, { kind = "Pong", nonce = msg.nonce })
+      end
+    end,
+  }
+end
+
+local function grow(peer, from, height, to)
+  local blocks = {}
+  for i = 1, to do blocks[i] = i <= height and from[i] or peer:mine(blocks[i - 1]) end
+  return blocks
+end
+
+-- Chains that change while they are fetched, end early, or are of another branch.
+function parts.moving_chains(net)
+  local forge = net:peer()
+  local config = { sync_interval = 100000, score_half_life = 0, feeler_interval = 0 }
+  local first = grow(forge, {}, 0, 260)
+  local second = grow(forge, first, 50, 300)
+
+  -- The leader's chain moves under the node: it looks again where they part.
+  local node, asked, now_has = alone(net, config), {}, first
+  local moves = server(net, function()
+    if asked[#asked] == "101-200" then now_has = second end
+    return now_has
+  end, asked)
+  node:connect(moves)
+  wait("a chain that moved is fetched all the same", 20, function() return node:tip() == second[260].hash end)
+  check(score(node, moves) > 0, "and who moved is not blamed", score(node, moves))
+  check(#asked < 30, "with few questions", table.concat(asked, " "))
+
+  -- A helper of another branch is left out; what it gave is asked of the leader.
+  local third = grow(forge, {}, 0, 250)
+  local other, of_leader, of_helper = alone(net, config), {}, {}
+  local leader, helper = server(net, function() return first end, of_leader), server(net, function() return third end, of_helper)
+  other:connect(leader)
+  other:connect(helper)
+  wait("the heavier chain is fetched", 20, function() return other:tip() == first[260].hash end)
+  check(score(other, leader) > 0 and score(other, helper) > 0, "a peer of another branch is not blamed", score(other, helper))
+  check(#of_leader + #of_helper < 30, "and asked little", #of_leader + #of_helper)
+
+  -- Who has less than it showed is taken at its word, and others are asked for the rest.
+  local short, of_short = alone(net, config), {}
+  local boasts = server(net, function()
+    if #of_short < 2 then return first end
+    return table.move(first, 1, 150, 1, {})
+  end, of_short)
+  short:connect(boasts)
+  sleep(10)
+  check(short:height() == 150, "what there is is taken", short:height())
+  check(#of_short < 12, "nothing is asked for ever", table.concat(of_short, " "))
+  short:connect(server(net, function() return first end, {}))
+  wait("the rest comes from another", 20, function() return short:height() == 260, short:height() end)
+
+  -- A leader that leaves is followed by the next.
+  local left, of_first = alone(net, config), {}
+  local leaves
+  leaves = net:peer {
+    on_link = function(self, link) self:send(link, { kind = "Handshake" }) end,
+    on_message = function(self, link, msg)
+      of_first[#of_first + 1] = msg.kind
+      if msg.kind == "RequestBlock" then self:send(link, { kind = "ResponseBlock", block = first[260] }) end
+      if msg.kind == "RequestBlockRange" then self:close(link) end
+    end,
+  }
+  left:connect(leaves)
+  sleep(0.02)
+  left:connect(server(net, function() return second end, {}))
+  wait("another leads", 20, function() return left:tip() == second[300].hash, left:height() end)
 end
 
 -- ---- what is written down ----

@@ -10,7 +10,8 @@ Classes:
   transition  one entry of the table of legal states is gone, or one change of a state is left out
   release     one statement is left out that gives back memory, a slot, a timer, a place in a count
   flip        drawn at random of all conditions: an operator becomes its neighbour or its contrary, an `if` is
-              turned round, a number is one more
+              turned round, a number is one more. Not < to <= where the smaller of two is picked, for
+              that is the same
 
 A mutant's key is its file, its function, the changed lines as they were and as they are: no line number, so
 that it stays what it is while the code around it changes. Its name is the class and a hash of the key, and
@@ -303,13 +304,24 @@ def binary(code, at):
     return bool(before) and (before[-1].isalnum() or before[-1] in "_)]") and not before.endswith("return")
 
 
-def flips_in(source, code, low, high):
+TERM = r"[\w.>\[\]-]+(?:\([^()]*\))?"
+SMALLER = (re.compile(rf"({TERM}) (?:[<>]=?) ({TERM}) \? (?:\1 : \2|\2 : \1)(?![\w.(>\[-])"),
+           re.compile(rf"if \((?:[^;{{}}]*&& )?({TERM}) (?:[<>]=?) ({TERM})\)\s+(?:\1 = \2|\2 = \1);"))
+
+
+def same_at_equality(code):
+    """Where the operators stand that pick the smaller or the larger of two: `a < b ? a : b`, `if (a > b) a = b`. Of
+    equal ones it is the same which is picked, so that there < and <= cannot be told apart."""
+    return {match.end(1) + 1 for form in SMALLER for match in form.finditer(code)}
+
+
+def flips_in(source, code, low, high, picks):
     for match in OPERATOR.finditer(code, low, high):
         op, start, end = match.group(), match.start(), match.end()
         if op == "!":
             yield Mutant("flip", source, start, end, "", "! is gone")
         elif op in CONTRARY and (op not in "+-" or binary(code, start)):
-            if op in NEIGHBOUR:
+            if op in NEIGHBOUR and start not in picks:
                 yield Mutant("flip", source, start, end, NEIGHBOUR[op], f"{op} to {NEIGHBOUR[op]}")
             yield Mutant("flip", source, start, end, CONTRARY[op], f"{op} to {CONTRARY[op]}")
     for match in re.finditer(r"(?<![\w.])\d+u?\b(?![.\w])", code[low:high]):
@@ -320,9 +332,10 @@ def flips_in(source, code, low, high):
 def flips(sources):
     for source in sources.values():
         code = asserted(source)
+        picks = same_at_equality(code)
         for f in source.functions:
             for word, low, high in conditions(code, f):
-                yield from flips_in(source, code, low, high)
+                yield from flips_in(source, code, low, high, picks)
                 if word == "if":
                     cond = source.text[low:high]
                     yield Mutant("flip", source, low, high, f"!({cond})", "turned round")
