@@ -978,6 +978,24 @@ function parts.moving_chains(net)
   check(score(other, leader) > 0 and score(other, helper) > 0, "a peer of another branch is not blamed", score(other, helper))
   check(#of_leader + #of_helper < 30, "and asked little", #of_leader + #of_helper)
 
+  -- A helper that adds an invalid block is banned or sent away, and costs no more than its own answer.
+  local tidy, of_cheat = alone(net, config), {}
+  local cheated = {}
+  for i, block in ipairs(first) do
+    cheated[i] = block
+    if i % 50 == 20 then
+      cheated[i] = {}
+      for name, value in pairs(block) do cheated[i][name] = value end
+      cheated[i].poh_hash = WRONG
+    end
+  end
+  local cheat = server(net, function() return cheated end, of_cheat)
+  tidy:connect(server(net, function() return first end, {}))
+  sleep(0.01)
+  tidy:connect(cheat)
+  wait("what a helper spoiled comes from the leader", 20, function() return tidy:tip() == first[260].hash end)
+  check(#of_cheat == 2 and score(tidy, cheat) < -80, "and the helper pays for it", table.concat(of_cheat, " "))
+
   -- Who has less than it showed is taken at its word, and others are asked for the rest.
   local short, of_short = alone(net, config), {}
   local boasts = server(net, function()

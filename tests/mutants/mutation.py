@@ -28,7 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lint"))
 from common import blank, code_of, functions, line_of, without_preprocessor  # noqa: E402
 
 CLASSES = ("rule", "item", "constant", "transition", "release", "flip")
-FLIPS = 120  # drawn by default
+FLIPS = 100  # drawn by default
 
 
 class Refused(Exception):

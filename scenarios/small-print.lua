@@ -1,0 +1,702 @@
+-- The small print: frames in pieces, what leaves first and what is shed, bounds of orphans and caches, decay, bans by
+-- address or by name, clocks that jump, anchors, feelers, commands and their errors. As in to-the-letter.lua each part
+-- has nodes of its own, and all run at once.
+scenario {
+  name = "small-print",
+  about = "Pieces, lanes, bounds, decay, bans, anchors, feelers, commands: each as it is written.",
+  duration = 12000,
+  params = {
+    part = "all", -- or the name of one
+    latency = 40,
+  },
+}
+
+local NEWEST = -1
+local WRONG = ("12"):rep(32) -- a hash of nothing
+
+-- A node that knows nobody and does little by itself.
+local function alone(net, config)
+  local options = { sync_interval = 100000, score_half_life = 0, feeler_interval = 0 }
+  for name, value in pairs(config or {}) do options[name] = value end
+  return net:spawn(1, { seeds = 0, config = options })[1]
+end
+
+local function entry(node, peer)
+  local known
+  for _, p in ipairs(node:peers()) do
+    if p.node == peer then
+      if p.link ~= 0 then return p end
+      known = p
+    end
+  end
+  return known
+end
+
+local function score(node, peer)
+  local e = entry(node, peer)
+  return e and e.score
+end
+
+-- Shakes hands, and tells who asks for the newest block that there is none. Returns the link, or nil and what was said.
+local function greet(peer, node, changes)
+  local hello = { kind = "Handshake" }
+  for name, value in pairs(changes or {}) do hello[name] = value end
+  local link = peer:dial(node)
+  peer:send(link, hello)
+  local msg, why = peer:receive(link, 5)
+  if not msg or msg.kind ~= "Handshake" then return nil, msg and msg.reason or why end
+  if peer:receive(link, 5, "RequestBlock") then peer:send(link, { kind = "ResponseBlock" }) end
+  sleep(0.5)
+  return link
+end
+
+-- A peer that is there for whoever dials it, with the chain that it is given.
+local function polite(net, blocks, heard)
+  return net:peer {
+    on_link = function(self, link)
+      if heard then heard[#heard + 1] = now() end
+      self:send(link, { kind = "Handshake" })
+    end,
+    on_message = function(self, link, msg)
+      if msg.kind == "RequestBlock" then
+        self:send(link, { kind = "ResponseBlock", block = blocks and blocks[msg.height == NEWEST and #blocks or msg.height] })
+      elseif msg.kind == "RequestBlockRange" then
+        self:send(link, { kind = "ResponseBlockRange", blocks = table.move(blocks or {}, msg.first, msg.last, 1, {}) })
+      elseif msg.kind == "Ping" then
+        self:send(link, { kind = "Pong", nonce = msg.nonce })
+      end
+    end,
+  }
+end
+
+local function grow(peer, to)
+  local blocks = {}
+  for i = 1, to do blocks[i] = peer:mine(blocks[i - 1]) end
+  return blocks
+end
+
+local parts = {}
+
+-- ---- bytes ----
+
+function parts.pieces(net)
+  local node, peer = alone(net, { idle_timeout = 100000, ping_after = 100000 }), net:peer()
+  local link = greet(peer, node)
+  local bytes, nonces = "", 0
+  for nonce = 1, 3 do bytes = bytes .. peer:frame { kind = "Ping", nonce = nonce } end
+  local function answered(text, want)
+    local count = 0
+    while true do
+      local pong = peer:receive(link, 0.3, "Pong")
+      if not pong then break end
+      count = count + 1
+    end
+    check(count == want, text, count)
+    nonces = nonces + count
+  end
+  for cut = 1, #bytes - 1 do
+    peer:send_raw(link, bytes:sub(1, cut))
+    sleep(0.1)
+    peer:send_raw(link, bytes:sub(cut + 1))
+    answered("three Pings, cut at byte " .. cut, 3)
+  end
+  for i = 1, #bytes do
+    peer:send_raw(link, bytes:sub(i, i))
+    sleep(0.05)
+  end
+  answered("three Pings, byte by byte", 3)
+
+  -- Long ones, with something before and behind, in pieces of many sizes.
+  local ping = peer:frame { kind = "Ping", nonce = 4 }
+  for _, size in ipairs { 1, 100, 4000, 4096, 5000, 20000, 70000, 200000 } do
+    for _, pieces in ipairs { 1, 2, 3, 7 } do
+      local tx = peer:tx { data = ("z"):rep(size) }
+      local stream = ping .. peer:frame { kind = "NewTransaction", tx = tx } .. ping
+      local step = #stream // pieces + 1
+      for low = 1, #stream, step do
+        peer:send_raw(link, stream:sub(low, low + step - 1))
+        sleep(0.3)
+      end
+      sleep(1)
+      check(node:has_tx(tx.tx_id) == "pool", size .. " bytes in " .. pieces .. " pieces")
+    end
+  end
+  local other = net:peer()
+  local way = greet(other, node)
+  local big = peer:tx { data = ("w"):rep(50000) }
+  peer:send(link, { kind = "NewTransaction", tx = big })
+  local got = other:receive(way, 5, "NewTransaction")
+  check(got and got.tx.tx_id == big.tx_id and got.tx.data == big.data, "what is relayed is whole")
+
+  -- Trailing bytes are ignored, and not relayed.
+  local small = peer:tx()
+  local frame = peer:frame { kind = "NewTransaction", tx = small }
+  peer:send_raw(link, string.pack(">I4", #frame - 4 + 10) .. frame:sub(5) .. ("t"):rep(10))
+  got = other:receive(way, 5, "NewTransaction")
+  check(got and got.tx.tx_id == small.tx_id and got.size == #frame - 4, "and nothing that trailed", got and got.size)
+end
+
+-- Names and versions that must not be decoded, or must.
+function parts.encodings(net)
+  local node = alone(net)
+  local function says(name, good)
+    local peer = net:peer()
+    local link = peer:dial(node)
+    peer:send(link, { kind = "Handshake", node_id = name })
+    local msg = peer:receive(link, 5)
+    check((msg and msg.kind == "Handshake") == good, (good and "a name: " or "no name: ") .. #name .. " bytes", msg and msg.kind)
+    peer:close(link)
+  end
+  for _, name in ipairs { "a", "ü", "€", "\u{D7FF}", "\u{E000}", "\u{FFFF}", "\u{10000}", "\u{10FFFF}", "\127", ("n"):rep(5000), "\u{800}", "\u{80}" } do
+    says(name, true)
+  end
+  for _, name in ipairs { "\128", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF",
+    "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3", "\xE2\x82", "\xF0\x90\x80", "a\xFF", "abcdefgh\xFFijklmnop", ("x"):rep(15) .. "\xFF", "\xC3(", "\xE2(\xA1", "\xE2\x82(", "\xF0(\x8C\xBC", "\xF0\x90\x8C(" } do
+    says(name, false)
+  end
+
+  -- Every proper prefix of a message is an error; one byte more is not.
+  local forge = net:peer()
+  local block, tx = forge:mine(), forge:tx { data = "abc", status = 3 }
+  local messages = {
+    { kind = "NewBlock", block = block }, { kind = "NewTransaction", tx = tx }, { kind = "RequestBlock", height = 0 },
+    { kind = "ResponseBlock", block = block }, { kind = "RequestBlockRange", first = 0, last = 1 }, { kind = "ResponseBlockRange", blocks = { block } },
+    { kind = "Ping", nonce = 1 }, { kind = "Pong", nonce = 1 },
+  }
+  for _, msg in ipairs(messages) do
+    local payload = forge:frame(msg):sub(5)
+    for _, cut in ipairs { -1, 1, 9, 100 } do
+      if cut < #payload then
+        local peer = net:peer()
+        local link = greet(peer, node, { node_id = "prefix" })
+        local said = cut < 0 and payload .. "x" or payload:sub(1, #payload - cut)
+        peer:send_raw(link, string.pack(">I4", #said) .. said)
+        peer:send(link, { kind = "Ping", nonce = 9 })
+        local ends = true
+        repeat
+          local answer = peer:receive(link, 1)
+          if answer and answer.kind == "Pong" and answer.nonce == 9 then ends = false end
+        until not answer
+        check(ends == (cut > 0), msg.kind .. (cut > 0 and " lacks " .. cut or " and one byte more"), ends)
+        peer:close(link)
+      end
+    end
+  end
+end
+
+-- What waits for a link leaves by its lane: control, blocks, transactions, history.
+function parts.lanes(net)
+  local node, a, b = alone(net, { idle_timeout = 100000, ping_after = 100000, stall_timeout = 100000, outbox_soft = 300000 }), net:peer(), net:peer()
+  local from, to = greet(a, node), greet(b, node)
+  for _ = 1, 20 do node:submit_tx { data = ("h"):rep(40000) } end
+  local fat = a:mine(nil, { tx_ids = (function()
+    local ids = {}
+    for i = 1, 9000 do ids[i] = string.format("%064x", i) end
+    return ids
+  end)() })
+  a:send(from, { kind = "NewBlock", block = fat })
+  sleep(5)
+  while b:receive(to, 1) do end
+
+  -- Fills whatever is on its way, so that the rest waits in the node.
+  b:read(to, false)
+  for _ = 1, 5 do b:send(to, { kind = "RequestBlockRange", first = 1, last = 1 }) end
+  sleep(3)
+  local tx, block = a:tx(), a:mine(fat)
+  a:send(from, { kind = "NewTransaction", tx = tx })
+  a:send(from, { kind = "NewBlock", block = block })
+  sleep(1)
+  b:send(to, { kind = "Ping", nonce = 77 })
+  sleep(1)
+  b:read(to, true)
+  local order, at_of = 0, {}
+  repeat
+    local msg = b:receive(to, 5)
+    if msg then
+      order = order + 1
+      at_of[msg.kind] = order
+    end
+  until not msg
+  check(at_of.Pong and at_of.NewBlock and at_of.NewTransaction and at_of.ResponseBlockRange, "everything comes", order)
+  check(at_of.Pong < at_of.NewBlock and at_of.NewBlock < at_of.NewTransaction and at_of.NewTransaction < at_of.ResponseBlockRange,
+    "control, blocks, transactions, history", at_of.Pong)
+
+  -- Above the soft bound transactions are shed, the oldest first, and nothing else.
+  b:read(to, false)
+  local tip = block
+  local sent, blocks, last = 0, 0, nil
+  for i = 1, 60 do
+    last = a:tx { data = ("s"):rep(20000) }
+    a:send(from, { kind = "NewTransaction", tx = last })
+    sent = sent + 1
+    if i % 6 == 0 then
+      tip = a:mine(tip)
+      a:send(from, { kind = "NewBlock", block = tip })
+      blocks = blocks + 1
+    end
+    sleep(0.2)
+  end
+  local waits = entry(node, b).outbox
+  check(waits > 280000 and waits <= 300000, "the outbox stays at its soft bound", waits)
+  b:read(to, true)
+  local heard, heights, got_last = 0, 0, false
+  repeat
+    local msg = b:receive(to, 5)
+    if msg and msg.kind == "NewTransaction" then
+      heard = heard + 1
+      got_last = msg.tx.tx_id == last.tx_id
+    end
+    if msg and msg.kind == "NewBlock" then heights = heights + 1 end
+  until not msg
+  check(heights == blocks, "every block arrives", heights)
+
+  -- What an open link can take at once is not shed.
+  local burst = {}
+  for i = 1, 10 do burst[i] = a:frame { kind = "NewTransaction", tx = a:tx { data = ("b"):rep(20000) } } end
+  a:send_raw(from, table.concat(burst))
+  local came = 0
+  while b:receive(to, 3, "NewTransaction") do came = came + 1 end
+  check(came == 10, "a burst goes through an open link", came)
+  check(heard > 10 and heard < sent, "not every transaction does", heard)
+  check(got_last, "but the newest")
+end
+
+-- ---- bounds ----
+
+function parts.orphans(net)
+  local like = { height = 9, hash = WRONG, timestamp = chain.clock(), difficulty = 100, total_difficulty = 1000, poh_seq = 9 }
+  local function lost(peer, i)
+    local parent = {}
+    for name, value in pairs(like) do parent[name] = value end
+    parent.hash = string.format("%064x", i)
+    return peer:mine(parent)
+  end
+  -- The oldest gives way.
+  local node, peer = alone(net, { orphans_max = 3, response_timeout = 100000, idle_timeout = 100000, ping_after = 100000 }), net:peer()
+  local link = greet(peer, node)
+  local pairs_of = {}
+  for i = 1, 5 do
+    local parent = peer:mine()
+    pairs_of[i] = { parent, peer:mine(parent) }
+    peer:send(link, { kind = "NewBlock", block = pairs_of[i][2] })
+  end
+  sleep(1)
+  check(node:info().orphans == 3, "three orphans and no more", node:info().orphans)
+  local kept = 0
+  for i = 1, 5 do
+    peer:send(link, { kind = "NewBlock", block = pairs_of[i][1] })
+    sleep(0.5)
+    if i == 2 then check(node:height() == 1, "the two that came first are gone", node:height()) end
+    if i == 3 then check(node:height() == 2, "the third is there", node:height()) end
+    kept = node:info().orphans
+  end
+  check(kept == 0, "all found their parents", kept)
+
+  -- By bytes as well.
+  local narrow, other = alone(net, { orphan_bytes_max = 1200, response_timeout = 100000, idle_timeout = 100000, ping_after = 100000 }), net:peer()
+  link = greet(other, narrow)
+  for i = 1, 8 do other:send(link, { kind = "NewBlock", block = lost(other, i) }) end
+  sleep(1)
+  check(narrow:info().orphans == 5, "five of 224 bytes in 1200", narrow:info().orphans)
+
+  -- A hundred, by default; several on one parent all follow it.
+  local wide, third = alone(net, { response_timeout = 100000, idle_timeout = 100000, ping_after = 100000 }), net:peer()
+  link = greet(third, wide)
+  for i = 1, 105 do third:send(link, { kind = "NewBlock", block = lost(third, i) }) end
+  sleep(1)
+  check(wide:info().orphans == 100, "a hundred orphans", wide:info().orphans)
+  local parent = third:mine()
+  local children = {}
+  for i = 1, 4 do
+    children[i] = third:mine(parent, { timestamp = parent.timestamp + i })
+    third:send(link, { kind = "NewBlock", block = children[i] })
+  end
+  local grandchild = third:mine(children[3])
+  third:send(link, { kind = "NewBlock", block = grandchild })
+  sleep(1)
+  check(wide:info().orphans == 100, "a hundred still", wide:info().orphans)
+  third:send(link, { kind = "NewBlock", block = parent })
+  sleep(1)
+  check(wide:tip() == grandchild.hash, "children and grandchildren follow", wide:height())
+  check(wide:info().orphans == 95, "all five of them", wide:info().orphans)
+end
+
+-- Only so many bodies are in memory: the rest comes from the disk, and is the same.
+function parts.caches(net)
+  local node, peer = alone(net, { cached_blocks = 10 }), net:peer()
+  sleep(1) -- what is mined while it still reads its disk is not all written
+  node:mine(60)
+  sleep(2)
+  local link = greet(peer, node)
+  for _, case in ipairs { { 1, 60 }, { 0, 60 }, { 45, 55 }, { 50, 51 }, { 51, 60 }, { 49, 50 }, { 1, 1 }, { 60, 60 }, { 0, 0 } } do
+    peer:send(link, { kind = "RequestBlockRange", first = case[1], last = case[2] })
+    local msg = peer:receive(link, 5, "ResponseBlockRange")
+    local good = msg and #msg.blocks == case[2] - case[1] + 1
+    for i, block in ipairs(msg and msg.blocks or {}) do good = good and block.hash == node:block_hash(case[1] + i - 1) end
+    check(good, "heights " .. case[1] .. " to " .. case[2], msg and #msg.blocks)
+  end
+  for _, height in ipairs { 1, 50, 51, 60 } do
+    peer:send(link, { kind = "RequestBlock", height = height })
+    local msg = peer:receive(link, 5, "ResponseBlock")
+    check(msg and msg.block and msg.block.hash == node:block_hash(height), "height " .. height)
+  end
+  -- A disk that fails makes an answer shorter, and a fault of its own is nobody's.
+  node:disk { fail_loads = 1 }
+  peer:send(link, { kind = "RequestBlockRange", first = 1, last = 60 })
+  local msg = peer:receive(link, 10, "ResponseBlockRange")
+  check(msg and #msg.blocks == 0, "nothing from a disk that fails", msg and #msg.blocks)
+  peer:send(link, { kind = "RequestBlockRange", first = 51, last = 60 })
+  msg = peer:receive(link, 10, "ResponseBlockRange")
+  check(msg and #msg.blocks == 10, "what is in memory all the same", msg and #msg.blocks)
+  node:disk "good"
+  -- A branch that wins is written down, too.
+  peer:send(link, { kind = "RequestBlock", height = 52 })
+  local fork = peer:receive(link, 5, "ResponseBlock").block
+  local blocks = {}
+  for i = 53, 65 do
+    fork = peer:mine(fork)
+    blocks[i] = fork
+    peer:send(link, { kind = "NewBlock", block = fork })
+  end
+  sleep(2)
+  check(node:tip() == fork.hash, "a heavier branch wins", node:height())
+  peer:send(link, { kind = "RequestBlockRange", first = 35, last = 65 })
+  msg = peer:receive(link, 5, "ResponseBlockRange")
+  check(msg and #msg.blocks == 31 and msg.blocks[20].hash == blocks[54].hash, "and is what is given", msg and #msg.blocks)
+  node:kill()
+  sleep(1)
+  node:restart()
+  sleep(2)
+  check(node:tip() == fork.hash, "and read again", node:height())
+end
+
+-- More links than a word has bits.
+function parts.crowd(net)
+  local node = alone(net, { max_inbound = 150, max_outbound = 0 })
+  local heard, crowd, last = {}, {}, nil
+  for i = 1, 140 do
+    crowd[i] = net:peer {
+      on_link = function(self, link)
+        self:send(link, { kind = "Handshake" })
+        last = link
+      end,
+      on_message = function(self, link, msg)
+        if msg.kind == "RequestBlock" then self:send(link, { kind = "ResponseBlock" }) end
+        if msg.kind == "NewTransaction" or msg.kind == "NewBlock" then heard[i] = (heard[i] or 0) + 1 end
+      end,
+    }
+    crowd[i]:dial(node)
+    sleep(0.01)
+  end
+  sleep(2)
+  check(node:info().inbound == 140, "a hundred and forty links", node:info().inbound)
+  local tx, block = crowd[140]:tx(), crowd[140]:mine()
+  for _ = 1, 2 do crowd[140]:send(last, { kind = "NewTransaction", tx = tx }) end
+  sleep(1)
+  check(score(node, crowd[140]) == 1 + 1 - 2, "who says it twice is noticed", score(node, crowd[140]))
+  for _ = 1, 2 do crowd[140]:send(last, { kind = "NewBlock", block = block }) end
+  sleep(1)
+  check(score(node, crowd[140]) == 10 - 2, "with blocks, too", score(node, crowd[140]))
+  local right = 0
+  for i = 1, 139 do right = right + (heard[i] == 2 and 1 or 0) end
+  check(right == 139 and not heard[140], "all others hear both, once", right)
+end
+
+-- Of what one link brings only so much is kept, until blocks have taken it.
+function parts.accounts(net)
+  local node, peer = alone(net, { peer_bytes_max = 20000, orphan_bytes_max = 2000 }), net:peer()
+  local link = greet(peer, node)
+  local function offer(n)
+    for _ = 1, n do peer:send(link, { kind = "NewTransaction", tx = peer:tx { data = ("a"):rep(500) } }) end
+    sleep(1)
+    return node:mempool()
+  end
+  local first = offer(60)
+  check(first > 15 and first < 30, "what it brings is bounded", first)
+  check(offer(10) == first, "and stays so", node:mempool())
+  local other = net:peer()
+  local way = greet(other, node)
+  other:send(way, { kind = "NewTransaction", tx = other:tx() })
+  sleep(0.5)
+  check(node:mempool() == first + 1, "another may bring more", node:mempool())
+  node:mine()
+  sleep(0.5)
+  check(node:mempool() == 0, "a block takes them", node:mempool())
+  check(offer(60) == first, "then there is room again", node:mempool())
+end
+
+-- ---- time ----
+
+function parts.decay(net)
+  local node, peer = alone(net, { score_half_life = 1600, idle_timeout = 100000, ping_after = 100000 }), net:peer()
+  local link = greet(peer, node)
+  for _ = 1, 63 do peer:send(link, { kind = "NewTransaction", tx = peer:tx() }) end
+  sleep(1)
+  local began = now()
+  -- What an idle node says is of the time when it was last woken.
+  local function points()
+    peer:send(link, { kind = "Ping", nonce = 1 })
+    sleep(0.2)
+    return score(node, peer)
+  end
+  check(points() == 64, "64 points", points())
+  for _, case in ipairs { { 97, 64 }, { 105, 61 }, { 205, 58 }, { 805, 45 }, { 1605, 32 }, { 1705, 30 }, { 3205, 16 } } do
+    sleep(began + case[1] - now())
+    local got = points()
+    check(got == case[2], "after " .. case[1] .. " s: " .. case[2], got)
+  end
+  peer:send(link, { kind = "NewTransaction", tx = peer:tx { gas_used = 1 } })
+  for _ = 1, 4 do peer:send(link, { kind = "NewTransaction", tx = peer:tx { gas_used = 1 } }) end
+  sleep(1)
+  check(score(node, peer) == -34, "from what is left", score(node, peer))
+  sleep(1600)
+  local got = points()
+  check(got == -17, "bad ones decay as well", got)
+  sleep(6000)
+  got = points()
+  check(got == 0 or got == -1, "to nothing", got)
+end
+
+-- ---- bans ----
+
+function parts.bans(net)
+  for _, by in ipairs { "ip", "id", "auto" } do
+    local node, peer = alone(net, { ban_by = by }), net:peer()
+    local link = greet(peer, node, { node_id = "bad" })
+    node:ban(peer)
+    sleep(1)
+    local same, why = greet(peer, node, { node_id = "bad" })
+    check(same == nil and why == "ProtocolViolation", by .. ": the same is refused", why)
+    local renamed = greet(peer, node, { node_id = "another" })
+    check((renamed ~= nil) == (by == "id"), by .. ": under another name", renamed)
+    local elsewhere = greet(net:peer(), node, { node_id = "bad" })
+    check((elsewhere ~= nil) == (by ~= "id"), by .. ": from elsewhere", elsewhere)
+    check(link ~= nil, by .. ": it was welcome before")
+  end
+
+  -- A ban is of running time: the wall clock may jump, and the process may end.
+  local node, peer = alone(net), net:peer()
+  greet(peer, node)
+  local began = now()
+  node:ban(peer, 600)
+  sleep(5)
+  node:skew(5000)
+  sleep(5)
+  check(greet(peer, node) == nil, "a clock that jumps lifts no ban")
+  node:kill()
+  sleep(2)
+  node:restart()
+  sleep(5)
+  check(node:info().banned == 1 and greet(peer, node) == nil, "nor does it while the node is down", node:info().banned)
+  sleep(began + 590 - now())
+  check(greet(peer, node) == nil, "to the end")
+  sleep(began + 615 - now())
+  check(greet(peer, node) ~= nil, "and not longer")
+
+  -- A ban that the disk does not take is told again.
+  local other, foe = alone(net), net:peer()
+  greet(foe, other)
+  other:disk { fail_stores = 1 }
+  other:ban(foe, 600)
+  sleep(3)
+  other:disk "good"
+  sleep(5)
+  other:kill()
+  sleep(1)
+  other:restart()
+  sleep(3)
+  check(greet(foe, other) == nil, "a ban that could not be stored at first is stored later")
+
+  -- Whom a node banned it does not dial.
+  local third, calls = alone(net), {}
+  local callee = polite(net, nil, calls)
+  third:ban(callee, 100)
+  third:add_peer(callee)
+  sleep(90)
+  check(#calls == 0, "a banned address is not dialled", #calls)
+  wait("until the ban is over", 150, function() return #calls > 0 end)
+end
+
+-- So many identities are remembered; the one that came first is forgotten, if it is not banned.
+function parts.identities(net)
+  local node = alone(net, { known_peers = 1, max_outbound = 0 })
+  local peers = {}
+  local function visit(i, bad)
+    peers[i] = peers[i] or net:peer()
+    local link = greet(peers[i], node)
+    if not link then return nil end
+    if bad then peers[i]:send(link, { kind = "NewTransaction", tx = peers[i]:tx { gas_used = 1 } }) end
+    sleep(0.5)
+    local points = score(node, peers[i])
+    peers[i]:close(link)
+    sleep(1)
+    return points
+  end
+  for i = 1, 4 do check(visit(i, true) == -9, "a bad visit", i) end
+  check(visit(2) == -8 and visit(1) == -8, "four are remembered")
+  check(visit(5, true) == -9, "a fifth comes")
+  check(visit(1) == 1, "the first is forgotten for it")
+  check(visit(5) == -8 and visit(4) == -8 and visit(3) == -8, "and later ones are not")
+  node:ban(peers[3], 100000)
+  sleep(1)
+  for i = 6, 12 do check(visit(i, true) == -9, "others come", i) end
+  check(visit(3) == nil, "a ban is not forgotten")
+  check(visit(4) == 1, "who was not banned is")
+end
+
+-- ---- whom to dial ----
+
+function parts.anchors(net)
+  local node = alone(net, { max_outbound = 3, feeler_interval = 4 })
+  local all, calls = {}, {}
+  for i = 1, 12 do
+    calls[i] = {}
+    all[i] = polite(net, nil, calls[i])
+    node:add_peer(all[i])
+  end
+  wait("it has met all of them", 600, function()
+    for i = 1, 12 do if #calls[i] == 0 then return false, i end end
+    return true
+  end)
+  local function linked()
+    local now_ready = {}
+    for i, peer in ipairs(all) do
+      local e = entry(node, peer)
+      if e and e.state == "ready" and e.class == "peer" then now_ready[#now_ready + 1] = i end
+    end
+    return now_ready
+  end
+  -- The two that have been there longest are the anchors; the third is whoever comes.
+  wait("three links", 20, function() return #linked() == 3 end)
+  local first, again = linked(), {}
+  for _, i in ipairs(first) do again[i] = 0 end
+  for _ = 1, 6 do
+    node:kill()
+    sleep(5)
+    node:restart()
+    sleep(1)
+    for _, i in ipairs(linked()) do
+      if again[i] then again[i] = again[i] + 1 end
+    end
+  end
+  local always_there = 0
+  for _, n in pairs(again) do always_there = always_there + (n == 6 and 1 or 0) end
+  check(always_there == 2, "after each restart it dials the same two, and another", always_there)
+  check(node:info().known > 9, "and knows the others", node:info().known)
+  node:shutdown()
+  sleep(2)
+  check(node:ready() == 0, "a shutdown ends all", node:ready())
+  sleep(100)
+  check(node:ready() == 0, "for good", node:ready())
+end
+
+-- A feeler that finds a better chain stays, in the place of another.
+function parts.feelers(net)
+  local forge = net:peer()
+  local blocks = grow(forge, 30)
+  local node = alone(net, { max_outbound = 1, feeler_interval = 20 })
+  local guest = net:peer()
+  local link = greet(guest, node)
+  local stays = every(20, function() guest:send(link, { kind = "Ping" }) end)
+  local dull = polite(net)
+  node:add_peer(dull)
+  sleep(3)
+  local bright = polite(net, blocks)
+  node:add_peer(bright)
+  wait("a feeler finds the better chain", 300, function() return node:tip() == blocks[30].hash end)
+  wait("and stays", 5, function() return node:state(bright) == "ready" and node:info().outbound == 1 end)
+  check(node:state(dull) ~= "ready", "in the place of the other", node:state(dull))
+  check(node:state(guest) == "ready", "who came by himself stays as well", node:state(guest))
+  stays:stop()
+
+  -- Of a full list the worst is forgotten, and no seed.
+  local small = alone(net, { max_outbound = 0, known_peers = 4 })
+  for i = 1, 2 do small:add_peer(polite(net)) end
+  local many = net:peer { on_message = function() end }
+  for port = 1, 6 do
+    link = many:dial(small)
+    many:send(link, { kind = "Handshake", node_id = "p" .. port, listen = "127.0.0.1:" .. 2000 + port })
+    sleep(1)
+    many:close(link)
+    sleep(1)
+  end
+  local ports, seeds = {}, 0
+  for _, p in ipairs(small:peers()) do
+    local port = tonumber(p.addr:match(":(%d+)$"))
+    if port > 2000 and port < 2010 then ports[#ports + 1] = port - 2000 else seeds = seeds + 1 end
+  end
+  table.sort(ports)
+  check(small:info().known == 4 and seeds == 2, "seeds stay", seeds)
+  check(table.concat(ports, " ") == "5 6", "of the others those seen last", table.concat(ports, " "))
+end
+
+-- ---- commands ----
+
+function parts.commands(net)
+  local node, peer = alone(net), net:peer()
+  local function refused(text, ok, why) check(ok == nil and type(why) == "string" and #why > 0, text, why) end
+  refused("a link that is not there cannot be ended", node:disconnect(peer))
+  local link = greet(peer, node)
+  check(node:disconnect(peer) == true, "one that is can")
+  sleep(1)
+  check(node:state(peer) ~= "ready", "and is over")
+  local friend = polite(net)
+  check(node:connect(friend) == true, "a link is made by command")
+  sleep(1)
+  check(node:state(friend) == "ready", "and ready")
+  refused("it is not made twice", node:connect(friend))
+  refused("no address that cannot be dialled", node:connect "127.0.0.1:0")
+  refused("no multicast address", node:connect "224.0.0.1:8765")
+  refused("nor one of nothing", node:connect "0.0.0.0:8765")
+  refused("they are not known either", node:add_peer "224.0.0.1:8765")
+  check(node:add_peer "223.255.255.255:8765" == true, "the last that is no multicast")
+  local id = node:submit_tx { sender = WRONG, nonce = 1, timestamp = chain.clock(), value = 1, recipient = WRONG, gas_price = 1, gas_limit = 1, data = "d" }
+  check(id and node:has_tx(id) == "pool", "a transaction is taken")
+  refused("not twice", node:submit_tx { sender = WRONG, nonce = 1, timestamp = chain.clock(), value = 1, recipient = WRONG, gas_price = 1,
+    gas_limit = 1, data = "d" })
+  refused("nor an old one", node:submit_tx { timestamp = chain.clock() - 4000 })
+  for nonce = 2, 100 do node:submit_tx { sender = WRONG, nonce = nonce } end
+  check(node:mempool() == 100, "a hundred of one sender", node:mempool())
+  refused("nor one more", node:submit_tx { sender = WRONG, nonce = 101 })
+  check(node:mine(3) == true and node:height() == 3, "three blocks", node:height())
+  check(node:mempool() == 0, "which take all", node:mempool())
+  check(node:unban(peer) == true, "nobody's ban may be lifted")
+  check(node:mine_every(5) == true, "it mines by itself")
+  sleep(500)
+  local height = node:height()
+  check(height > 60 and height < 150, "every five seconds or so", height)
+  check(node:mine_every(0) == true, "until it is told not to")
+  sleep(100)
+  check(node:height() == height, "and stops", node:height())
+
+  -- Not more transactions in a block than it may choose, and the oldest first.
+  local few = alone(net, { mine_max_txs = 2 })
+  local ids = {}
+  for i = 1, 5 do ids[i] = few:submit_tx {} end
+  few:mine()
+  check(few:mempool() == 3 and few:has_tx(ids[1]) == "block" and few:has_tx(ids[2]) == "block" and few:has_tx(ids[3]) == "pool",
+    "two at a time, the first ones", few:mempool())
+
+  -- What a node that is shut down does not do.
+  few:shutdown()
+  sleep(1)
+  check(greet(net:peer(), few) == nil, "nobody gets in after a shutdown")
+  check(few:info().online == 0 or few:info().online == false or few:info().online == nil, "it is not online")
+end
+
+function run(net, p)
+  net:links { latency = p.latency * ms }
+  local left, names = 0, {}
+  for name in pairs(parts) do
+    if p.part == "all" or p.part == name then names[#names + 1] = name end
+  end
+  check(#names > 0, "there is such a part", p.part)
+  for _, name in ipairs(names) do
+    left = left + 1
+    at(now() + 0.001, function()
+      parts[name](net, p)
+      left = left - 1
+    end)
+  end
+  wait("every part comes to its end", 11000, function() return left == 0, left end)
+end
