@@ -1276,5 +1276,6 @@ function run(net, p)
       left = left - 1
     end)
   end
-  wait("every part comes to its end", 11000, function() return left == 0, left end)
+  while left > 0 and now() < 11900 do sleep(1) end
+  check(left == 0, "every part comes to its end", left)
 end
