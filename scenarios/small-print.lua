@@ -373,12 +373,12 @@ end
 -- More links than a word has bits.
 function parts.crowd(net)
   local node = alone(net, { max_inbound = 150, max_outbound = 0 })
-  local heard, crowd, last = {}, {}, nil
+  local heard, crowd, links = {}, {}, {}
   for i = 1, 140 do
     crowd[i] = net:peer {
       on_link = function(self, link)
         self:send(link, { kind = "Handshake" })
-        last = link
+        links[i] = link
       end,
       on_message = function(self, link, msg)
         if msg.kind == "RequestBlock" then self:send(link, { kind = "ResponseBlock" }) end
@@ -391,15 +391,31 @@ function parts.crowd(net)
   sleep(2)
   check(node:info().inbound == 140, "a hundred and forty links", node:info().inbound)
   local tx, block = crowd[140]:tx(), crowd[140]:mine()
-  for _ = 1, 2 do crowd[140]:send(last, { kind = "NewTransaction", tx = tx }) end
+  for _ = 1, 2 do crowd[140]:send(links[140], { kind = "NewTransaction", tx = tx }) end
   sleep(1)
   check(score(node, crowd[140]) == 1 + 1 - 2, "who says it twice is noticed", score(node, crowd[140]))
-  for _ = 1, 2 do crowd[140]:send(last, { kind = "NewBlock", block = block }) end
+  for _ = 1, 2 do crowd[140]:send(links[140], { kind = "NewBlock", block = block }) end
   sleep(1)
   check(score(node, crowd[140]) == 10 - 2, "with blocks, too", score(node, crowd[140]))
   local right = 0
   for i = 1, 139 do right = right + (heard[i] == 2 and 1 or 0) end
   check(right == 139 and not heard[140], "all others hear both, once", right)
+
+  -- What one brought is not laid to the account of who has its place after it, whoever else said the same.
+  local first, second = net:peer(), net:peer()
+  local way, other = greet(first, node), greet(second, node)
+  local big = first:tx { data = ("q"):rep(20000) }
+  first:send(way, { kind = "NewTransaction", tx = big })
+  sleep(0.5)
+  second:send(other, { kind = "NewTransaction", tx = big })
+  for i = 60, 140, 5 do crowd[i]:send(links[i], { kind = "NewTransaction", tx = big }) end
+  sleep(0.5)
+  check(entry(node, first).held_bytes > 20000, "it is of who brought it", entry(node, first).held_bytes)
+  first:close(way)
+  sleep(1)
+  local next_one = net:peer()
+  greet(next_one, node)
+  check(entry(node, next_one).held_bytes < 5000, "and of nobody else", entry(node, next_one).held_bytes)
 end
 
 -- Of what one link brings only so much is kept, until blocks have taken it.
@@ -423,6 +439,22 @@ function parts.accounts(net)
   sleep(0.5)
   check(node:mempool() == 0, "a block takes them", node:mempool())
   check(offer(60) == first, "then there is room again", node:mempool())
+end
+
+-- A block that is good on another chain is judged by each chain's own rules.
+function parts.realms(net)
+  local here, there = alone(net), alone(net, { difficulty = 50 })
+  local forge = net:peer()
+  local block = forge:mine()
+  local child = forge:mine(block)
+  for _, case in ipairs { { block, here, true }, { child, here, true }, { child, there, false } } do
+    local peer = net:peer()
+    local link = greet(peer, case[2])
+    peer:send(link, { kind = "NewBlock", block = case[1] })
+    sleep(1)
+    check((case[2]:state(peer) == "ready") == case[3], "a block of difficulty 100 " .. (case[3] and "here" or "elsewhere"), case[2]:state(peer))
+  end
+  check(here:height() == 2 and there:height() == 0 and there:info().orphans == 0, "and changes nothing there", there:info().orphans)
 end
 
 -- ---- time ----
@@ -608,6 +640,19 @@ function parts.feelers(net)
   check(node:state(dull) ~= "ready", "in the place of the other", node:state(dull))
   check(node:state(guest) == "ready", "who came by himself stays as well", node:state(guest))
   stays:stop()
+
+  -- One at a time, however slow they are.
+  local patient, most = alone(net, { max_outbound = 0, feeler_interval = 2, response_timeout = 20 }), 0
+  for _ = 1, 10 do
+    patient:add_peer(net:peer { on_link = function(self, way) self:send(way, { kind = "Handshake" }) end })
+  end
+  for _ = 1, 100 do
+    local n = 0
+    for _, p in ipairs(patient:peers()) do n = n + (p.class == "feeler" and 1 or 0) end
+    most = math.max(most, n)
+    sleep(0.5)
+  end
+  check(most == 1, "one feeler at a time", most)
 
   -- Of a full list the worst is forgotten, and no seed.
   local small = alone(net, { max_outbound = 0, known_peers = 4 })

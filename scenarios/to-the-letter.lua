@@ -922,6 +922,29 @@ function parts.catching_up(net)
   check(times[2] and takes(times[2] - times[1], 2, 1), "the second after two seconds", times[2] and times[2] - times[1])
 end
 
+-- Where two do not answer, no third is asked.
+function parts.patience_of_many(net)
+  local forge, asked, blocks = net:peer(), {}, {}
+  for i = 1, 150 do blocks[i] = forge:mine(blocks[i - 1]) end
+  local node = alone(net, { sync_interval = 100000, feeler_interval = 0 })
+  for _ = 1, 4 do
+    node:connect(net:peer {
+      on_link = function(self, link) self:send(link, { kind = "Handshake" }) end,
+      on_message = function(self, link, msg)
+        if msg.kind == "RequestBlock" then self:send(link, { kind = "ResponseBlock", block = blocks[150] }) end
+        if msg.kind ~= "RequestBlockRange" then return end
+        asked[#asked + 1] = msg.first
+        if msg.first == 101 then
+          at(now() + 10, function() self:send(link, { kind = "ResponseBlockRange", blocks = table.move(blocks, 101, 150, 1, {}) }) end)
+        end
+      end,
+    })
+  end
+  sleep(20)
+  table.sort(asked)
+  check(table.concat(asked, " ") == "1 1 101", "the first range of two, the next of one", table.concat(asked, " "))
+end
+
 -- A peer that has this chain, as chain() gives it, and answers all that is asked; asked[n] is what.
 local function server(net, chain, asked)
   return net:peer {
