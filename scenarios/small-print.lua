@@ -549,6 +549,28 @@ function parts.bans(net)
   wait("until the ban is over", 150, function() return #calls > 0 end)
 end
 
+-- What is over counts no more, though the network has not said so yet; what is being dialled can be banned.
+function parts.states(net)
+  local node, gone, next_one = alone(net), net:peer(), net:peer()
+  local link = greet(gone, node, { node_id = "twin" })
+  check(link ~= nil, "one of that name is there")
+  local hole = net:blackhole(gone)
+  node:disconnect(gone)
+  local welcome, why = greet(next_one, node, { node_id = "twin" })
+  check(welcome ~= nil, "whose link is over is not in the way", why)
+  check(node:ready() == 1, "one link", node:ready())
+  hole:heal()
+
+  local caller, silent = alone(net), net:peer()
+  net:blackhole(silent)
+  caller:add_peer(silent)
+  sleep(2)
+  check(caller:state(silent) == "connecting", "a dial is under way", caller:state(silent))
+  caller:ban(silent)
+  sleep(1)
+  check(caller:state(silent) == "banned" and caller:info().connecting == 0, "a ban ends it", caller:state(silent))
+end
+
 -- So many identities are remembered; the one that came first is forgotten, if it is not banned.
 function parts.identities(net)
   local node = alone(net, { known_peers = 1, max_outbound = 0 })

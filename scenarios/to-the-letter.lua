@@ -1047,6 +1047,21 @@ function parts.moving_chains(net)
   sleep(0.02)
   left:connect(server(net, function() return second end, {}))
   wait("another leads", 20, function() return left:tip() == second[300].hash, left:height() end)
+
+  -- Also where it left while the node still looked where their chains part.
+  local branch = alone(net, config)
+  sleep(1)
+  branch:mine(5)
+  branch:connect(net:peer {
+    on_link = function(self, link) self:send(link, { kind = "Handshake" }) end,
+    on_message = function(self, link, msg)
+      if msg.kind ~= "RequestBlock" then return end
+      if msg.height == NEWEST then self:send(link, { kind = "ResponseBlock", block = first[260] }) else self:close(link) end
+    end,
+  })
+  sleep(2)
+  branch:connect(server(net, function() return second end, {}))
+  wait("another leads from there", 20, function() return branch:tip() == second[300].hash, branch:height() end)
 end
 
 -- ---- what is written down ----

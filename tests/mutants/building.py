@@ -19,6 +19,9 @@ BASES = {
 }
 
 
+FEW = 8  # objects that are compared with what they were; more of them are taken to differ
+
+
 def make_base(name, folder, jobs):
     """Configures and builds vibesim in folder."""
     steps = (["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-D", "VN_TESTS=OFF", *BASES[name]],
@@ -103,8 +106,9 @@ class Base:
         path, or "build" if it does not compile, or "same" if the compiler makes the same of it."""
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        made, same = {}, mutant is not None
-        for number, name in enumerate(self.readers.get(mutant.path, []) if mutant else []):
+        names = self.readers.get(mutant.path, []) if mutant else []
+        made, same = {}, mutant is not None and len(names) <= FEW
+        for number, name in enumerate(names):
             out = os.path.join(folder, f"{number}.o")
             now = self._object(name, mutant.path, mutant.text(), out)
             if now is None:

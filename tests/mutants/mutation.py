@@ -57,11 +57,11 @@ class Source:
 
 
 class Mutant:
-    def __init__(self, kind, source, start, end, new, says):
+    def __init__(self, kind, source, start, end, new, says, function=None):
         self.kind, self.source, self.start, self.end, self.new, self.says = kind, source, start, end, new, says
         self.path = source.path
         self.line = line_of(source.text, start)
-        self.function = source.function_at(start)
+        self.function = function or source.function_at(start)
         head = source.text.rfind("\n", 0, start) + 1
         tail = source.text.find("\n", end)
         self.old = " ".join(source.text[head:tail].split())
@@ -202,7 +202,7 @@ def transitions(sources):
         low = opening + 1 + row.end()
         for entry in re.finditer(r"\[VN_PEER_(\w+)\] = (true)", source.code[low:closing(source.code, low - 1)]):
             yield Mutant("transition", source, low + entry.start(2), low + entry.end(2), "false",
-                         f"{row.group(1)} to {entry.group(1)}")
+                         f"{row.group(1)} to {entry.group(1)}", f"legal[{row.group(1)}]")
     for source in sources.values():
         for start, end, call in statements(source):
             if call == "net_set_state":
@@ -376,8 +376,9 @@ def check_complete(found):
 
 
 def chosen(found, seed, flip_count):
-    """Every mutant of every class but `flip`, and the first flip_count of those by rank; then the rest of
-    them, for those that turn out to be none."""
+    """Every mutant of every class but `flip`, those of headers last, since they cost most; the first flip_count of
+    those by rank; and the rest of them, for those that turn out to be none."""
     fixed = [m for kind in CLASSES if kind != "flip" for m in found[kind]]
+    fixed.sort(key=lambda m: m.path.endswith(".h"))
     drawn = sorted(found["flip"], key=lambda m: m.rank(seed))
     return fixed, drawn[:flip_count], drawn[flip_count:]
