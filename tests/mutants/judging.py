@@ -13,6 +13,8 @@ import threading
 
 from mutation import ROOT, Refused
 
+SKIPPED = 77  # vibesim's status of a scenario that cannot be run here
+
 CHEAP_S = 0.5  # a scenario that takes no longer is asked before those that do
 MEMORY = 4 << 30
 SLOWER, SLACK_S = 10, 4  # a run may compute so many times as long, and so much more
@@ -53,15 +55,20 @@ class Judge:
         self.of_file = {file: digest([file]) + self.behaviours for file in self.files}
         self.all_files = digest(self.files) + self.behaviours
         self.programs, self.took, self.lock = programs, {}, threading.Lock()
+        self.files = [file for file in self.files if self.unchanged("plain", file) is not None]
         self.files.sort(key=lambda file: self.unchanged("plain", file))
 
     def unchanged(self, base, file):
-        """Seconds that the scenario computes with the unchanged core, with which it must hold. What else runs meanwhile is
-        counted too: most are looked at before anything does."""
+        """Seconds that the scenario computes with the unchanged core, with which it must hold; None if it is skipped, since
+        it needs what only its caller can give. What else runs meanwhile is counted too: most are looked at before
+        anything does."""
         with self.lock:
             if (base, file) not in self.took:
                 before = computed_s()
                 how = self.run(base, self.programs[base], file, 1, 600)
+                if how == "skipped":
+                    self.took[base, file] = None
+                    return None
                 if how:
                     raise Refused(f"{file} does not hold with the unchanged core ({base}): {how}")
                 self.took[base, file] = computed_s() - before
@@ -92,7 +99,7 @@ class Judge:
             except ProcessLookupError:
                 pass
             child.wait()
-        return None if status == 0 else {1: "check", -6: "assertion", -9: "time", -24: "time"}.get(status, f"status {status}")
+        return None if status == 0 else {1: "check", -6: "assertion", -9: "time", -24: "time", SKIPPED: "skipped"}.get(status, f"status {status}")
 
     def limit_s(self, base, file):
         return math.ceil(SLOWER * self.unchanged(base, file)) + SLACK_S
