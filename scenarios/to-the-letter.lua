@@ -453,6 +453,9 @@ function parts.words(net)
   told({ "\0\0\0\4\255\255\255\255" }, REFUSED, "ProtocolViolation", "no message in its place")
   told({ { kind = "Handshake", node_id = node:id() } }, REFUSED, "DuplicateConnection", "the node's own id")
   told({ hello, hello }, "Handshake RequestBlock Disconnect closed", "ProtocolViolation", "a second Handshake")
+  local maker = net:peer()
+  told({ maker:frame(hello) .. maker:frame { kind = "RequestBlock", height = 0 } .. maker:frame(hello) },
+    "Handshake RequestBlock Disconnect closed", "ProtocolViolation", "whose link ends is not answered first")
   local later = net:spawn(1, { seeds = 0, version = "12.5" })[1]
   for version, welcome in pairs { ["12"] = true, ["13.5"] = false, ["1"] = false, ["123.1"] = false, ["12.9.9"] = true } do
     local heard = says(net, later, { { kind = "Handshake", version = version } })

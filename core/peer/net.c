@@ -29,12 +29,19 @@ void net_pools_init(struct net_pools *pools)
     names_book_init(&pools->names);
 }
 
+/* The nodes are gone: what none of them gave back is lost. */
+static void pool_deinit(struct mem_pool *pool)
+{
+    assert(pool->live == 0);
+    mem_pool_deinit(pool);
+}
+
 void net_pools_deinit(struct net_pools *pools)
 {
-    mem_pool_deinit(&pools->outbox_entries);
-    mem_pool_deinit(&pools->action_entries);
-    mem_pool_deinit(&pools->peers);
-    mem_pool_deinit(&pools->reputations);
+    pool_deinit(&pools->outbox_entries);
+    pool_deinit(&pools->action_entries);
+    pool_deinit(&pools->peers);
+    pool_deinit(&pools->reputations);
     names_book_deinit(&pools->names);
 }
 
