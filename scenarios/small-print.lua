@@ -723,6 +723,9 @@ function parts.feelers(net)
   wait("and stays", 5, function() return node:state(bright) == "ready" and node:info().outbound == 1 end)
   check(node:state(dull) ~= "ready", "in the place of the other", node:state(dull))
   check(node:state(guest) == "ready", "who came by himself stays as well", node:state(guest))
+  local calls = {}
+  node:add_peer(polite(net, blocks, calls))
+  wait("and the next feeler goes out", 600, function() return #calls > 0 end)
   stays:stop()
 
   -- One at a time, however slow they are.
@@ -737,6 +740,18 @@ function parts.feelers(net)
     sleep(0.5)
   end
   check(most == 1, "one feeler at a time", most)
+
+  -- Whom it judges by name it forgets with the name.
+  local named = alone(net, { ban_by = "id", known_peers = 3, max_outbound = 0 })
+  for _ = 1, 6 do
+    local peer = polite(net)
+    named:connect(peer)
+    sleep(1)
+    check(named:state(peer) == "ready", "a link by command")
+    named:disconnect(peer)
+    sleep(1)
+  end
+  check(named:info().known == 3, "three are known", named:info().known)
 
   -- Of a full list the worst is forgotten, and no seed.
   local small = alone(net, { max_outbound = 0, known_peers = 4 })

@@ -270,11 +270,14 @@ function parts.patience(net)
   -- Who answers it stays.
   local quiet = net:peer()
   link = greet(quiet, node)
+  local holds = entry(node, quiet).held_bytes
   for _ = 1, 4 do
     ping = quiet:receive(link, 40, "Ping")
     if ping then quiet:send(link, { kind = "Pong", nonce = ping.nonce }) end
   end
   check(ping and node:state(quiet) == "ready", "who answers Pings stays")
+  sleep(0.5)
+  check(entry(node, quiet).held_bytes == holds, "and a Ping that was answered leaves nothing behind", entry(node, quiet).held_bytes - holds)
   local rtt = entry(node, quiet).rtt
   check(rtt > 0.07 and rtt < 0.2, "the round trip is measured", rtt)
 end
@@ -751,6 +754,29 @@ function parts.limits(net)
   check(count == 40, "every request is answered", count)
   check(took > 90 and took < 101, "as tokens come back", took)
 
+  -- Debts outlive their link, until they are paid.
+  node, peer, link = visit { serve_rate = 20, serve_burst = 1000 }
+  for _ = 1, 30 do peer:send(link, { kind = "RequestBlock", height = 99 }) end
+  sleep(1)
+  peer:close(link)
+  sleep(1)
+  link = greet(peer, node)
+  began = now()
+  peer:send(link, { kind = "RequestBlock", height = 99 })
+  check(peer:receive(link, 100, "ResponseBlock") ~= nil, "who comes again is answered")
+  took = now() - began
+  check(took > 2 and took < 20, "when what it owed is paid", took)
+  sleep(100)
+  for _ = 1, 2 do
+    peer:close(link)
+    sleep(1)
+    link = greet(peer, node)
+    began = now()
+    peer:send(link, { kind = "RequestBlock", height = 99 })
+    peer:receive(link, 100, "ResponseBlock")
+    check(now() - began < 1, "at once, when it is", now() - began)
+  end
+
   -- What nobody asked for: 5 bytes and 256 each; the one too many is an offence.
   for _, case in ipairs { { 4, true }, { 5, false } } do
     node, peer, link = visit { unasked_rate = 1, unasked_burst = 1044 }
@@ -923,6 +949,49 @@ function parts.catching_up(net)
   end
   check(who[1] and who[2], "both are asked")
   check(times[2] and takes(times[2] - times[1], 2, 1), "the second after two seconds", times[2] and times[2] - times[1])
+end
+
+-- An answer that comes after its time, when it was asked for again, is as good; nothing of it stays.
+function parts.late_answers(net)
+  for own = 0, 5, 5 do
+    local node, peer = alone(net, { sync_interval = 100000, score_half_life = 0, max_outbound = 0, feeler_interval = 0 }), net:peer()
+    sleep(1)
+    if own > 0 then node:mine(own) end
+    local link = greet(peer, node)
+    local idle = entry(node, peer).held_bytes
+    local blocks = {}
+    for i = 1, 9 do blocks[i] = peer:mine(blocks[i - 1]) end
+    local function answer(msg)
+      if msg.kind == "RequestBlock" then
+        peer:send(link, { kind = "ResponseBlock", block = blocks[msg.height] })
+      elseif msg.kind == "RequestBlockRange" then
+        peer:send(link, { kind = "ResponseBlockRange", blocks = table.move(blocks, msg.first, msg.last, 1, {}) })
+      elseif msg.kind == "Ping" then
+        peer:send(link, { kind = "Pong", nonce = msg.nonce })
+      end
+    end
+    local waiting, ends = {}, now() + 150
+    peer:send(link, { kind = "NewBlock", block = blocks[9] })
+    while now() < ends do
+      local msg = peer:receive(link, 5)
+      if msg and waiting and msg.kind:sub(1, 7) == "Request" then
+        waiting[#waiting + 1] = msg
+        if #waiting == 2 then
+          for _, late in ipairs(waiting) do answer(late) end
+          waiting = nil
+        end
+      elseif msg then
+        answer(msg)
+      elseif waiting then
+        peer:send(link, { kind = "Ping", nonce = 1 })
+      end
+    end
+    check(not waiting, "it asks again")
+    check(node:tip() == blocks[9].hash, "and has the chain in the end", node:height())
+    check(node:state(peer) == "ready" and score(node, peer) > 0, "nobody is blamed", score(node, peer))
+    local now_held = entry(node, peer).held_bytes
+    check(now_held == idle, "and nothing is left of it", now_held - idle)
+  end
 end
 
 -- Where two do not answer, no third is asked.

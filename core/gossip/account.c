@@ -17,7 +17,7 @@ uint64_t account_held(const struct gossip *g, const struct peer *peer)
 {
     uint64_t bytes = sizeof *peer + framer_bytes(&peer->framer) + outbox_bytes(&peer->outbox);
     bytes += (uint64_t)peer->outbox.frames * sizeof(struct outbox_entry);
-    bytes += (uint64_t)peer->errands->served_cap * sizeof(struct served);
+    bytes += peer_errands_bytes(peer);
     if (peer->names)
         bytes += strlen(peer_node_id(peer)) + strlen(peer_version(peer)) + 2;
     return bytes + fetch_held_from(&g->sync, peer->link) + kept(g, peer);

@@ -97,6 +97,13 @@ void peer_errands_deinit(struct peer *peer)
     peer_errands_init(peer);
 }
 
+uint64_t peer_errands_bytes(const struct peer *peer)
+{
+    if (peer->errands == &no_errands)
+        return 0;
+    return sizeof *peer->errands + (uint64_t)peer->errands->served_cap * sizeof(struct served);
+}
+
 void peer_errands_end(struct peer *peer)
 {
     const struct errands *errands = peer->errands;

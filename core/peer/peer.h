@@ -150,5 +150,6 @@ void peer_errands_init(struct peer *peer);
 void peer_errands_begin(struct peer *peer);
 void peer_errands_end(struct peer *peer);
 void peer_errands_deinit(struct peer *peer);
+uint64_t peer_errands_bytes(const struct peer *peer); /* memory that they are now */
 
 #endif
