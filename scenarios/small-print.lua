@@ -743,6 +743,7 @@ function parts.feelers(net)
 
   -- Whom it judges by name it forgets with the name.
   local named = alone(net, { ban_by = "id", known_peers = 3, max_outbound = 0 })
+  sleep(1)
   for _ = 1, 6 do
     local peer = polite(net)
     named:connect(peer)
