@@ -233,6 +233,26 @@ function parts.weather(net)
   check(other:state(shut) == "failed", "five do", other:state(shut))
 end
 
+-- When it comes again to who was there: soon, or, where there is no place for it, later than to others.
+function parts.returns(net)
+  for _, case in ipairs { { "Shutdown", 1 }, { "Timeout", 1 }, { "TooManyConnections", 64 }, { "DuplicateConnection", 64 } } do
+    local node, dials = alone(net, { feeler_interval = 0, sync_interval = 100000 }), {}
+    node:add_peer(net:peer {
+      on_link = function(self, link)
+        dials[#dials + 1] = now()
+        self:send(link, { kind = "Handshake" })
+        at(now() + 2, function() self:send(link, { kind = "Disconnect", reason = case[1] }) end)
+      end,
+    })
+    sleep(200)
+    check(#dials > 2, "it comes again", #dials)
+    for i = 2, #dials do
+      local pause = dials[i] - dials[i - 1] - 2
+      check(takes(pause, case[2], case[2] / 4 + 0.5), "after " .. case[1] .. " it waits " .. case[2] .. " s and a little", pause)
+    end
+  end
+end
+
 -- ---- patience ----
 
 function parts.patience(net)
@@ -349,7 +369,8 @@ function parts.rhythm(net)
   local visited = polite(net, felt)
   other:add_peer(visited)
   sleep(3600)
-  check(asked.RequestBlock > 50 and asked.RequestBlock < 70, "it asks for the newest block every minute", asked.RequestBlock)
+  metric("asked_in_an_hour", asked.RequestBlock)
+  check(asked.RequestBlock > 45 and asked.RequestBlock < 80, "it asks for the newest block every minute", asked.RequestBlock)
   check(felt.link > 25 and felt.link < 95, "and feels for another address every minute", felt.link)
   wait("without staying there", 20, function() return other:state(visited) ~= "ready" and other:info().outbound == 1 end)
 end
@@ -1015,6 +1036,7 @@ function parts.patience_of_many(net)
   sleep(20)
   table.sort(asked)
   check(table.concat(asked, " ") == "1 1 101", "the first range of two, the next of one", table.concat(asked, " "))
+  node:kill() -- with an answer in its hands
 end
 
 -- A peer that has this chain, as chain() gives it, and answers all that is asked; asked[n] is what.

@@ -15,7 +15,7 @@ from mutation import ROOT, Refused
 
 SKIPPED = 77  # vibesim's status of a scenario that cannot be run here
 
-CHEAP_S = 0.5  # a scenario that takes no longer is asked before those that do
+CHEAP_S = 1.5  # a scenario that takes no longer is asked before those that do
 MEMORY = 4 << 30
 SLOWER, SLACK_S = 10, 4  # a run may compute so many times as long, and so much more
 WAITS = 20  # a sweep may last so many times as long as it would compute, for the machine may be busy
