@@ -354,6 +354,23 @@ static int node_disconnect(lua_State *L)
     return address_command(L, "disconnect", VN_CMD_DISCONNECT, true);
 }
 
+/* So many Pings now; how many are too many the node says. */
+static int node_ping(lua_State *L)
+{
+    struct run *run = run_acting(L, "ping");
+    uint32_t host = lua_node_arg(L, "ping");
+    struct vn_command command = {
+        .kind = VN_CMD_PING, .addr = target_addr(L, run, "ping"), .number = 1};
+    command.addr.port = 0;
+    const struct option count = {
+        .name = "the number", .kind = OPTION_WHOLE, .out = &command.number, .hi = 1000000};
+    if (!lua_isnoneornil(L, 3))
+        option_value(L, 3, "ping", &count);
+    const char *why;
+    bool ok = run_command(run, host, &command, &why);
+    return lua_command_result(L, ok, why);
+}
+
 static int node_ban(lua_State *L)
 {
     return address_command(L, "ban", VN_CMD_BAN, false);
@@ -392,6 +409,7 @@ void lua_node_open(lua_State *L)
         {"connect", node_connect},
         {"core", lua_node_core},
         {"disconnect", node_disconnect},
+        {"ping", node_ping},
         {"disk", lua_node_disk},
         {"has_tx", node_has_tx},
         {"height", node_height},

@@ -829,6 +829,39 @@ function parts.commands(net)
   check(few:info().online == 0 or few:info().online == false or few:info().online == nil, "it is not online")
 end
 
+-- Pings by command: each is answered, the last one measures, and who answers what was asked is not blamed.
+function parts.pings(net)
+  local node, heard = alone(net, { unasked_rate = 1, unasked_burst = 1024 }), 0
+  local peer = net:peer {
+    on_link = function(self, link) self:send(link, { kind = "Handshake" }) end,
+    on_message = function(self, link, msg)
+      if msg.kind == "RequestBlock" then self:send(link, { kind = "ResponseBlock" }) end
+      if msg.kind == "Ping" then
+        heard = heard + 1
+        self:send(link, { kind = "Pong", nonce = msg.nonce })
+      end
+    end,
+  }
+  local function refused(text, ok, why) check(ok == nil and type(why) == "string" and #why > 0, text, why) end
+  refused("nobody is there to ping", node:ping(peer))
+  peer:dial(node)
+  sleep(2)
+  local idle = entry(node, peer).held_bytes
+  refused("no Ping is none", node:ping(peer, 0))
+  refused("ten thousand and one are too many", node:ping(peer, 10001))
+  check(heard == 0, "nothing of that is sent", heard)
+  for _, n in ipairs { 1, 2, 100, 10000 } do
+    local before = heard
+    check(node:ping(peer, n) == true, n .. " Pings by command")
+    sleep(5)
+    check(heard - before == n, n .. " arrive", heard - before)
+    check(node:state(peer) == "ready", "who answers them is not blamed", node:state(peer))
+    check(entry(node, peer).held_bytes == idle, "and nothing is left of them", entry(node, peer).held_bytes - idle)
+  end
+  local rtt = entry(node, peer).rtt
+  check(rtt > 0.07 and rtt < 0.2, "the last one measures", rtt)
+end
+
 function run(net, p)
   net:links { latency = p.latency * ms }
   local left, names = 0, {}

@@ -1226,6 +1226,7 @@ function parts.memory(net)
   end
   sleep(2)
   check(held() > 1000, "answers that nobody reads are held", held())
+  check(held() - entry(node, peer).outbox > 1000, "and the requests that wait", held() - entry(node, peer).outbox)
   peer:read(link, true)
   local ranges, pongs = 0, 0
   repeat

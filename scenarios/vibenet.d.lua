@@ -591,6 +591,12 @@ function Node:connect(x) end
 ---@return true?, string?
 function Node:disconnect(x) end
 
+---Pings to each ready link with x; one with too many, or without such a link, is refused.
+---@param x vibenet.Target
+---@param n? integer 1..10000 [1]
+---@return true?, string?
+function Node:ping(x, n) end
+
 ---@param x vibenet.Target
 ---@param t? vibenet.Time [the node's ban time]
 ---@return true?, string?
