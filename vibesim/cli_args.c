@@ -61,12 +61,9 @@ static bool parse_salt(const char *text, struct args_run *args)
 
 static bool parse_jobs(const char *text, struct args_run *args)
 {
-    uint64_t n;
-    const char *end;
-    bool ok = seeds_number(text, &end, &n) && !*end && n >= 1 && n <= POOL_WORKERS_MAX;
+    uint64_t n = 0;
+    bool ok = words_number("--jobs", text, POOL_WORKERS_MAX, &n);
     args->jobs = ok ? (uint32_t)n : 0;
-    if (!ok)
-        term_error("--jobs: '%s' is not a whole number from 1 to %u", text, POOL_WORKERS_MAX);
     return ok;
 }
 
@@ -205,12 +202,9 @@ static bool parse_world(const char *text, struct args_run *args)
 
 static bool parse_speed(const char *text, struct args_run *args)
 {
-    uint64_t n;
-    const char *end;
-    bool ok = seeds_number(text, &end, &n) && !*end && n >= 1 && n <= ENGINE_SPEED_MAX;
+    uint64_t n = 0;
+    bool ok = words_number("--speed", text, ENGINE_SPEED_MAX, &n);
     args->speed = ok ? (uint32_t)n : 1;
-    if (!ok)
-        term_error("--speed: '%s' is not a whole number from 1 to %u", text, ENGINE_SPEED_MAX);
     return ok;
 }
 

@@ -25,8 +25,8 @@ struct args_run {
     struct seeds seeds; /* count 0: not given */
     uint32_t jobs;      /* 0: not given */
     enum args_rows rows;
-    struct trace_filter trace;   /* count 0: not given */
-    const char *trace_file;      /* NULL: stderr */
+    struct trace_filter trace; /* count 0: not given */
+    const char *trace_file;    /* NULL: stderr */
     struct export_args exports;
     struct engine_param *params; /* the keys are copies */
     size_t param_count;

@@ -74,19 +74,10 @@ static const char *const names[] = {
 
 /* ---- arguments ---- */
 
-static bool number(const char *name, const char *text, uint64_t most, uint64_t *out)
-{
-    const char *end;
-    if (seeds_number(text, &end, out) && !*end && *out >= 1 && *out <= most)
-        return true;
-    term_error("%s: '%s' is not a whole number from 1 to %" PRIu64, name, text, most);
-    return false;
-}
-
 static bool option_run(struct args *a, const char *value)
 {
     uint64_t id;
-    if (!number("--run", value, INT64_MAX, &id))
+    if (!words_number("--run", value, INT64_MAX, &id))
         return false;
     for (size_t i = 0; i < a->run_count; i++)
         if (a->runs[i] == (int64_t)id) {
@@ -116,7 +107,7 @@ static bool option(struct args *a, struct words *w, const char *name)
     if (words_is(name, "--run"))
         return option_run(a, value);
     if (words_is(name, "--jobs"))
-        return number(name, value, POOL_WORKERS_MAX, &a->jobs);
+        return words_number(name, value, POOL_WORKERS_MAX, &a->jobs);
     if (!*value)
         term_error("%s: the name of the file is empty", name);
     *(words_is(name, "--scenario")   ? &a->scenario

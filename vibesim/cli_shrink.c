@@ -59,15 +59,6 @@ static const char *const names[] = {"--run",      "--out",   "-o",      "--force
 
 /* ---- arguments ---- */
 
-static bool read_number(const char *name, const char *text, uint64_t most, uint64_t *out)
-{
-    const char *end;
-    if (seeds_number(text, &end, out) && !*end && *out >= 1 && *out <= most)
-        return true;
-    term_error("%s: '%s' is not a whole number from 1 to %" PRIu64, name, text, most);
-    return false;
-}
-
 static bool option(struct args *a, struct words *w, const char *name)
 {
     static const struct {
@@ -92,8 +83,8 @@ static bool option(struct args *a, struct words *w, const char *name)
         return false;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (words_is(name, numbers[i].name))
-            return read_number(name, value, numbers[i].most,
-                               (uint64_t *)(void *)((char *)a + numbers[i].at));
+            return words_number(name, value, numbers[i].most,
+                                (uint64_t *)(void *)((char *)a + numbers[i].at));
     if (!*value)
         term_error("%s: the name of the file is empty", name);
     *(words_is(name, "--scenario") ? &a->scenario : &a->out) = value;

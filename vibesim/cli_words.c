@@ -3,6 +3,9 @@
 
 #include "trace/suggest.h"
 #include "vibesim/cli_term.h"
+#include "vibesim/seeds.h"
+
+#include <inttypes.h>
 
 const char *words_nearest(const char *given, const char *const *names)
 {
@@ -75,6 +78,15 @@ const char *words_value(struct words *w, const char *name, const char *what)
         return w->argv[w->at++];
     term_error("%s: needs a value, %s", name, what);
     return NULL;
+}
+
+bool words_number(const char *name, const char *text, uint64_t most, uint64_t *out)
+{
+    const char *end;
+    if (seeds_number(text, &end, out) && !*end && *out >= 1 && *out <= most)
+        return true;
+    term_error("%s: '%s' is not a whole number from 1 to %" PRIu64, name, text, most);
+    return false;
 }
 
 bool words_switch(bool *flag, const struct words *w, const char *name)

@@ -11,6 +11,7 @@
 #define VIBESIM_CLI_WORDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 struct words {
@@ -27,6 +28,9 @@ bool words_next(struct words *w, const char **name, const char **word, bool *wro
 
 /* The value of the option just read; NULL, told, if there is none. what: "a whole number". */
 const char *words_value(struct words *w, const char *name, const char *what);
+
+/* The option's value as a whole number from 1 to `most`; false, told, if it is none. */
+bool words_number(const char *name, const char *text, uint64_t most, uint64_t *out);
 
 /* Turns on what the option just read stands for; false, told, if it was given a value. */
 bool words_switch(bool *flag, const struct words *w, const char *name);

@@ -1,13 +1,11 @@
 /* See page_write.h. */
 #include "vibesim/page_write.h"
 
+#include "vibesim/new_file.h"
+
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* A '<' is only ever part of a text in JSON, where "\u003c" means the same. */
 static int escape(const char *text, size_t len, void *ctx)
@@ -38,34 +36,11 @@ bool page_write(FILE *out, const json_t *data)
 
 bool page_write_file(const char *path, const json_t *data, uint64_t *bytes, char *why, size_t size)
 {
-    char part[4200];
+    struct new_file file;
     if (strcmp(path, "-") == 0) {
         snprintf(why, size, "standard output: not everything was written");
         return page_write(stdout, data);
     }
-    if (snprintf(part, sizeof part, "%s.part-%ld", path, (long)getpid()) >= (int)sizeof part) {
-        snprintf(why, size, "-o: the name of the file is too long: %.60s...", path);
-        return false;
-    }
-    FILE *f = fopen(part, "wxe");
-    bool ok = f && page_write(f, data);
-    int reason = errno;
-    struct stat st;
-    if (ok && fstat(fileno(f), &st) == 0)
-        *bytes = (uint64_t)st.st_size;
-    if (f && fclose(f) != 0 && ok) {
-        ok = false;
-        reason = errno;
-    }
-    if (ok && rename(part, path) != 0) {
-        ok = false;
-        reason = errno;
-    }
-    if (!ok) {
-        snprintf(why, size, "%s: cannot be written (%s): use another file (-o)", path,
-                 strerror(reason));
-        if (f)
-            unlink(part);
-    }
-    return ok;
+    bool ok = new_file_begin(&file, path) && page_write(file.f, data);
+    return new_file_end(&file, ok, bytes, "use another file (-o)", why, size);
 }

@@ -1,11 +1,10 @@
-/* See shrink_write.h. The file is made beside its name and renamed when it is whole. */
+/* See shrink_write.h. */
 #include "vibesim/shrink_write.h"
 
 #include "scenarios/engine.h"
 #include "vibesim/cli_term.h"
+#include "vibesim/new_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,37 +157,17 @@ static bool write_all(FILE *f, const struct shrink *s, const char *source)
     fputs(MARK, f);
     fputs(mark ? mark + strlen(MARK) : text, f);
     shrink_args_free(&args);
-    return fflush(f) == 0 && !ferror(f);
+    return !ferror(f);
 }
 
 bool shrink_write(const struct shrink *s, const char *path, bool replace, const char *source,
                   char *why, size_t size)
 {
-    char part[4200];
-    if (snprintf(part, sizeof part, "%s.part-%ld", path, (long)getpid()) >= (int)sizeof part) {
-        snprintf(why, size, "the name of the file is too long: %.60s...", path);
-        return false;
-    }
+    struct new_file file;
     if (!replace && access(path, F_OK) == 0) {
         snprintf(why, size, "%s: is there already: name another file (-o) or say --force", path);
         return false;
     }
-    FILE *f = fopen(part, "wxe");
-    bool ok = f && write_all(f, s, source);
-    int reason = errno;
-    if (f && fclose(f) != 0 && ok) {
-        ok = false;
-        reason = errno;
-    }
-    if (ok && rename(part, path) != 0) {
-        ok = false;
-        reason = errno;
-    }
-    if (!ok) {
-        snprintf(why, size, "%s: cannot be written (%s): use another file (-o)", path,
-                 strerror(reason));
-        if (f)
-            unlink(part);
-    }
-    return ok;
+    bool ok = new_file_begin(&file, path) && write_all(file.f, s, source);
+    return new_file_end(&file, ok, NULL, "use another file (-o)", why, size);
 }
