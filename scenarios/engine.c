@@ -249,6 +249,7 @@ struct engine *engine_load(const char *path, char *why, size_t size)
     struct run run = {.engine = engine, .options = &options, .phase = RUN_TOP};
     bool ok = engine_open_state(&run, why, size);
     sandbox_close(&run.sandbox);
+    sources_sha256(&engine->sources, engine->sha256);
     if (ok)
         return engine;
     engine_free(engine);
@@ -276,7 +277,7 @@ const struct engine_about *engine_about(const struct engine *engine)
 
 const char *engine_sha256(const struct engine *engine)
 {
-    return engine->source->sha256;
+    return engine->sha256;
 }
 
 const struct engine_pinned *engine_pinned(const struct engine *engine)

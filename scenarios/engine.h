@@ -38,16 +38,18 @@ struct engine_about {
     char name[64];
     char about[240];
     double duration_s;
-    bool swarm; /* says what may happen in swarm mode */
+    bool swarm;                            /* says what may happen in swarm mode */
     const struct engine_direction *better; /* in the order of the names; lives with the engine */
     size_t better_count;
 };
 
-/* NULL with a line in why. sha256 of the file's bytes is in engine_sha256. */
+/* NULL with a line in why. */
 struct engine *engine_load(const char *path, char *why, size_t size);
 void engine_free(struct engine *engine);
 const struct engine_about *engine_about(const struct engine *engine);
-const char *engine_sha256(const struct engine *engine); /* 64 hex digits */
+/* 64 hex digits: the SHA-256 of the file's bytes or, if its top level required modules beside it,
+ * one that covers them, too (sources_sha256). */
+const char *engine_sha256(const struct engine *engine);
 
 /* Checks the given parameters against the scenario's `params` (unknown name: error with a
  * suggestion; a value of the wrong type) and writes all of them, defaults included, as canonical
@@ -176,11 +178,11 @@ struct engine_options {
     size_t only_count;
     const struct engine_core *cores; /* what scripts may name beside ENGINE_CORE_OWN [none] */
     size_t core_count;
-    bool swarm; /* swarm mode: scenarios/swarm.h. The scenario must allow it [false] */
+    bool swarm;    /* swarm mode: scenarios/swarm.h. The scenario must allow it [false] */
     uint64_t salt; /* other dice for the same seed: all of nodes, links and hosts, but none of the
                       script's own. 0: those that every run has [0] */
-    bool by_time; /* every event by time: hosts never run apart (sim_windows). The same run, unless
-                     the standing invariant breaks: then it ends a little earlier [false] */
+    bool by_time;  /* every event by time: hosts never run apart (sim_windows). The same run, unless
+                      the standing invariant breaks: then it ends a little earlier [false] */
     enum engine_world world; /* [ENGINE_SIM] */
     uint32_t speed; /* of ENGINE_TCP: seconds of the scenario in a real one, 1..ENGINE_SPEED_MAX [1]
                      */
@@ -206,7 +208,7 @@ struct engine_result {
     uint64_t trace_hash;   /* 0 in a world that repeats nothing */
     uint32_t nodes, peers; /* nodes; scripted peers */
     uint32_t checks, checks_failed;
-    uint32_t decisions; /* of the log, those left out included */
+    uint32_t decisions;  /* of the log, those left out included */
     uint64_t tip_height; /* the highest of the honest nodes */
     uint32_t tips;       /* different tips among the honest nodes alive */
     char swarm[200];     /* in swarm mode the kinds of faults: "on kill pause; off skew" */

@@ -228,6 +228,7 @@ struct engine {
     struct param *params; /* in the order of their names */
     size_t param_count;
     struct pinned pinned;
+    char sha256[65];
     char cores[ENGINE_CORES_MAX][ENGINE_CORE_NAME]; /* without which it cannot run */
     uint32_t core_count;
     struct swarm_spec *swarm; /* NULL: the scenario allows none */

@@ -249,3 +249,18 @@ const struct source *sources_data(struct sources *sources, const char *name, boo
     free(path);
     return s;
 }
+
+void sources_sha256(const struct sources *sources, char hex[65])
+{
+    char all[64 * 64];
+    size_t len = 0;
+    for (const struct source *s = sources->first; s && len < sizeof all; s = s->next)
+        if (s == sources->first || s->module[0]) {
+            memcpy(all + len, s->sha256, 64);
+            len += 64;
+        }
+    if (len == 64)
+        memcpy(hex, sources->first->sha256, 65);
+    else
+        hash_hex(hex, all, len);
+}

@@ -37,6 +37,10 @@ const struct source *sources_embedded(struct sources *sources, const char *name)
 const struct source *sources_module(struct sources *sources, const char *name, char *why,
                                     size_t size);
 
+/* What tells this scenario from a changed one, hex: the SHA-256 of its bytes or, where it required
+ * modules that lie beside it by now, that over the hex digits of its own and of theirs in turn. */
+void sources_sha256(const struct sources *sources, char hex[65]);
+
 /* The file data/NAME.json beside the scenario; names as above. NULL with *missing set if there is
  * none, or with one line in why. */
 const struct source *sources_data(struct sources *sources, const char *name, bool *missing,

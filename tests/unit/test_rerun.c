@@ -26,12 +26,12 @@ static void write_file(const char *path, const char *text)
 }
 
 /* As `vibesim run` with these words, recorded in the folder's run.db. */
-static void record_run(int argc, const char *const *argv)
+static void record_scenario(const char *text, int argc, const char *const *argv)
 {
     char db[600], *words[16];
     const char *file = in_folder("pair.lua");
     snprintf(db, sizeof db, "--db=%s", in_folder("run.db"));
-    write_file(file, scenario_text);
+    write_file(file, text);
     words[0] = (char *)(uintptr_t) "run";
     words[1] = (char *)(uintptr_t)file;
     words[2] = db;
@@ -42,6 +42,11 @@ static void record_run(int argc, const char *const *argv)
     assert_true(args_run_parse(&args, argc + 3, words + 1));
     assert_int_equal(cli_run(&args), CLI_OK);
     args_run_free(&args);
+}
+
+static void record_run(int argc, const char *const *argv)
+{
+    record_scenario(scenario_text, argc, argv);
 }
 
 static struct reader *reader;
@@ -156,6 +161,25 @@ static void test_rerun_refuses_what_it_cannot_repeat(void **state)
     reader_close(reader);
 }
 
+static void test_rerun_notices_a_module_that_changed(void **state)
+{
+    (void)state;
+    static struct rerun again;
+    char why[600] = "";
+    struct read_run run;
+    static const char with_module[] = "require 'tool'\n"
+                                      "scenario { name = 'm', duration = 1 }\n"
+                                      "function run() end\n";
+    write_file(in_folder("tool.lua"), "return 1\n");
+    record_scenario(with_module, 0, NULL);
+    read_run(&run);
+    assert_true(rerun_load(&again, &run, NULL, why, sizeof why));
+    rerun_free(&again);
+    write_file(in_folder("tool.lua"), "return 2\n");
+    must_not_load(&run, "has changed since the run");
+    reader_close(reader);
+}
+
 static void test_build_name_ends_in_what_the_linker_hashed(void **state)
 {
     (void)state;
@@ -170,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rerun_makes_the_same_run_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rerun_leaves_out_what_was_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rerun_refuses_what_it_cannot_repeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rerun_notices_a_module_that_changed, setup, teardown),
         cmocka_unit_test(test_build_name_ends_in_what_the_linker_hashed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
