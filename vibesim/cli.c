@@ -205,10 +205,10 @@ static int command_help(void)
     for (size_t i = 0; i < COMMANDS; i++) {
         char usage[64];
         snprintf(usage, sizeof usage, "%s %s", commands[i].name, commands[i].rest);
-        printf("  vibesim %-27s  %s\n", usage, commands[i].what);
+        printf("  vibesim %-30s  %s\n", usage, commands[i].what);
     }
     return show(
-        "  vibesim --help | --version           vibesim COMMAND --help tells all options\n"
+        "  vibesim --help | --version              vibesim COMMAND --help tells all options\n"
         "\n"
         "Examples:\n"
         "  vibesim list\n"
