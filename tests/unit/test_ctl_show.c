@@ -213,8 +213,8 @@ static void hostile_json_makes_no_line_and_no_sequence(void **state)
         "\"version\":\"\\u009b31m\",\"node_id\":\"\\u0007\\u2028\\u0085\"}]",
         "{}",
         "null",
-        "[{\"addr\":null,\"node_id_sha256\":\"\\u001b[2J\\n\",\"left_s\":1e300},"
-        "{\"addr\":\"\\u0085\\n\",\"left_s\":[]}]",
+        ("[{\"addr\":null,\"node_id_sha256\":\"\\u001b[2J\\n\",\"left_s\":1e300},"
+         "{\"addr\":\"\\u0085\\n\",\"left_s\":[]}]"),
         "[{\"direction\":\"inbound\",\"node_id\":\"\\u0000hidden\",\"score\":1.5}]",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
