@@ -104,12 +104,14 @@ static void read_better(lua_State *L, struct engine *engine, int table)
         lua_rawget(L, table);
         const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
         bool less = strcmp(word, "less") == 0;
-        if (!named || (!less && strcmp(word, "more") != 0))
+        if (!named || (!less && strcmp(word, "more") != 0)) {
+            const int key = lua_absindex(L, -2); /* naming a kind pushes it */
+            const char *given = *word ? word : sandbox_kind(L, -1);
             sandbox_error(L,
                           "scenario: better must be { metric = \"less\" or \"more\" }, got %s "
                           "for %s",
-                          *word ? word : sandbox_kind(L, -1),
-                          named ? lua_tostring(L, -2) : sandbox_kind(L, -2));
+                          given, named ? lua_tostring(L, key) : sandbox_kind(L, key));
+        }
         engine->better[i - 1] = (struct engine_direction){
             run_strdup(lua_tostring(L, -2)), less ? ENGINE_BETTER_LESS : ENGINE_BETTER_MORE};
         engine->about.better_count = (size_t)i;
