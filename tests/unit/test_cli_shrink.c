@@ -1,13 +1,8 @@
 /* `vibesim shrink`, the program itself: a bug that needs three faults of two hundred. */
 #include "vibesim/cli.h"
 
-#include "tests/unit/cli_child.h"
+#include "tests/unit/cli_vibesim.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 #include <jansson.h>
 
 /* A fault before all, one each step, and a peer after the 150th; the check fails if the clocks of
@@ -40,8 +35,6 @@ static const char calm[] = "local calm = {}\n"
                            "end\n"
                            "return calm\n";
 
-static struct child child;
-
 static int setup(void **state)
 {
     (void)state;
@@ -56,20 +49,6 @@ static int teardown(void **state)
     (void)state;
     return child_deinit(&child);
 }
-
-static void vibesim(int status, const char *const *args)
-{
-    child_run(&child, NULL, args);
-    if (child.status != status)
-        fail_msg("%s %s: status %d, not %d: %s%s", args[0], args[1], child.status, status,
-                 child.out, child.err);
-}
-
-#define RUN(status, ...)                                                                           \
-    do {                                                                                           \
-        const char *const args[] = {__VA_ARGS__, NULL};                                            \
-        vibesim(status, args);                                                                     \
-    } while (0)
 
 static void test_shrink_finds_the_three_faults_and_its_file_fails_a_hundred_times(void **state)
 {
@@ -179,42 +158,36 @@ static void test_shrink_stopped_early_writes_what_it_found(void **state)
     json_decref(o);
 }
 
-static void must_refuse(const char *words)
-{
-    if (!strstr(child.err, words) || child_lines(child.err) != 1)
-        fail_msg("expected one line with '%s', got '%s'", words, child.err);
-}
-
 static void test_shrink_says_what_is_wrong_in_one_line(void **state)
 {
     (void)state;
     RUN(2, "shrink");
-    must_refuse("name a record");
+    must_tell_in_one_line("name a record");
     RUN(2, "shrink", "none.db");
-    must_refuse("none.db: No such file");
+    must_tell_in_one_line("none.db: No such file");
     RUN(2, "shrink", "calm.lua");
-    must_refuse("not an SQLite database");
+    must_tell_in_one_line("not an SQLite database");
     RUN(0, "run", "planted.lua", "--only", "none", "--db", "p.db", "--quiet");
     RUN(2, "shrink", "p.db");
-    must_refuse("no run failed, of 1");
+    must_tell_in_one_line("no run failed, of 1");
     RUN(2, "shrink", "p.db", "--run", "1");
-    must_refuse("run 1 of p.db does not fail when it is made again");
+    must_tell_in_one_line("run 1 of p.db does not fail when it is made again");
     RUN(2, "shrink", "p.db", "--run", "8");
-    must_refuse("has no run 8: there are 1");
+    must_tell_in_one_line("has no run 8: there are 1");
     RUN(2, "shrink", "p.db", "--run", "0");
-    must_refuse("--run: '0' is not a whole number from 1");
+    must_tell_in_one_line("--run: '0' is not a whole number from 1");
     RUN(1, "run", "planted.lua", "--db", "p.db", "--quiet");
     RUN(1, "run", "planted.lua", "--db", "p.db", "--quiet");
     RUN(2, "shrink", "p.db");
-    must_refuse("2 runs failed: name one of them, like --run 2");
+    must_tell_in_one_line("2 runs failed: name one of them, like --run 2");
     child_write(&child, "there.lua", "precious");
     RUN(2, "shrink", "p.db", "--run", "2", "-o", "there.lua");
-    must_refuse("there.lua: is there already");
+    must_tell_in_one_line("there.lua: is there already");
     RUN(2, "shrink", "p.db", "--run", "2", "-o", "no/such.lua", "--max-runs", "3");
-    must_refuse("no/such.lua: cannot be written");
+    must_tell_in_one_line("no/such.lua: cannot be written");
     child_write(&child, "planted.lua", "scenario { name = 'other', duration = 1 }\n");
     RUN(2, "shrink", "p.db", "--run", "2");
-    must_refuse("planted.lua");
+    must_tell_in_one_line("planted.lua");
 }
 
 int main(void)

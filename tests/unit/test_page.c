@@ -8,7 +8,7 @@
 #include "vibesim/page_watch.h"
 #include "vibesim/page_write.h"
 
-#include "tests/unit/cli_child.h"
+#include "tests/unit/cli_vibesim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +29,6 @@ static const char pair_text[] =
     "  check(p.text ~= 'bad', 'node-0002 is bad', '<i>')\n"
     "end\n";
 
-static struct child child;
-
 static int setup(void **state)
 {
     (void)state;
@@ -45,24 +43,9 @@ static int teardown(void **state)
     return child_deinit(&child);
 }
 
-static void vibesim(int status, const char *const *args)
-{
-    child_run(&child, NULL, args);
-    if (child.status != status)
-        fail_msg("%s %s: status %d, not %d: %s%s", args[0], args[1], child.status, status,
-                 child.out, child.err);
-}
-
-#define RUN(status, ...)                                                                           \
-    do {                                                                                           \
-        const char *const args[] = {__VA_ARGS__, NULL};                                            \
-        vibesim(status, args);                                                                     \
-    } while (0)
-
 static void must_refuse(const char *words)
 {
-    if (!strstr(child.err, words) || child_lines(child.err) != 1)
-        fail_msg("expected one line with '%s', got '%s'", words, child.err);
+    must_tell_in_one_line(words);
     if (child_exists(&child, "report.html"))
         fail_msg("a page was left behind");
 }
