@@ -694,6 +694,23 @@ struct vn_look_addr {
  * sets; false past the end, and for what this build does not know. */
 VN_API bool vn_node_look(const struct vn_node *node, uint32_t what, uint32_t index, void *out);
 
+/* ---- looking after itself ------------------------------------------------------------------- */
+
+struct vn_audit {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t link;    /* of the link that it is about; 0: about none */
+    uint64_t kept;    /* what the node's books say */
+    uint64_t counted; /* what there is; of what is right or wrong: 0 and 1 */
+    char what[64];    /* "inbound links", NUL-terminated */
+};
+
+/* Recounts all that the node counts, and looks whether what it should have given back is; true if
+ * its books add up. Else the first thing that is wrong is in *out, whose size the caller sets: a
+ * fault of the core's, whatever peers, disks and drivers did. Changes nothing. For tests and
+ * simulators: it takes as long as the node is large. Only between a drain and the next step. */
+VN_API bool vn_node_audit(const struct vn_node *node, struct vn_audit *out);
+
 /* ---- several builds in one process ---------------------------------------------------------- */
 
 /* Every function above, for drivers that dlopen a build of the core. */
@@ -724,6 +741,7 @@ struct vn_api {
     uint32_t (*node_bans)(const struct vn_node *node, struct vn_ban_info *out,
                           uint32_t max); /* the same */
     bool (*node_look)(const struct vn_node *node, uint32_t what, uint32_t index, void *out);
+    bool (*node_audit)(const struct vn_node *node, struct vn_audit *out); /* the same */
 };
 
 /* The table of this build, or NULL if it does not speak `version`. */

@@ -27,6 +27,7 @@ const struct vn_api *vn_api(uint32_t version)
         .node_rx = vn_node_rx,
         .node_bans = vn_node_bans,
         .node_look = vn_node_look,
+        .node_audit = vn_node_audit,
     };
     return version == VN_API_VERSION ? &api : NULL;
 }

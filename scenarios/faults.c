@@ -46,6 +46,7 @@ bool fault_kill(struct run *run, uint32_t host, const struct fault_kill *kill)
     bool taken = decision_take(run, &decision);
     if (!taken || !run->world.alive(run->world.self, host))
         return false;
+    audit_host(run, host);
     if (kill->silently)
         run->world.power_off(run->world.self, host);
     else

@@ -96,6 +96,7 @@ int lua_node_restart(lua_State *L)
     decision.mends = run->hosts[host].quit || !run->world.alive(run->world.self, host);
     if (!decision_take(run, &decision))
         return 0;
+    audit_host(run, host);
     if (run->world.alive(run->world.self, host))
         run->world.kill(run->world.self, host);
     if (core)

@@ -1,6 +1,6 @@
 /* What the world tells, as it happens: passed on to the run's observer, kept for the story of a
- * failure, and held against the invariant that stands in every scenario: no honest node penalises,
- * bans or refuses an honest one. Excused is who got bytes that were changed on the way (corrupt,
+ * failure, and held against the first invariant that stands in every scenario: no honest node
+ * penalises, bans or refuses an honest one. Excused is who got bytes that were changed on the way (corrupt,
  * duplicate) from the other: an honest peer looks dishonest then. Nothing here calls Lua or back
  * into the world, except to look and to ask it to come back. */
 #include "core/wire/msg.h"
@@ -75,7 +75,7 @@ void observe_story_line(const struct run *run, const struct story_entry *entry, 
              text);
 }
 
-/* ---- the standing invariant ---- */
+/* ---- the first standing invariant ---- */
 
 static bool honest(const struct run *run, uint32_t host)
 {
@@ -126,7 +126,7 @@ static void check_invariant(struct run *run, uint32_t host, uint32_t peer,
     char a[24], b[24];
     run_host_name(run, host, a);
     run_host_name(run, peer, b);
-    run->violated = true;
+    run->violated = invariant_honest;
     run->dirty = true;
     snprintf(run->violation, sizeof run->violation, "%s %s %s at t=%.6f s: %s", a, verb, b,
              (double)trace->now_ns / 1e9, trace->text ? trace->text : vn_trace_name(trace->kind));

@@ -21,7 +21,8 @@
 #define CHUNK_NS_MAX       (3600 * NS_PER_S)
 #define STOPS_PER_PROGRESS 1024u
 
-static const char invariant[] = "no honest node penalises, bans or refuses an honest one";
+const char invariant_honest[] = "no honest node penalises, bans or refuses an honest one";
+const char invariant_books[] = "every node's books add up";
 
 /* ---- helpers for all parts ---- */
 
@@ -167,6 +168,13 @@ static void progress(struct run *run, const struct world_stats *stats)
                        run->nodes, run->tip_height);
 }
 
+/* A standing invariant does not hold: that ends the run. */
+static void tell_violation(struct run *run)
+{
+    checks_report(run, "", "invariant", run->violated, false, run->violation);
+    run->stop = true;
+}
+
 /* Lets the rest of this instant happen, hands out peers' events, judges. */
 static void settle(struct run *run)
 {
@@ -178,9 +186,9 @@ static void settle(struct run *run)
             lua_peer_deliver(run);
         } while (run->stopped && !interrupted(run));
         run->dirty = false;
+        audit_turn(run);
         if (run->violated) {
-            checks_report(run, "", "invariant", invariant, false, run->violation);
-            run->stop = true;
+            tell_violation(run);
             return;
         }
         if (!checks_can_wait(run)) {
@@ -254,6 +262,9 @@ static int crank(lua_State *L)
         if (!run->main_done)
             run_step(run, "duration", -1, "over while run waits at %s", place);
         checks_finish(run);
+        audit_all(run);
+        if (run->violated)
+            tell_violation(run);
     }
     swarm_finish(run);
     checks_tell_sometimes(run);
@@ -369,7 +380,8 @@ static void judge_status(struct run *run, int status)
     } else if (run->result->checks_failed > 0) {
         run->result->outcome = ENGINE_FAIL;
     } else {
-        checks_report(run, "", "invariant", invariant, true, NULL);
+        checks_report(run, "", "invariant", invariant_honest, true, NULL);
+        checks_report(run, "", "invariant", invariant_books, true, NULL);
     }
 }
 

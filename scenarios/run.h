@@ -201,7 +201,8 @@ struct run {
     struct swarm *swarm;            /* NULL: not in swarm mode */
     struct script_ban *script_bans; /* that the script itself asked for */
     size_t script_ban_count;
-    bool violated; /* the standing invariant */
+    const char *violated; /* the standing invariant that does not hold, or NULL */
+    uint32_t audited;     /* the host that audit_turn looked at last */
     char violation[320];
 
     struct story_entry story[STORY_LINES];
@@ -242,6 +243,9 @@ void engine_run_in(struct engine *engine, const struct engine_options *options, 
                    void (*on_final)(void *ctx, uint32_t host, uint64_t height,
                                     const uint8_t tip[32]),
                    void *final_ctx, struct engine_result *result);
+
+/* What holds in every scenario. */
+extern const char invariant_honest[], invariant_books[];
 
 static inline struct run *run_of(lua_State *L)
 {
@@ -335,6 +339,12 @@ void checks_eventually(struct run *run, const char *where, const char *text, uin
 /* Reports one verdict; the first failure is the result's reason. where: "FILE:LINE: " or "". */
 void checks_report(struct run *run, const char *where, const char *kind, const char *name, bool ok,
                    const char *detail);
+
+/* ---- audit.c ---- */
+
+void audit_host(struct run *run, uint32_t host);
+void audit_turn(struct run *run);
+void audit_all(struct run *run);
 
 /* ---- observe.c ---- */
 

@@ -10,6 +10,8 @@
 #include "core/node.h"
 #include "transport-sim/sim.h"
 
+#include <stddef.h>
+
 struct world_stats {
     uint64_t events, messages, bytes;
     uint64_t links;
@@ -54,6 +56,8 @@ struct world {
     bool (*peer)(void *self, uint32_t host, uint32_t index, struct vn_peer_info *out);
     bool (*block_hash)(void *self, uint32_t host, uint64_t height, uint8_t hash[32]);
     uint32_t (*has_tx)(void *self, uint32_t host, const uint8_t id[32]);
+    /* As vn_node_audit, true where there is no node. NULL: it cannot look. */
+    bool (*audit)(void *self, uint32_t host, struct vn_audit *out);
 
     struct vn_addr (*addr)(void *self, uint32_t host); /* of numbers to come, too */
     uint32_t (*host_of)(void *self, const struct vn_addr *addr);
@@ -88,6 +92,15 @@ struct world {
     uint32_t (*marks)(void *self, struct sim_hash_mark *out);
     void (*free)(void *self);
 };
+
+/* For `audit`: what a node's build says of it; one that knows no audits has no complaints. */
+static inline bool world_audit(const struct vn_api *api, const struct vn_node *node,
+                               struct vn_audit *out)
+{
+    const size_t needed = offsetof(struct vn_api, node_audit) + sizeof api->node_audit;
+    *out = (struct vn_audit){.size = sizeof *out};
+    return api->size < needed || !api->node_audit || api->node_audit(node, out);
+}
 
 /* The simulated world. Only the seed and the observer of config need be set by the caller after
  * sim_config_init. */

@@ -118,6 +118,12 @@ static uint32_t has_tx(void *self, uint32_t host, const uint8_t id[32])
     return node ? sim_host_api(self, host)->node_has_tx(node, id) : 0;
 }
 
+static bool audit(void *self, uint32_t host, struct vn_audit *out)
+{
+    const struct vn_node *node = sim_node(self, host);
+    return !node || world_audit(sim_host_api(self, host), node, out);
+}
+
 static struct vn_addr addr(void *self, uint32_t host)
 {
     (void)self;
@@ -265,6 +271,7 @@ void world_sim_init(struct world *world, const struct sim_config *config)
         .peer = peer,
         .block_hash = block_hash,
         .has_tx = has_tx,
+        .audit = audit,
         .addr = addr,
         .host_of = host_of,
         .links_default = links_default,

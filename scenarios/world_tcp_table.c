@@ -167,6 +167,13 @@ static uint32_t has_tx(void *self, uint32_t host, const uint8_t id[32])
     return core ? api->node_has_tx(core, id) : 0;
 }
 
+static bool audit(void *self, uint32_t host, struct vn_audit *out)
+{
+    const struct vn_api *api;
+    const struct vn_node *core = core_of(self, host, &api);
+    return !core || world_audit(api, core, out);
+}
+
 static void stats(void *self, struct world_stats *out)
 {
     struct tw *w = self;
@@ -324,6 +331,7 @@ const struct world world_tcp_table = {
     .peer = peer,
     .block_hash = block_hash,
     .has_tx = has_tx,
+    .audit = audit,
     .addr = addr,
     .host_of = host_of,
     .links_default = links_default,

@@ -289,3 +289,23 @@ size_t u64map_bytes(const struct u64map *map)
 {
     return idmap_bytes(&map->map);
 }
+
+/* ---- either --------------------------------------------------------------------------------- */
+
+void idmap_audit(const struct idmap *map, struct audit *audit, uint32_t count)
+{
+    const uint32_t capacity = map->slots ? map->mask + 1 : 0;
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < capacity; i++) {
+        if (!map->tags[i])
+            continue;
+        used++;
+        const void *value = map->slots[i];
+        const uint32_t found = map->numbers ? u64map_slot(map, number_of(map, value))
+                                            : idmap_slot(map, key_of(map, value));
+        audit_equal(audit, "where a map finds a value", found, i);
+    }
+    audit_equal(audit, "values in a map", map->count, used);
+    audit_equal(audit, "values in a map and beside it", map->count, count);
+    audit_true(audit, "an empty map has memory", used > 0 || !map->slots);
+}

@@ -8,6 +8,8 @@
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
+#include "core/base/audit.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +33,8 @@ void idmap_put(struct idmap *map, void *value);
 void *idmap_remove(struct idmap *map, const uint8_t id[32]);
 /* Bytes allocated. */
 size_t idmap_bytes(const struct idmap *map);
+/* See audit.h. Is each of its values found, and are there `count` of them? Of either kind. */
+void idmap_audit(const struct idmap *map, struct audit *audit, uint32_t count);
 
 struct u64map {
     struct idmap map;

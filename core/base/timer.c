@@ -121,3 +121,15 @@ struct timer *timers_pop_due(struct timers *timers, uint64_t now_ns)
     timers_disarm(timers, timer);
     return timer;
 }
+
+void timers_audit(const struct timers *timers, struct audit *audit)
+{
+    for (uint32_t i = 0; i < timers->count; i++) {
+        const struct timer *timer = timers->heap[i];
+        audit_equal(audit, "a timer's place in the heap", timer->index, i + 1);
+        audit_true(audit, "a timer behind those that fire later",
+                   i == 0 || !fires_before(timer, timers->heap[(i - 1) / 2]));
+    }
+    audit_equal(audit, "when the next timer fires", timers->next_ns,
+                timers->count ? timers->heap[0]->at_ns : UINT64_MAX);
+}

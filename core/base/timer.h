@@ -3,6 +3,8 @@
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
 
+#include "core/base/audit.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,6 +38,9 @@ static inline uint64_t timers_next_ns(const struct timers *timers)
 
 /* Takes the earliest timer that is due at now_ns (at_ns <= now_ns), disarmed; NULL if none is. */
 struct timer *timers_pop_due(struct timers *timers, uint64_t now_ns);
+
+/* See audit.h. */
+void timers_audit(const struct timers *timers, struct audit *audit);
 
 static inline bool timer_armed(const struct timer *timer)
 {

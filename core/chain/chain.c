@@ -31,7 +31,7 @@ struct chain {
     uint64_t best_capacity;
     struct window window;
     struct orphans *orphans;    /* NULL while there are none */
-    struct block_record *taken; /* the last orphan taken, kept for its chain_add; or NULL */
+    struct block_record *taken; /* an orphan, between chain_take_orphan and chain_orphan_done */
     struct block_record **disconnected;
     uint64_t seed;
 };
@@ -68,18 +68,11 @@ struct chain *chain_new(const struct chain_params *params, const struct chain_li
     return chain;
 }
 
-static void release_taken(struct chain *chain)
-{
-    if (chain->taken)
-        cache_give_back(chain->cache, chain->taken);
-    chain->taken = NULL;
-}
-
 void chain_free(struct chain *chain)
 {
     if (!chain)
         return;
-    release_taken(chain);
+    assert(!chain->taken);
     orphans_free(chain->orphans, chain->cache);
     for (uint32_t i = 0; i < chain->window.count; i++) {
         if (i < chain->window.bodies)
@@ -176,14 +169,19 @@ static void free_empty_orphans(struct chain *chain)
 bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_slice *body,
                        uint64_t *source)
 {
-    struct block_record *record = orphans_take(chain->orphans, hash, source);
-    if (!record)
+    assert(!chain->taken);
+    chain->taken = orphans_take(chain->orphans, hash, source);
+    if (!chain->taken)
         return false;
-    release_taken(chain);
-    chain->taken = record;
-    *body = vn_slice_ref(record->body);
-    free_empty_orphans(chain);
+    *body = vn_slice_ref(chain->taken->body);
     return true;
+}
+
+void chain_orphan_done(struct chain *chain)
+{
+    cache_give_back(chain->cache, chain->taken);
+    chain->taken = NULL;
+    free_empty_orphans(chain);
 }
 
 uint32_t chain_orphan_count(const struct chain *chain)
@@ -342,8 +340,7 @@ void chain_add(struct chain *chain, const struct block_view *block, struct vn_sl
     chain->disconnected = NULL;
     *out = (struct chain_added){0};
     add_block(chain, block, body, now_s, source, out);
-    release_taken(chain);
-    free_empty_orphans(chain);
+    free_empty_orphans(chain); /* one may have been too large to be kept */
 }
 
 struct vn_buf *chain_mine(const struct chain *chain, const uint8_t *ids, uint32_t tx_count,
@@ -360,4 +357,40 @@ struct vn_buf *chain_mine(const struct chain *chain, const uint8_t *ids, uint32_
         .tries = tries,
     };
     return mine_child(&chain->params, &parent, &work);
+}
+
+/* ---- audits --------------------------------------------------------------------------------- */
+
+static void best_audit(const struct chain *chain, struct audit *audit)
+{
+    const struct block_record *below = chain->genesis;
+    for (uint64_t height = 1; height <= chain->tip->height && !audit->what; height++) {
+        const struct block_record *record = chain_at(chain, height);
+        audit_equal(audit, "the height of a block of the best chain", record->height, height);
+        audit_true(audit, "a block of the best chain and its parent",
+                   hash_eq(record->prev_hash, below->hash));
+        below = record;
+    }
+    audit_true(audit, "the tip ends the best chain", chain->tip == below);
+}
+
+void chain_audit(const struct chain *chain, struct audit *audit)
+{
+    const struct window *window = &chain->window;
+    audit_true(audit, "an orphan that was taken waits to be added", !chain->taken);
+    best_audit(chain, audit);
+    for (uint32_t i = 0; i < window->count && !audit->what; i++) {
+        const struct block_record *record = window->records[i];
+        const bool held = i < window->bodies;
+        const struct block_record *above = window->records[i > 0 ? (i - 1) / 2 : 0];
+        audit_equal(audit, "whether a body is held", held, in_window(chain, record->height));
+        audit_true(audit, "a body that is held is gone", !held || record->body.buf);
+        audit_true(audit, "a lower body behind a higher one",
+                   !held || record->height >= above->height);
+        audit_true(audit, "the way to a block", chain_find(chain, record->hash) == record);
+        audit_true(audit, "a block has more work than the tip",
+                   record->total_difficulty <= chain->tip->total_difficulty);
+    }
+    idmap_audit(&chain->index, audit, window->count);
+    orphans_audit(chain->orphans, &chain->limits, audit);
 }

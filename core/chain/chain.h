@@ -72,10 +72,12 @@ void chain_add(struct chain *chain, const struct block_view *block, struct vn_sl
                uint64_t now_s, uint64_t source, struct chain_added *out);
 
 /* Takes out one orphan whose parent is `hash`, in the order of their arrival; false when none
- * waits. The caller owns one reference of *body, gets the source back, and calls chain_add next if
- * it still wants the block. */
+ * waits. The caller owns one reference of *body, gets the source back, and calls chain_add if it
+ * still wants the block, then chain_orphan_done: till then its record is kept, so that adding it
+ * need not judge it again. */
 bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_slice *body,
                        uint64_t *source);
+void chain_orphan_done(struct chain *chain);
 uint32_t chain_orphan_count(const struct chain *chain);
 
 /* The index-th orphan by arrival, borrowed, and where it came from; NULL past the end. */
@@ -115,5 +117,8 @@ struct vn_buf *chain_mine(const struct chain *chain, const uint8_t *ids, uint32_
 /* Allocated bytes of this node's own (index, best chain, orphans' entries), without the records and
  * bodies, which are shared. */
 size_t chain_bytes(const struct chain *chain);
+
+/* See core/base/audit.h. */
+void chain_audit(const struct chain *chain, struct audit *audit);
 
 #endif

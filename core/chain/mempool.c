@@ -58,7 +58,6 @@ struct sender {
 struct mempool {
     struct mempool_limits limits;
     struct tx_book *book;
-    bool owns_book;
     struct page **pages; /* by number / PAGE_ENTRIES; NULL: nothing known */
     uint32_t page_count; /* places for pages */
     uint32_t pages_live;
@@ -78,8 +77,7 @@ struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed,
                             struct tx_book *book)
 {
     struct mempool *pool = mem_new(1, sizeof *pool);
-    pool->owns_book = !book;
-    pool->book = book ? book : tx_book_new(seed);
+    pool->book = book;
     pool->found = TX_NO_NUMBER;
     pool->limits = *limits;
     if (pool->limits.bytes_max == 0)
@@ -324,8 +322,6 @@ void mempool_free(struct mempool *pool)
         entry_drop(pool, pool->pooled.first);
     while (pool->taken.first)
         entry_drop(pool, pool->taken.first);
-    if (pool->owns_book)
-        tx_book_free(pool->book);
     idmap_deinit(&pool->by_sender);
     mem_free(pool->owners);
     mem_free(pool);
@@ -554,8 +550,103 @@ static size_t pages_bytes(const struct mempool *pool)
 size_t mempool_bytes(const struct mempool *pool)
 {
     return sizeof *pool + idmap_bytes(&pool->by_sender) + pages_bytes(pool) +
-
            (size_t)pool->owner_count * sizeof *pool->owners +
            (size_t)pool->known * entry_size(pool) +
            (size_t)pool->by_sender.count * sizeof(struct sender);
+}
+
+/* ---- audits --------------------------------------------------------------------------------- */
+
+static void entry_audit(const struct mempool *pool, const struct entry *entry, struct audit *audit)
+{
+    audit_true(audit, "a transaction's place", entry_at(pool, entry->number) == entry);
+    audit_equal(audit, "the number of a transaction", entry_find(pool, entry->id) == entry, true);
+    audit_true(audit, "a transaction is older than the oldest", entry->timestamp >= pool->oldest);
+}
+
+static uint32_t list_audit(const struct mempool *pool, const struct entry_list *list, bool taken,
+                           struct audit *audit)
+{
+    const struct entry *before = NULL;
+    uint32_t count = 0;
+    uint64_t bytes = 0;
+    for (const struct entry *e = list->first; e; before = e, e = e->after) {
+        audit_true(audit, "a transaction and its neighbour", e->before == before);
+        audit_equal(audit, "whether blocks took a transaction", e->blocks > 0, taken);
+        entry_audit(pool, e, audit);
+        count++;
+        bytes += e->raw.len;
+    }
+    audit_true(audit, "the last transaction", list->last == before);
+    audit_equal(audit, "transactions in a list", list->count, count);
+    audit_equal(audit, "bytes of transactions in a list", list->bytes, bytes);
+    return count;
+}
+
+static void pages_audit(const struct mempool *pool, struct audit *audit)
+{
+    uint32_t live = 0;
+    for (uint32_t at = 0; at < pool->page_count; at++) {
+        const struct page *page = pool->pages[at];
+        uint32_t used = 0;
+        for (uint32_t i = 0; page && i < PAGE_ENTRIES; i++)
+            used += page->entries[i] != NULL;
+        live += page != NULL;
+        audit_true(audit, "a page of no transactions has memory", !page || used > 0);
+        audit_equal(audit, "transactions of a page", page ? page->used : 0, used);
+    }
+    audit_equal(audit, "pages", pool->pages_live, live);
+    audit_true(audit, "pages of no transactions have memory", pool->known > 0 || !pool->pages);
+    audit_true(audit, "the transaction found last is gone",
+               pool->found == TX_NO_NUMBER || entry_at(pool, pool->found));
+}
+
+static void senders_audit(const struct mempool *pool, struct audit *audit)
+{
+    struct idmap counted; /* senders, like those in by_sender */
+    uint32_t count = 0;
+    idmap_init(&counted, offsetof(struct sender, id), 0);
+    for (const struct entry *e = pool->pooled.first; e; e = e->after) {
+        struct sender *sender = idmap_get(&counted, sender_of(e));
+        if (!sender) {
+            count++;
+            sender = mem_new(1, sizeof *sender);
+            memcpy(sender->id, sender_of(e), HASH_SIZE);
+            idmap_put(&counted, sender);
+        }
+        sender->pooled++;
+    }
+    for (const struct entry *e = pool->pooled.first; e; e = e->after) {
+        struct sender *sender = idmap_remove(&counted, sender_of(e));
+        const struct sender *kept = sender ? idmap_get(&pool->by_sender, sender->id) : NULL;
+        if (sender)
+            audit_equal(audit, "a sender's pooled transactions", kept ? kept->pooled : 0,
+                        sender->pooled);
+        mem_free(sender);
+    }
+    idmap_audit(&pool->by_sender, audit, count);
+}
+
+static void owners_audit(const struct mempool *pool, struct audit *audit)
+{
+    uint64_t *bytes = mem_new(pool->owner_count, sizeof *bytes);
+    for (const struct entry *e = pool->pooled.first; e; e = e->after)
+        if (source_of(pool, e))
+            bytes[e->source] += entry_bytes(pool, e);
+    for (uint32_t slot = 0; slot < pool->owner_count; slot++)
+        audit_equal(audit, "bytes of the pool that a link brought", pool->owners[slot].bytes,
+                    bytes[slot]);
+    mem_free(bytes);
+}
+
+void mempool_audit(const struct mempool *pool, struct audit *audit)
+{
+    const uint32_t pooled = list_audit(pool, &pool->pooled, false, audit);
+    const uint32_t taken = list_audit(pool, &pool->taken, true, audit);
+    audit_equal(audit, "transactions", pool->known, pooled + taken);
+    audit_at_most(audit, "transactions that blocks took", taken, pool->limits.max);
+    audit_at_most(audit, "bytes of them", pool->taken.bytes, pool->limits.bytes_max);
+    pages_audit(pool, audit);
+    senders_audit(pool, audit);
+    owners_audit(pool, audit);
 }

@@ -23,7 +23,7 @@ struct mempool_limits {
     uint64_t bytes_max;  /* of pooled encodings, and of taken ones again; 0: MEMPOOL_BYTES_MAX */
 };
 
-/* `book` is that of all pools of the process, and outlives them; NULL: the pool has its own. */
+/* `book` is that of all pools of the process, and outlives them. */
 struct mempool *mempool_new(const struct mempool_limits *limits, uint64_t seed,
                             struct tx_book *book);
 void mempool_free(struct mempool *pool);
@@ -97,5 +97,8 @@ bool mempool_empty(const struct mempool *pool);     /* nothing pooled, nothing r
 
 /* Allocated bytes without the encodings, whose buffers may be shared. */
 size_t mempool_bytes(const struct mempool *pool);
+
+/* See core/base/audit.h. */
+void mempool_audit(const struct mempool *pool, struct audit *audit);
 
 #endif

@@ -163,3 +163,31 @@ struct block_record *orphans_take(struct orphans *orphans, const uint8_t parent[
     *source = orphan->source;
     return take_out(orphans, orphan);
 }
+
+void orphans_audit(const struct orphans *orphans, const struct chain_limits *limits,
+                   struct audit *audit)
+{
+    const struct orphan *before = NULL;
+    uint32_t count = 0, parents = 0;
+    uint64_t bytes = 0;
+    for (const struct orphan *o = orphans ? orphans->oldest : NULL; o; before = o, o = o->newer) {
+        const struct orphan *first = idmap_get(&orphans->by_parent, o->prev_hash);
+        const struct orphan *found = idmap_get(&orphans->by_hash, o->hash);
+        audit_true(audit, "an orphan and its neighbour", o->older == before);
+        audit_true(audit, "the way to an orphan", found == o);
+        audit_true(audit, "the way to an orphan's siblings", first != NULL);
+        audit_true(audit, "an orphan without its body", o->record->body.len == o->len);
+        count++;
+        parents += first == o;
+        bytes += o->len;
+    }
+    if (!orphans)
+        return;
+    audit_true(audit, "the newest orphan", orphans->newest == before);
+    audit_equal(audit, "bytes of orphans", orphans->bytes, bytes);
+    audit_at_most(audit, "orphans", count, limits->orphans_max);
+    audit_at_most(audit, "bytes of orphans", bytes, limits->orphan_bytes_max);
+    audit_true(audit, "a queue of no orphans has memory", count > 0);
+    idmap_audit(&orphans->by_hash, audit, count);
+    idmap_audit(&orphans->by_parent, audit, parents);
+}

@@ -39,4 +39,8 @@ void orphans_add(struct orphans *orphans, struct block_record *record, uint64_t 
 struct block_record *orphans_take(struct orphans *orphans, const uint8_t parent[32],
                                   uint64_t *source);
 
+/* See core/base/audit.h. NULL is fine. */
+void orphans_audit(const struct orphans *orphans, const struct chain_limits *limits,
+                   struct audit *audit);
+
 #endif

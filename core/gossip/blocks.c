@@ -172,6 +172,7 @@ static void add_orphans(struct gossip *g, const uint8_t hash[HASH_SIZE])
             if (add_one(g, peer, &view, body, FROM_GOSSIP, (struct vn_slice){0}) == CHAIN_ACCEPTED)
                 parents_push(&parents, view.hash);
             vn_slice_unref(body);
+            chain_orphan_done(g->chain);
         }
     }
     mem_free(parents.hashes);

@@ -141,4 +141,8 @@ bool miner_mine_now(struct gossip *g);
 /* ---- commands.c ---- */
 void commands_run(struct gossip *g, uint64_t token, const struct vn_command *command);
 
+/* ---- gossip_audit.c ---- */
+/* See core/base/audit.h. timers: armed ones that are none of these. */
+void gossip_audit(const struct gossip *g, struct audit *audit, uint32_t timers);
+
 #endif

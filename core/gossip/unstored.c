@@ -74,3 +74,12 @@ struct vn_slice unstored_at(const struct unstored *u, uint64_t height)
         return (struct vn_slice){0};
     return u->bodies[height - u->first];
 }
+
+void unstored_audit(const struct unstored *u, struct audit *audit)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < u->count; i++)
+        bytes += u->bodies[i].len;
+    audit_equal(audit, "bytes of blocks that no disk is known to have", u->bytes, bytes);
+    audit_true(audit, "memory for blocks that all are durable", u->count > 0 || !u->bodies);
+}

@@ -4,6 +4,7 @@
 #ifndef GOSSIP_UNSTORED_H
 #define GOSSIP_UNSTORED_H
 
+#include "core/base/audit.h"
 #include "core/node.h"
 
 /* All zero is empty. Holds one reference of each body. */
@@ -32,5 +33,8 @@ void unstored_push(struct unstored *u, uint64_t height, struct vn_slice body);
 
 /* Borrowed; an empty slice where it is not held. */
 struct vn_slice unstored_at(const struct unstored *u, uint64_t height);
+
+/* See core/base/audit.h. */
+void unstored_audit(const struct unstored *u, struct audit *audit);
 
 #endif

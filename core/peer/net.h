@@ -212,6 +212,13 @@ void net_store_ban(struct net *net, const uint8_t key[32]);
 bool net_addr_key(const struct net *net, const struct vn_addr *addr, uint8_t key[32]);
 bool net_entry_key(const struct net *net, const struct addr_entry *entry, uint8_t key[32]);
 
+/* ---- looking after itself ---- */
+
+/* See core/base/audit.h. Returns how many timers of its are armed. */
+uint32_t net_audit(const struct net *net, struct audit *audit);
+/* Would an open link's timer come too late? */
+void net_deadline_audit(const struct net *net, const struct peer *peer, struct audit *audit);
+
 /* ---- timers and actions ---- */
 
 /* Handles a peer's timer; returns the request kinds that timed out, as bits 1 << enum request_kind.

@@ -207,6 +207,12 @@ static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
     return earlier(at, timeout_stall_ns(cfg, peer));
 }
 
+void net_deadline_audit(const struct net *net, const struct peer *peer, struct audit *audit)
+{
+    const uint64_t at = timer_armed(&peer->timer) ? peer->timer.at_ns : VN_NEVER;
+    audit_at_most(audit, "when a link's timer fires", at, peer_deadline(net, peer));
+}
+
 void net_peer_rearm(struct net *net, struct peer *peer)
 {
     if (peer->closed)

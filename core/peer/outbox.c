@@ -211,3 +211,33 @@ uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
     }
     return count;
 }
+
+static void entry_audit(const struct outbox_entry *entry, enum lane lane, struct audit *audit)
+{
+    audit_equal(audit, "the lane of a frame that waits", entry->lane, lane);
+    audit_true(audit, "a frame that waits has no bytes", entry->frame.len > 0 && entry->count > 0);
+}
+
+void outbox_audit(const struct outbox *box, struct audit *audit)
+{
+    uint32_t frames = 0;
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+        const struct outbox_entry *last = box->last[lane];
+        uint64_t bytes = 0;
+        if (box->begun && box->begun->lane == lane) {
+            entry_audit(box->begun, (enum lane)lane, audit);
+            audit_at_most(audit, "what left of a begun frame", box->begun_sent + UINT64_C(1),
+                          box->begun->frame.len);
+            bytes += box->begun->frame.len - box->begun_sent;
+            frames += box->begun->count;
+        }
+        for (const struct outbox_entry *e = last ? last->next : NULL; e && !audit->what;
+             e = e != last ? e->next : NULL) {
+            entry_audit(e, (enum lane)lane, audit);
+            bytes += e->frame.len;
+            frames += e->count;
+        }
+        audit_equal(audit, "bytes that wait in a lane", box->lane_bytes[lane], bytes);
+    }
+    audit_equal(audit, "frames that wait", box->frames, frames);
+}

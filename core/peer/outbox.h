@@ -4,6 +4,7 @@
 #ifndef PEER_OUTBOX_H
 #define PEER_OUTBOX_H
 
+#include "core/base/audit.h"
 #include "core/base/mem.h"
 #include "core/node.h"
 
@@ -68,6 +69,9 @@ uint32_t outbox_take(struct outbox *box, struct mem_pool *pool, uint32_t window,
                      uint32_t *finished_count);
 
 uint64_t outbox_bytes(const struct outbox *box);
+
+/* See core/base/audit.h. */
+void outbox_audit(const struct outbox *box, struct audit *audit);
 
 static inline bool outbox_empty(const struct outbox *box)
 {

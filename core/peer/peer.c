@@ -117,3 +117,16 @@ void peer_errands_end(struct peer *peer)
     }
     peer_errands_deinit(peer);
 }
+
+void peer_errands_audit(const struct peer *peer, struct audit *audit)
+{
+    const struct errands *errands = peer->errands;
+    audit_at_most(audit, "requests to be answered, in their place",
+                  (uint64_t)errands->served_head + peer->served_count, errands->served_cap);
+    audit_true(audit, "an empty queue of requests has memory",
+               peer->served_count > 0 || !errands->served);
+    audit_true(audit, "a disk is asked for a request that is gone",
+               peer->served_count > 0 || errands->load_token == 0);
+    if (peer->closed)
+        audit_equal(audit, "errands of a link that ended", peer_errands_bytes(peer), 0);
+}

@@ -150,6 +150,8 @@ void peer_errands_init(struct peer *peer);
 void peer_errands_begin(struct peer *peer);
 void peer_errands_end(struct peer *peer);
 void peer_errands_deinit(struct peer *peer);
+/* See core/base/audit.h. */
+void peer_errands_audit(const struct peer *peer, struct audit *audit);
 uint64_t peer_errands_bytes(const struct peer *peer); /* memory that they are now */
 
 #endif

@@ -234,3 +234,23 @@ bool score_banned(const struct reputation *rep, uint64_t now_ns)
 {
     return rep && rep->banned_until_ns > now_ns;
 }
+
+void scores_audit(const struct scores *scores, struct audit *audit, uint32_t users)
+{
+    const struct reputation *before = NULL;
+    uint32_t count = 0, bans = 0, used = 0;
+    for (const struct reputation *rep = scores->first; rep; before = rep, rep = rep->next) {
+        audit_true(audit, "an identity and its neighbour", rep->prev == before);
+        audit_true(audit, "a score out of range",
+                   rep->score >= SCORE_MIN && rep->score <= SCORE_MAX);
+        count++;
+        bans += rep->banned_until_ns != 0;
+        used += rep->users;
+    }
+    audit_true(audit, "the last identity", scores->last == before);
+    audit_equal(audit, "identities", scores->count, count);
+    audit_equal(audit, "bans", scores->bans, bans);
+    audit_equal(audit, "links of identities", used, users);
+    audit_at_most(audit, "identities, at most", count, scores->max);
+    idmap_audit(&scores->by_key, audit, count);
+}

@@ -28,6 +28,7 @@
 #ifndef PEER_SCORE_H
 #define PEER_SCORE_H
 
+#include "core/base/audit.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/peer/limits.h"
@@ -110,5 +111,8 @@ void score_set_ban(struct scores *scores, struct reputation *rep, uint64_t until
                    uint64_t now_ns);
 
 bool score_banned(const struct reputation *rep, uint64_t now_ns);
+
+/* See core/base/audit.h. users: links that have an identity. */
+void scores_audit(const struct scores *scores, struct audit *audit, uint32_t users);
 
 #endif

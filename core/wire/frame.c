@@ -232,3 +232,14 @@ enum frame_result framer_next(struct framer *f, struct vn_slice *payload)
     }
     return f->mode == ASSEMBLY ? next_in_assembly(f, payload) : next_in_input(f, payload);
 }
+
+void framer_audit(const struct framer *f, struct audit *audit)
+{
+    audit_equal(audit, "bytes that came and were not looked at", f->input.len, 0);
+    audit_true(audit, "a frame is still held that was delivered", f->mode != DELIVERED);
+    audit_true(audit, "a buffer is held without bytes of a frame",
+               (f->part.buf != NULL) == (f->part.len > 0));
+    if (f->part.buf && !audit->what)
+        audit_at_most(audit, "bytes of a frame in its buffer",
+                      (uint64_t)f->part.off + f->part.len, f->part.buf->len);
+}

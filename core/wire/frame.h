@@ -11,6 +11,7 @@
 #ifndef WIRE_FRAME_H
 #define WIRE_FRAME_H
 
+#include "core/base/audit.h"
 #include "core/node.h"
 
 #define FRAME_HEADER      4u
@@ -49,5 +50,8 @@ bool framer_space(struct framer *f, struct vn_slice *space);
 
 /* Bytes held for an unfinished frame: all of the buffer that it lies in. */
 size_t framer_bytes(const struct framer *f);
+
+/* See core/base/audit.h. */
+void framer_audit(const struct framer *f, struct audit *audit);
 
 #endif

@@ -207,6 +207,8 @@ void driver_drain(struct driver *d)
         CLAIM(vn_node_deadline(d->nodes[i]) == vn_node_deadline(d->nodes[0]),
               "two nodes with equal events have other deadlines");
     }
+    struct vn_audit audit = {.size = sizeof audit};
+    CLAIM(vn_node_audit(d->nodes[0], &audit), audit.what);
     CLAIM(d->replies + 1 == d->next_command, "a command is not answered");
 }
 

@@ -8,7 +8,8 @@ Classes:
   constant    one constant of PROTOCOL-0.1 sections 5 and 6 that protocol.txt names: up to 100 it is one
               more, above, and where it is a time, twice as much
   transition  one entry of the table of legal states is gone, or one change of a state is left out
-  release     one statement is left out that gives back memory, a slot, a timer, a place in a count
+  release     one statement is left out that gives back memory, a slot, a timer, a place in a count that is
+              kept (not one that a function counts down for itself)
   flip        drawn at random of all conditions: an operator becomes its neighbour or its contrary, an `if` is
               turned round, a number is one more. Not < to <= where the smaller of two is picked, for
               that is the same
@@ -16,7 +17,9 @@ Classes:
 A mutant's key is its file, its function, the changed lines as they were and as they are: no line number, so
 that it stays what it is while the code around it changes. Its name is the class and a hash of the key, and
 the draw is by a hash of seed and key: a change of the core moves the mutants of the lines it touches and
-no others."""
+no others.
+
+Audits (core/base/audit.h) are like assertions: they notice mutants, and are none."""
 import hashlib
 import os
 import re
@@ -226,6 +229,8 @@ def statements(source):
     from a count."""
     call = re.compile(r"(?<=[;{})\n:])\s*\b(\w+)\(")
     for f in source.functions:
+        if "audit" in f.name:
+            continue
         for match in call.finditer(source.code, f.start, f.end):
             start = match.start(1)
             before = source.code[:start].rstrip()
@@ -240,7 +245,8 @@ def statements(source):
             start = match.start()
             while source.code[start].isspace():
                 start += 1
-            if depth_at(source.code, f.start, start) == 0 and begins_statement(source.code[:start].rstrip()):
+            kept = re.search(r"->|[.*\[]", re.split(r"[-&]=", match.group())[0].replace("--", ""))
+            if kept and depth_at(source.code, f.start, start) == 0 and begins_statement(source.code[:start].rstrip()):
                 yield start, match.end(), "--"
 
 
@@ -334,6 +340,8 @@ def flips(sources):
         code = asserted(source)
         picks = same_at_equality(code)
         for f in source.functions:
+            if "audit" in f.name:
+                continue
             for word, low, high in conditions(code, f):
                 yield from flips_in(source, code, low, high, picks)
                 if word == "if":

@@ -258,6 +258,11 @@ static void step(struct rig *rig, struct vn_event event)
         if (some)
             perform(rig, &action);
     }
+    struct vn_audit audit = {.size = sizeof audit};
+    if (!vn_node_audit(rig->node, &audit))
+        fail_msg("the node's books say %llu and there are %llu: %s (link %llu)",
+                 (unsigned long long)audit.kept, (unsigned long long)audit.counted, audit.what,
+                 (unsigned long long)audit.link);
 }
 
 /* One thing that the driver owes the node; false if nothing. */

@@ -96,6 +96,7 @@ static inline uint32_t adopt(struct chain *chain, const uint8_t hash[32])
         struct block_view view = fixture_view(body);
         struct chain_added added;
         chain_add(chain, &view, body, WORLD_NOW, source, &added);
+        chain_orphan_done(chain);
         if (added.result == CHAIN_ACCEPTED)
             accepted += 1 + adopt(chain, view.hash);
         vn_slice_unref(body);

@@ -1,6 +1,6 @@
-/* The invariant that stands in every scenario: no honest node penalises, bans or refuses an honest
- * one. A world of traces, without nodes, stands in for a core that does so: each test plants one
- * trace and looks at the verdict. */
+/* The invariants that stand in every scenario: no honest node penalises, bans or refuses an honest
+ * one, and every node's books add up. A world of traces, without nodes, stands in for a core that
+ * breaks them: each test plants a trace, or wrong books, and looks at the verdict. */
 #include "core/wire/msg.h"
 #include "tests/unit/engine_fixture.h"
 
@@ -13,6 +13,10 @@ static struct fake {
     bool told, stop;
     uint32_t peers_banned;
     uint64_t token;
+    uint32_t wrong; /* the host whose books are wrong once its trace was told, if wrong_books */
+    bool wrong_books;
+    bool killed[4];
+    uint32_t audits;
 } fake;
 
 static uint64_t fake_now(void *self)
@@ -81,6 +85,28 @@ static bool fake_info(void *self, uint32_t host, struct vn_info *out)
     return true;
 }
 
+static bool fake_audit(void *self, uint32_t host, struct vn_audit *out)
+{
+    (void)self;
+    fake.audits++;
+    if (!fake.wrong_books || host != fake.wrong || !fake.told || fake.killed[host])
+        return true;
+    *out = (struct vn_audit){.what = "feelers", .link = 9, .kept = 5, .counted = 3};
+    return false;
+}
+
+static bool fake_alive(void *self, uint32_t host)
+{
+    (void)self;
+    return !fake.killed[host];
+}
+
+static void fake_kill(void *self, uint32_t host)
+{
+    (void)self;
+    fake.killed[host] = true;
+}
+
 static struct vn_addr fake_addr(void *self, uint32_t host)
 {
     (void)self;
@@ -135,6 +161,9 @@ static void fake_make(struct world *world, const struct sim_config *config)
                             .peer_add = fake_peer_add,
                             .command = fake_command,
                             .info = fake_info,
+                            .audit = fake_audit,
+                            .alive = fake_alive,
+                            .kill = fake_kill,
                             .addr = fake_addr,
                             .host_of = fake_host_of,
                             .mangled = fake_mangled,
@@ -178,6 +207,21 @@ static void tolerates(struct vn_trace trace, uint32_t by, uint32_t victim, const
     assert_true(fake.told);
     expect_told("log end\n");
     expect_told("check invariant no honest node penalises, bans or refuses an honest one ok");
+    expect_told("check invariant every node's books add up ok");
+    assert_true(fake.audits >= 3); /* at the end, if not before, and no scripted peer */
+}
+
+/* The books of `host` are wrong from 5 s on, and `body` is what the script does. */
+static void wrong_books(uint32_t host, const char *body)
+{
+    struct vn_addr addr = sim_host_addr(1);
+    fake = (struct fake){.trace = {.kind = VN_TR_TIP, .addr = &addr, .a = 1},
+                         .wrong_books = true,
+                         .wrong = host};
+    world_made = fake_make;
+    run_body(body);
+    assert_int_equal(result.outcome, ENGINE_FAIL);
+    expect_told("check invariant every node's books add up failed: ");
 }
 
 static struct vn_trace score(int64_t points, uint64_t evidence)
@@ -248,6 +292,33 @@ static void test_who_got_changed_bytes_is_excused_towards_that_node_alone(void *
     changed_bytes = false;
 }
 
+static void test_books_that_do_not_add_up_fail_the_run_at_the_latest_at_its_end(void **state)
+{
+    (void)state;
+    wrong_books(2, "net:spawn(3, { seeds = 0 }) sleep(10) log('end')");
+    expect_told("node-0003, link 9: feelers: 5 in its books, 3 counted");
+    expect_told("log end");
+    assert_int_equal(result.sim_ns, 10 * NS_PER_S);
+}
+
+static void test_where_things_settle_books_are_looked_at_in_turn(void **state)
+{
+    (void)state;
+    wrong_books(0, "net:spawn(1, { seeds = 0 }) always('nothing', function() return true end)\n"
+                   "sleep(10) log('end')");
+    assert_null(strstr(told, "log end"));
+    assert_true(result.sim_ns < 10 * NS_PER_S);
+}
+
+static void test_books_are_looked_at_before_a_node_is_killed(void **state)
+{
+    (void)state;
+    wrong_books(0, "local g = net:spawn(1, { seeds = 0 })\n"
+                   "sleep(7) g[1]:kill() sleep(3) log('end')");
+    assert_null(strstr(told, "log end"));
+    assert_int_equal(result.sim_ns, 7 * NS_PER_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +327,9 @@ int main(void)
         T(test_scripted_peers_may_be_punished),
         T(test_a_ban_that_the_scenario_asked_for_is_its_own),
         T(test_who_got_changed_bytes_is_excused_towards_that_node_alone),
+        T(test_books_that_do_not_add_up_fail_the_run_at_the_latest_at_its_end),
+        T(test_where_things_settle_books_are_looked_at_in_turn),
+        T(test_books_are_looked_at_before_a_node_is_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 /* Transactions of a few senders: number i is of sender i / 8. Some carry data. */
 struct fixture {
     struct vn_buf *txs[TXS];
+    struct tx_book *book;
     struct mempool *pool;
 };
 
@@ -15,12 +16,14 @@ static void fixture_init(struct fixture *f, const struct mempool_limits *limits)
 {
     for (uint32_t i = 0; i < TXS; i++)
         f->txs[i] = fixture_tx(i / 8, i, FIXTURE_TIME + i * 60, i % 3 * 40);
-    f->pool = mempool_new(limits, 3, NULL);
+    f->book = tx_book_new(3);
+    f->pool = mempool_new(limits, 3, f->book);
 }
 
 static void fixture_deinit(struct fixture *f)
 {
     mempool_free(f->pool);
+    tx_book_free(f->book);
     for (uint32_t i = 0; i < TXS; i++) {
         assert_int_equal(f->txs[i]->refs, 1);
         vn_buf_unref(f->txs[i]);
@@ -405,6 +408,9 @@ static void model_disconnect(struct model *m, uint32_t tx)
 static void compare(const struct fixture *f, const struct model *m)
 {
     uint8_t out[TXS * 32];
+    struct audit audit = {0};
+    mempool_audit(f->pool, &audit);
+    assert_null(audit.what);
     assert_int_equal(mempool_count(f->pool), m->pooled_count);
     assert_int_equal(mempool_select(f->pool, out, TXS), m->pooled_count);
     for (uint32_t i = 0; i < m->pooled_count; i++)

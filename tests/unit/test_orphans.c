@@ -23,6 +23,7 @@ static void test_an_orphan_waits_and_is_adopted(void **state)
     assert_memory_equal(vn_slice_data(body), w.tree.blocks[2]->data, 224);
     assert_int_equal(chain_orphan_count(w.chain), 0);
     assert_int_equal(feed_body(w.chain, body, WORLD_NOW).result, CHAIN_ACCEPTED);
+    chain_orphan_done(w.chain);
     vn_slice_unref(body);
     assert_false(chain_take_orphan(w.chain, tree_hash(&w.tree, 1), &body, &source));
     world_deinit(&w);
@@ -39,10 +40,12 @@ static void test_a_taken_orphan_belongs_to_the_caller(void **state)
     struct vn_slice body;
     uint64_t source;
     assert_true(chain_take_orphan(w.chain, tree_hash(&w.tree, 1), &body, &source));
-    chain_free(w.chain);
+    const size_t with_it = chain_bytes(w.chain);
+    assert_int_equal(w.tree.blocks[2]->refs, 3);
+    chain_orphan_done(w.chain);
     assert_int_equal(w.tree.blocks[2]->refs, 2);
+    assert_true(chain_bytes(w.chain) < with_it); /* nor is the queue that it was alone in */
     vn_slice_unref(body);
-    w.chain = NULL;
     world_deinit(&w);
 }
 
@@ -68,6 +71,7 @@ static void test_children_come_out_in_order_of_arrival(void **state)
         uint64_t source;
         assert_true(chain_take_orphan(w.chain, tree_hash(&w.tree, parent), &body, &source));
         assert_ptr_equal(body.buf, w.tree.blocks[children[order[i]]]);
+        chain_orphan_done(w.chain);
         vn_slice_unref(body);
     }
     assert_int_equal(chain_orphan_count(w.chain), 1);
