@@ -1,8 +1,8 @@
 /* What the world tells, as it happens: passed on to the run's observer, kept for the story of a
  * failure, and held against the first invariant that stands in every scenario: no honest node
- * penalises, bans or refuses an honest one. Excused is who got bytes that were changed on the way (corrupt,
- * duplicate) from the other: an honest peer looks dishonest then. Nothing here calls Lua or back
- * into the world, except to look and to ask it to come back. */
+ * penalises, bans or refuses an honest one. Excused is who got bytes that were changed on the way
+ * (corrupt, duplicate) from the other: an honest peer looks dishonest then. Nothing here calls Lua
+ * or back into the world, except to look and to ask it to come back. */
 #include "core/wire/msg.h"
 #include "scenarios/blocks.h"
 #include "scenarios/run.h"

@@ -279,6 +279,92 @@ function parts.lanes(net)
   check(#late == 0, "what waits for a link that is ended is not sent", table.concat(late, " "))
 end
 
+-- Whoever breaks a rule hears why, and nothing behind it, whatever the same bytes have set off.
+function parts.last_words(net)
+  local function heard(peer, link)
+    local kinds = {}
+    repeat
+      local msg, why = peer:receive(link, 5)
+      if msg then kinds[#kinds + 1] = msg.kind end
+    until not msg
+    return table.concat(kinds, " ")
+  end
+  local node, peer = alone(net), net:peer()
+  node:submit_tx {}
+  local link = peer:dial(node)
+  peer:send_raw(link, peer:frame { kind = "Handshake" } .. "\0\0\0\0")
+  local all = heard(peer, link)
+  check(all == "Handshake RequestBlock Disconnect", "not what was submitted here", all)
+
+  local first, second = net:peer(), net:peer()
+  local way = greet(first, node)
+  link = greet(second, node)
+  while second:receive(link, 0.5) do end
+  local parent = first:mine()
+  local child = first:mine(parent)
+  first:send(way, { kind = "NewBlock", block = child })
+  sleep(1)
+  check(node:info().orphans == 1, "a block waits for its parent", node:info().orphans)
+  second:send_raw(link, second:frame { kind = "NewBlock", block = parent } .. "\0\0\0\0")
+  all = heard(second, link)
+  check(all:match("%a+$") == "Disconnect" and not all:find("NewBlock"), "nor the block that waited for its own", all)
+  check(node:tip() == child.hash, "which is there", node:height())
+end
+
+-- Above the hard bound it is the transactions that go, and the link stays.
+function parts.hard_bound(net)
+  local node = alone(net, { outbox_soft = 8 << 20, outbox_hard = 16 << 20, peer_bytes_max = 64 << 20,
+    idle_timeout = 100000, ping_after = 100000, stall_timeout = 100000 })
+  local a, b = net:peer(), net:peer()
+  local from, to = greet(a, node), greet(b, node)
+  local ids, tip = {}, nil
+  for i = 1, 9000 do ids[i] = string.format("%064x", i) end
+  for _ = 1, 30 do
+    tip = a:mine(tip, { tx_ids = ids })
+    a:send(from, { kind = "NewBlock", block = tip })
+    sleep(0.2)
+  end
+  sleep(5)
+  while b:receive(to, 1) do end
+  check(node:height() == 30, "thirty large blocks", node:height())
+  b:read(to, false)
+  b:send(to, { kind = "RequestBlockRange", first = 1, last = 30 })
+  sleep(3)
+  local answer = entry(node, b).outbox
+  check(answer > 8000000, "an answer of them waits", answer)
+  for _ = 1, 100 do
+    a:send(from, { kind = "NewTransaction", tx = a:tx { data = ("s"):rep(100000) } })
+    sleep(0.1)
+  end
+  sleep(1)
+  check(node:mempool() == 100, "a hundred large transactions are pooled", node:mempool())
+  local waits = entry(node, b).outbox
+  check(node:state(b) == "ready" and waits < 16 << 20, "who does not read them keeps his link", waits)
+  b:read(to, true)
+  local blocks = b:receive(to, 60, "ResponseBlockRange")
+  check(blocks and #blocks.blocks == 30, "and gets his answer", blocks and #blocks.blocks)
+end
+
+-- A link on which nothing is under way makes the node hold its record and its names.
+function parts.idle(net)
+  local node, peer = alone(net, { idle_timeout = 100000, ping_after = 100000 }), net:peer()
+  local link = greet(peer, node)
+  for _ = 1, 5 do peer:send(link, { kind = "RequestBlock", height = 0 }) end
+  sleep(200)
+  local holds = entry(node, peer).held_bytes
+  check(holds < 450, "an idle link is small", holds)
+end
+
+-- One name with two versions is one node that was upgraded, or two that were copied; to whom they talk is the same.
+function parts.namesakes(net)
+  for _, version in ipairs { "0.1.0", "0.1.7", "0.1.0", "0.2.0" } do
+    local node, peer = alone(net), net:peer()
+    local link = greet(peer, node, { node_id = "namesake", version = version })
+    check(link and entry(node, peer).version == version, "each node knows the version that it was told", version)
+    at(now() + 5, function() peer:close(link) end)
+  end
+end
+
 -- ---- bounds ----
 
 function parts.orphans(net)
@@ -517,6 +603,35 @@ function parts.realms(net)
     check((case[2]:state(peer) == "ready") == case[3], "a block of difficulty 100 " .. (case[3] and "here" or "elsewhere"), case[2]:state(peer))
   end
   check(here:height() == 2 and there:height() == 0 and there:info().orphans == 0, "and changes nothing there", there:info().orphans)
+end
+
+-- Transactions of blocks that are no longer on the best chain.
+function parts.reorganised(net)
+  local node, peer = alone(net), net:peer()
+  local link = greet(peer, node)
+  local known, unknown = peer:tx(), ("34"):rep(32)
+  peer:send(link, { kind = "NewTransaction", tx = known })
+  local function branch(from, ...)
+    local tip = from
+    for _, tx_ids in ipairs { ... } do
+      tip = peer:mine(tip, { tx_ids = tx_ids, timestamp = (tip and tip.timestamp or chain.clock()) + 1 })
+      peer:send(link, { kind = "NewBlock", block = tip })
+    end
+    sleep(1)
+    check(node:tip() == tip.hash, "the heavier branch wins", node:height())
+    return tip
+  end
+  local function where(text, of_known, of_unknown)
+    check(node:has_tx(known.tx_id) == of_known, text .. ": one that it knew", node:has_tx(known.tx_id))
+    check(node:has_tx(unknown) == of_unknown, text .. ": one of which it has the id alone", node:has_tx(unknown))
+  end
+  local first = branch(nil, { known.tx_id, unknown })
+  where("taken", "block", "block")
+  branch(first, { known.tx_id })
+  branch(first, {}, {})
+  where("taken twice and given back once", "block", "block")
+  branch(nil, {}, {}, {}, {})
+  where("given back", "pool", nil)
 end
 
 -- ---- time ----
