@@ -1,6 +1,6 @@
 /* The second invariant that stands in every scenario: every node's books add up (vn_node_audit).
- * One node is looked at whenever something settled, in turn, so that what goes wrong is seen near
- * where it did; each before it is killed, and all at the end. When that is depends on nothing but
+ * One node is looked at whenever something settled or the script goes on, in turn, so that what goes
+ * wrong is seen near where it did; each before it is killed, and all at the end. When that is depends on nothing but
  * the run, so that one that fails does so again. */
 #include "scenarios/run.h"
 

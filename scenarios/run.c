@@ -250,7 +250,9 @@ static int crank(lua_State *L)
         settle(run);
         if (run->stop || (run->main_done && run->pending == 0))
             break;
-        if (schedule_run_due(run, run_now(run)))
+        if (schedule_next(run) <= run_now(run))
+            audit_turn(run);
+        if (run->violated || schedule_run_due(run, run_now(run)))
             continue;
         if (run_now(run) >= run->end_ns)
             break;

@@ -268,6 +268,10 @@ function parts.lanes(net)
     a:send(from, { kind = "NewBlock", block = tip })
   end
   sleep(1)
+  burst = {} -- what of it waits must not keep all of it in memory
+  for i = 1, 3 do burst[i] = a:frame { kind = "NewTransaction", tx = a:tx { data = ("p"):rep(2000) } } end
+  a:send_raw(from, table.concat(burst))
+  sleep(1)
   node:disconnect(b)
   sleep(1)
   b:read(to, true)
@@ -340,6 +344,10 @@ function parts.hard_bound(net)
   check(node:mempool() == 100, "a hundred large transactions are pooled", node:mempool())
   local waits = entry(node, b).outbox
   check(node:state(b) == "ready" and waits < 16 << 20, "who does not read them keeps his link", waits)
+  for _ = 1, 60 do b:send(to, { kind = "RequestBlock", height = 0 }) end
+  sleep(1)
+  local holds = entry(node, b).held_bytes - waits
+  check(holds > 60 * 24 and holds < 10000, "what he asks for as well is held in few bytes", holds)
   b:read(to, true)
   local blocks = b:receive(to, 60, "ResponseBlockRange")
   check(blocks and #blocks.blocks == 30, "and gets his answer", blocks and #blocks.blocks)
@@ -632,6 +640,70 @@ function parts.reorganised(net)
   where("taken twice and given back once", "block", "block")
   branch(nil, {}, {}, {}, {})
   where("given back", "pool", nil)
+end
+
+-- What came of a branch while it was lighter is there when it wins, and gone when its leader leaves it.
+function parts.branches(net)
+  local node, forge = alone(net, { response_timeout = 20 }), net:peer()
+  sleep(1)
+  node:mine(150)
+  local one, other = grow(forge, 260), {}
+  for i = 1, 260 do other[i] = forge:mine(other[i - 1], { timestamp = (other[i - 1] or one[1]).timestamp + 2 }) end
+  local serves, silent = one, false
+  local leader = net:peer {
+    on_message = function(self, link, msg)
+      if msg.kind == "RequestBlock" and not silent then
+        self:send(link, { kind = "ResponseBlock", block = msg.height ~= NEWEST and serves[msg.height] or nil })
+      elseif msg.kind == "RequestBlockRange" and not silent then
+        self:send(link, { kind = "ResponseBlockRange", blocks = table.move(serves, msg.first, msg.last, 1, {}) })
+        if serves == one then serves = other end -- after its first hundred, for good
+      elseif msg.kind == "Ping" then
+        self:send(link, { kind = "Pong", nonce = msg.nonce })
+      end
+    end,
+  }
+  local function show(block)
+    local link = leader:dial(node)
+    leader:send(link, { kind = "Handshake" })
+    sleep(1)
+    leader:send(link, { kind = "NewBlock", block = block })
+    sleep(15)
+    return link
+  end
+  show(one[260])
+  check(node:tip() == other[260].hash, "it follows who changes his mind", node:height())
+  node:kill()
+  sleep(1)
+  node:restart()
+  sleep(3)
+  check(node:tip() == other[260].hash, "and has all of it on its disk", node:height())
+
+  -- One that is killed in the middle of it comes back with what it had.
+  local second = alone(net, { response_timeout = 20 })
+  sleep(1)
+  second:mine(150)
+  sleep(1)
+  local tip = second:tip()
+  local half = net:peer {
+    on_message = function(self, link, msg)
+      if msg.kind == "RequestBlock" then
+        self:send(link, { kind = "ResponseBlock", block = msg.height ~= NEWEST and one[msg.height] or nil })
+      elseif msg.kind == "RequestBlockRange" and msg.first == 1 then
+        self:send(link, { kind = "ResponseBlockRange", blocks = table.move(one, msg.first, msg.last, 1, {}) })
+      end
+    end,
+  }
+  local link = half:dial(second)
+  half:send(link, { kind = "Handshake" })
+  sleep(1)
+  half:send(link, { kind = "NewBlock", block = one[260] })
+  sleep(5)
+  check(second:tip() == tip, "a hundred blocks of a lighter branch change nothing", second:height())
+  second:kill()
+  sleep(1)
+  second:restart()
+  sleep(3)
+  check(second:tip() == tip, "nor does a restart", second:height())
 end
 
 -- ---- time ----

@@ -129,9 +129,6 @@ uint32_t net_audit(const struct net *net, struct audit *audit)
     audit_equal(audit, "feelers", net->feelers, tally.feelers);
     audit_equal(audit, "ready inbound links", net->ready_in, tally.ready_in);
     audit_equal(audit, "ready outbound links", net->ready_out, tally.ready_out);
-    audit_true(audit, "somebody is to be dialled and there is no place",
-               !timer_armed(&net->dial_timer) ||
-                   (net->online && net->outbound < net->cfg.max_outbound));
     scores_audit(&net->scores, audit, tally.with_identity);
     audit_addrs(net, audit);
     timers_audit(&net->timers, audit);

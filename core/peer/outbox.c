@@ -216,6 +216,9 @@ static void entry_audit(const struct outbox_entry *entry, enum lane lane, struct
 {
     audit_equal(audit, "the lane of a frame that waits", entry->lane, lane);
     audit_true(audit, "a frame that waits has no bytes", entry->frame.len > 0 && entry->count > 0);
+    audit_true(audit, "a frame that waits pins more than twice its bytes",
+               entry->frame.buf->len <= 2 * (uint64_t)entry->frame.len + 1 ||
+                   entry->frame.buf->len <= PACK_BYTES);
 }
 
 void outbox_audit(const struct outbox *box, struct audit *audit)
