@@ -1,10 +1,13 @@
 /* The second invariant that stands in every scenario: every node's books add up (vn_node_audit).
- * One node is looked at whenever something settled or the script goes on, in turn, so that what goes
- * wrong is seen near where it did; each before it is killed, and all at the end. When that is depends on nothing but
- * the run, so that one that fails does so again. */
+ * One node is looked at every so many times that something settled, in turn; each before it is
+ * killed, and all at the end; with options.audit each whenever it has drained, so that what goes
+ * wrong is seen where it does. When that is depends on nothing but the run, so that one that fails
+ * does so again. */
 #include "scenarios/run.h"
 
 #include <stdio.h>
+
+#define TURNS 64u /* so many times something settles for one look */
 
 void audit_host(struct run *run, uint32_t host)
 {
@@ -18,13 +21,14 @@ void audit_host(struct run *run, uint32_t host)
         snprintf(link, sizeof link, ", link %llu", (unsigned long long)audit.link);
     run->violated = invariant_books;
     run->dirty = true;
-    snprintf(run->violation, sizeof run->violation, "%s%s: %s: %llu in its books, %llu counted", name,
-             link, audit.what, (unsigned long long)audit.kept, (unsigned long long)audit.counted);
+    snprintf(run->violation, sizeof run->violation, "%s%s: %s: %llu in its books, %llu counted",
+             name, link, audit.what, (unsigned long long)audit.kept,
+             (unsigned long long)audit.counted);
 }
 
 void audit_turn(struct run *run)
 {
-    if (run->host_count == 0)
+    if (run->host_count == 0 || ++run->audit_turns % TURNS != 0)
         return;
     run->audited = (run->audited + 1) % run->host_count;
     audit_host(run, run->audited);
@@ -34,4 +38,15 @@ void audit_all(struct run *run)
 {
     for (uint32_t host = 0; host < run->host_count; host++)
         audit_host(run, host);
+}
+
+void audit_drained(struct run *run, uint32_t host)
+{
+    if (run->violated || host >= run->host_count) /* or it is just being spawned */
+        return;
+    audit_host(run, host);
+    if (!run->violated)
+        return;
+    run->stopped = true;
+    run->world.stop(run->world.self);
 }

@@ -69,7 +69,7 @@ struct engine_pinned {
     bool there;
     bool has_seed;
     uint64_t seed;
-    bool swarm;
+    bool swarm, audit;
     bool has_only;
     uint32_t *only; /* the engine's, ascending */
     size_t only_count;
@@ -179,6 +179,8 @@ struct engine_options {
     const struct engine_core *cores; /* what scripts may name beside ENGINE_CORE_OWN [none] */
     size_t core_count;
     bool swarm;    /* swarm mode: scenarios/swarm.h. The scenario must allow it [false] */
+    bool audit;    /* each node's books after each of its drains, by time; not in the world tcp
+                      [false] */
     uint64_t salt; /* other dice for the same seed: all of nodes, links and hosts, but none of the
                       script's own. 0: those that every run has [0] */
     bool by_time;  /* every event by time: hosts never run apart (sim_windows). The same run, unless

@@ -199,7 +199,10 @@ static void on_drained(void *ctx, uint32_t host, uint64_t hash)
 {
     struct run *run = ctx;
     const struct engine_observer *o = &run->options->observer;
-    o->on_drained(o->ctx, host, hash);
+    if (run->options->audit)
+        audit_drained(run, host);
+    if (o->on_drained)
+        o->on_drained(o->ctx, host, hash);
 }
 
 static void on_reply(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text)
@@ -224,6 +227,6 @@ void observe_init(struct run *run, struct sim_observer *observer)
         .on_reply = on_reply,
         .on_wire = o->on_wire ? on_wire : NULL,
         .on_give = o->on_give ? on_give : NULL,
-        .on_drained = o->on_drained ? on_drained : NULL,
+        .on_drained = o->on_drained || run->options->audit ? on_drained : NULL,
     };
 }

@@ -88,10 +88,11 @@ static int pin(lua_State *L)
     int only = 0;
     int params = 0;
     uint64_t stop_ns = 0;
-    bool swarm = false;
+    bool swarm = false, audit = false;
     const struct option options[] = {
         {.name = "seed", .kind = OPTION_TEXT, .out = &seed},
         {.name = "swarm", .kind = OPTION_FLAG, .out = &swarm},
+        {.name = "audit", .kind = OPTION_FLAG, .out = &audit},
         {.name = "stop_at", .kind = OPTION_TIME, .out = &stop_ns, .lo = 1e-9, .hi = 1e9},
         {.name = "only", .kind = OPTION_TABLE, .out = &only},
         {.name = "params", .kind = OPTION_TABLE, .out = &params},
@@ -107,6 +108,7 @@ static int pin(lua_State *L)
         sandbox_error(L, "pinned { } comes once, before scenario { }");
     pinned->told.there = true;
     pinned->told.swarm = swarm;
+    pinned->told.audit = audit;
     pinned->told.until_ns = stop_ns;
     pinned->told.has_seed = seed != NULL;
     if (seed)

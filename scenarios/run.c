@@ -218,8 +218,9 @@ static void advance(struct run *run, struct chunk *chunk)
     if (run->options->observer.on_advance)
         target = run->options->observer.on_advance(run->options->observer.ctx, now, target);
     run->stopped = false;
+    const struct engine_options *options = run->options;
     if (run->world.exact) /* who watches sees each change as it is made */
-        run->world.exact(run->world.self, run->watched > 0 || run->options->by_time);
+        run->world.exact(run->world.self, run->watched > 0 || options->by_time || options->audit);
     run->world.run_until(run->world.self, target);
     if (run->stopped && ++chunk->stops % STOPS_PER_PROGRESS != 0)
         return;
@@ -250,9 +251,7 @@ static int crank(lua_State *L)
         settle(run);
         if (run->stop || (run->main_done && run->pending == 0))
             break;
-        if (schedule_next(run) <= run_now(run))
-            audit_turn(run);
-        if (run->violated || schedule_run_due(run, run_now(run)))
+        if (schedule_run_due(run, run_now(run)))
             continue;
         if (run_now(run) >= run->end_ns)
             break;

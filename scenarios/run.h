@@ -203,6 +203,7 @@ struct run {
     size_t script_ban_count;
     const char *violated; /* the standing invariant that does not hold, or NULL */
     uint32_t audited;     /* the host that audit_turn looked at last */
+    uint32_t audit_turns; /* calls of it */
     char violation[320];
 
     struct story_entry story[STORY_LINES];
@@ -343,8 +344,11 @@ void checks_report(struct run *run, const char *where, const char *kind, const c
 /* ---- audit.c ---- */
 
 void audit_host(struct run *run, uint32_t host);
+/* The next in turn. */
 void audit_turn(struct run *run);
 void audit_all(struct run *run);
+/* A node has drained; for options.audit. */
+void audit_drained(struct run *run, uint32_t host);
 
 /* ---- observe.c ---- */
 

@@ -134,6 +134,7 @@ function scenario(options) end
 ---@class vibenet.PinnedOptions
 ---@field seed? string a whole number
 ---@field swarm? boolean in swarm mode [false]
+---@field audit? boolean with `--audit` [false]
 ---@field stop_at? number seconds; the run ends then
 ---@field only? integer[] the decisions that are carried out, ascending; all others are left out
 ---@field params? table<string, number|string|boolean> the scenario's defaults

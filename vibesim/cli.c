@@ -36,6 +36,8 @@ static const char help_run_options[] =
     "  --swarm            each seed draws what happens from what the scenario allows in swarm = {\n"
     "                     }: parameters, kinds of faults, faults by time, target and strength.\n"
     "                     Then the network is healed and must show that it lives\n"
+    "  --audit            recounts a node's books after whatever happens to it, and not only now\n"
+    "                     and then: slow, but a fault of the core is found where it is made\n"
     "  --db FILE          where to record; a VibeNet file gets more runs [run.db]\n"
     "  --record LEVEL     none: no file; summary: nodes, checks, metrics, blocks and their\n"
     "                     arrivals, faults; messages: and every message received;\n"

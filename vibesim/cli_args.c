@@ -286,6 +286,7 @@ static const struct {
     {"--verify", offsetof(struct args_run, verify), ARGS_RUN | ARGS_SWEEP},
     {"--json", offsetof(struct args_run, json), ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
     {"--swarm", offsetof(struct args_run, swarm), ARGS_RUN | ARGS_SWEEP},
+    {"--audit", offsetof(struct args_run, audit), ARGS_RUN | ARGS_SWEEP},
     {"--quiet", offsetof(struct args_run, quiet), ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
     {"--help", offsetof(struct args_run, help), ARGS_RUN | ARGS_SWEEP | ARGS_CHECK},
 };
@@ -384,6 +385,9 @@ static bool check_together(const struct args_run *args)
         term_error(
             "--verify: compares two runs event by event, and real sockets in real time repeat "
             "nothing: leave out --verify or --world tcp");
+    else if (args->audit && args->world == ENGINE_TCP)
+        term_error("--audit: looks into simulated nodes as they work: leave out --audit or "
+                   "--world tcp");
     else if (!many && args->jobs)
         term_error("--jobs: shares out several runs: give --seeds 1..20 or several files");
     else if (!many && args->rows != ROWS_AUTO)

@@ -46,7 +46,7 @@ struct args_run {
     uint64_t salt; /* 0: none */
     enum engine_world world;
     uint32_t speed; /* [1] */
-    bool swarm, verify, json, quiet, help;
+    bool swarm, audit, verify, json, quiet, help;
 };
 
 struct args_list {

@@ -314,6 +314,8 @@ void report_command_put(FILE *f, const struct args_run *args, const char *file, 
     fprintf(f, "vibesim run %s --seed %" PRIu64, word, seed);
     if (args->swarm)
         fprintf(f, " --swarm");
+    if (args->audit)
+        fprintf(f, " --audit");
     for (size_t i = 0; i < args->param_count; i++) {
         char both[1024];
         snprintf(both, sizeof both, "%s=%s", args->params[i].key, args->params[i].value);

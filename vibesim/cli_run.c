@@ -67,6 +67,7 @@ void run_options(struct engine_options *options, const struct args_run *args)
     options->without = args->left_out;
     options->without_count = args->left_out_count;
     options->swarm = args->swarm;
+    options->audit = args->audit;
     options->has_only = args->has_only;
     options->only = args->only;
     options->only_count = args->only_count;
@@ -83,6 +84,7 @@ void run_pin(struct args_run *args, const struct engine *engine)
     if (pinned->has_seed && !args->seed_given && !args->seeds.count)
         args->seed = pinned->seed;
     args->swarm = args->swarm || pinned->swarm;
+    args->audit = args->audit || pinned->audit;
     if (pinned->until_ns && !args->until_ns)
         args->until_ns = pinned->until_ns;
     if (pinned->has_only && !args->has_only) {

@@ -47,7 +47,7 @@ const char sweep_help[] =
     "                     \"total\": true. The runs themselves are in the database\n"
     "  --quiet            what failed and the last line\n"
     "  --param --core --until --without --only --record --world --speed --swarm --salt\n"
-    "  --verify           as vibesim run has them; the least to --record is summary\n"
+    "  --audit --verify   as vibesim run has them; the least to --record is summary\n"
     "\n"
     "A `sometimes` is judged over all runs of a scenario, and over shards once vibesim merge has\n"
     "joined them. What makes the sweep, its plan, are the scenarios as they are, the seeds, and\n"

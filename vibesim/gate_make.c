@@ -67,6 +67,7 @@ static void describe(void *ctx, uint64_t number, struct args_run *args, size_t *
     args->only_count = own->only_count;
     args->cores = own->cores;
     args->swarm = own->swarm;
+    args->audit = own->audit;
 }
 
 /* ---- in turn ----------------------------------------------------------------------------------

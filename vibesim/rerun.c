@@ -39,6 +39,8 @@ bool rerun_options(const struct args_run *args, char *out, size_t out_size, char
         json_object_set_new(o, "until_ns", json_integer((json_int_t)args->until_ns));
     if (args->swarm)
         json_object_set_new(o, "swarm", json_true());
+    if (args->audit)
+        json_object_set_new(o, "audit", json_true());
     if (args->has_only)
         json_object_set_new(o, "only", list_of(args->only, args->only_count));
     if (args->left_out_count)
@@ -115,8 +117,8 @@ static bool take_option(struct rerun *r, const char *key, const json_t *value)
         r->args.has_only = true;
         return take_list(value, &r->args.only, &r->args.only_count);
     }
-    if (strcmp(key, "swarm") == 0) {
-        r->args.swarm = json_is_true(value);
+    if (strcmp(key, "swarm") == 0 || strcmp(key, "audit") == 0) {
+        *(key[0] == 's' ? &r->args.swarm : &r->args.audit) = json_is_true(value);
         return json_is_boolean(value);
     }
     if (strcmp(key, "until_ns") == 0 && json_integer_value(value) > 0) {

@@ -116,6 +116,8 @@ static void write_pinned(FILE *f, const struct args_run *args)
     fprintf(f, "pinned {\n  seed = \"%" PRIu64 "\",\n", args->seed);
     if (args->swarm)
         fprintf(f, "  swarm = true,\n");
+    if (args->audit)
+        fprintf(f, "  audit = true,\n");
     if (args->has_only) {
         fprintf(f, "  only = {");
         for (size_t i = 0; i < args->only_count; i++)

@@ -1,4 +1,5 @@
-/* See net.h and core/base/audit.h. This file: do the books of links, addresses and timers add up? */
+/* See net.h and core/base/audit.h. This file: do the books of links, addresses and timers add up?
+ */
 #include "core/peer/net.h"
 
 #include <string.h>

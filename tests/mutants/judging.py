@@ -1,7 +1,8 @@
 """Is a mutant noticed? The shipped scenarios are run with its program, the cheap ones first, with few seeds before many.
 
-Noticed is what ends with another status than 0: a check that fails, an assertion, a crash, what a sanitizer finds, or a
-run that takes much longer or much more memory than it does unchanged. Another trace hash alone is nothing."""
+Noticed is what ends with another status than 0: a check that fails, books that do not add up, an assertion, a crash, what a
+sanitizer finds, or a run that takes much longer or much more memory than it does unchanged. Another trace hash alone is
+nothing. Cheap scenarios are run with --audit in the plain build: books are looked at after whatever happens to a node."""
 import glob
 import hashlib
 import math
@@ -55,8 +56,14 @@ class Judge:
         self.of_file = {file: digest([file]) + self.behaviours for file in self.files}
         self.all_files = digest(self.files) + self.behaviours
         self.programs, self.took, self.lock = programs, {}, threading.Lock()
-        self.files = [file for file in self.files if self.unchanged("plain", file) is not None]
-        self.files.sort(key=lambda file: self.unchanged("plain", file))
+        self.cheap = ()
+        cost = {file: self.unchanged("plain", file) for file in self.files}
+        self.files = sorted((file for file in cost if cost[file] is not None), key=cost.get)
+        self.cheap = [file for file in self.files if cost[file] <= CHEAP_S]
+        self.took.clear() # by now some are audited
+
+    def ways(self, base, file):
+        return ("--audit",) if base == "plain" and file in self.cheap else ()
 
     def unchanged(self, base, file):
         """Seconds that the scenario computes with the unchanged core, with which it must hold; None if it is skipped, since
@@ -65,7 +72,7 @@ class Judge:
         with self.lock:
             if (base, file) not in self.took:
                 before = computed_s()
-                how = self.run(base, self.programs[base], file, 1, 600)
+                how = self.run(base, self.programs[base], file, 1, 600, self.ways(base, file))
                 if how == "skipped":
                     self.took[base, file] = None
                     return None
@@ -75,7 +82,7 @@ class Judge:
             return self.took[base, file]
 
     @staticmethod
-    def run(base, program, file, seeds, limit_s):
+    def run(base, program, file, seeds, limit_s, more=()):
         """None if the scenario holds over the seeds 1..seeds, each of which may compute limit_s, else how it ended."""
         which = ["--seed", "1"] if seeds == 1 else ["--seeds", f"1..{seeds}", "--jobs", "1"]
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:hard_rss_limit_mb=4000:allocator_may_return_null=1")
@@ -86,7 +93,7 @@ class Judge:
             if base == "plain":
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
-        child = subprocess.Popen([program, "run", file, *which, "--record", "none", "--quiet"], cwd=ROOT, env=env,
+        child = subprocess.Popen([program, "run", file, *which, "--record", "none", "--quiet", *more], cwd=ROOT, env=env,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                  start_new_session=True, preexec_fn=bounded)
         try:
@@ -106,11 +113,10 @@ class Judge:
 
     def stages(self, kind):
         """(base, scenarios, seeds), the cheapest that may tell first."""
-        cheap = [file for file in self.files if self.unchanged("plain", file) <= CHEAP_S]
-        dear = [file for file in self.files if file not in cheap]
+        cheap, dear = self.cheap, [file for file in self.files if file not in self.cheap]
+        yield "plain", cheap, 1
         if kind == "release":  # mostly they leak
             yield "sanitized", cheap, 1
-        yield "plain", cheap, 1
         yield "plain", dear, 1
         more = sorted({seeds for seeds in (5, 50, self.seeds) if 1 < seeds <= self.seeds})
         for seeds in more:
@@ -128,22 +134,18 @@ class Judge:
                 if programs[base] in ("build", "same"):
                     return {"verdict": programs[base]}
             for file in files:
-                how = self.run(base, programs[base], file, seeds, self.limit_s(base, file))
+                how = self.run(base, programs[base], file, seeds, self.limit_s(base, file), self.ways(base, file))
                 if how:
                     return {"verdict": "killed", "scenario": file, "base": base, "seeds": seeds, "how": how,
                             "scenario_is": self.of_file[file]}
         return {"verdict": "survived", "seeds": self.seeds, "scenario_is": self.all_files}
 
-    def all_killers(self, mutant, bases, folder):
-        """Every scenario that notices it with seed 1, in either build."""
-        killers = []
-        built = {base: bases[base].build(mutant, os.path.join(folder, base)) for base in bases}
-        for file in self.files:
-            for base in bases:
-                if self.run(base, built[base], file, 1, self.limit_s(base, file)):
-                    killers.append(file)
-                    break
-        return killers
+    def all_killers(self, mutant, base, folder, name):
+        """Every scenario that notices it with seed 1 in the build `base`, named so; of those that cost much only in the plain one."""
+        program = base.build(mutant, os.path.join(folder, name))
+        files = self.files if name == "plain" else self.cheap
+        return [file for file in files
+                if self.run(name, program, file, 1, self.limit_s(name, file), self.ways(name, file))]
 
     def still_stands(self, result, core):
         """Does an earlier result need no new run?"""

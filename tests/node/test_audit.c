@@ -1,5 +1,5 @@
-/* vn_node_audit: each of a node's books, falsified on purpose, is found out. That all of them add up
- * after every drain of every other test is asserted by the rig. */
+/* vn_node_audit: each of a node's books, falsified on purpose, is found out. That all of them add
+ * up after every drain of every other test is asserted by the rig. */
 #include "core/node_impl.h"
 #include "tests/node/rig.h"
 

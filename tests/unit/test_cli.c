@@ -131,6 +131,20 @@ static void test_cli_repeats_what_a_swarm_drew(void **state)
     assert_non_null(strstr(c.out, " s  swarm      on "));
 }
 
+static void test_cli_audits_a_run_without_changing_it(void **state)
+{
+    (void)state;
+    char hash[20] = "";
+    expect_hash(SWARMED(0, "--swarm", "--seed", "5", "--record", "none"), hash, NULL);
+    expect_hash(SWARMED(0, "--swarm", "--seed", "5", "--audit", "--verify", "--record", "none"),
+                hash, NULL);
+    json_decref(SWARMED(1, "--swarm", "--seed", "5", "--audit", "--param", "miners=5"));
+    child_run(&c, NULL,
+              (const char *const[]){"run", "swarmed.lua", "--swarm", "--audit", "--seed", "5",
+                                    "--param", "miners=5", NULL});
+    assert_non_null(strstr(c.out, "  Again: vibesim run swarmed.lua --seed 5 --swarm --audit "));
+}
+
 /* With pauses alone a seed never kills: that is for other seeds to do. */
 static void test_cli_judges_sometimes_over_the_seeds_of_a_swarm(void **state)
 {
@@ -197,6 +211,8 @@ static void test_cli_refuses_bad_options_with_one_line(void **state)
             "nothing",
             "run", "tiny.lua", "--verify", "--world", "tcp");
     REFUSES("--swarm: takes no value", "run", "tiny.lua", "--swarm=3");
+    REFUSES("--audit: looks into simulated nodes as they work: leave out --audit or --world tcp",
+            "run", "tiny.lua", "--audit", "--world", "tcp");
     REFUSES("tiny.lua allows no swarm mode: say in scenario { } what may happen to it, like swarm "
             "= { faults = { \"kill\", \"partition\" } }",
             "run", "tiny.lua", "--swarm");
@@ -398,6 +414,7 @@ int main(void)
         CASE(test_cli_passes_over_descriptions_for_editors_among_several_files),
         CASE(test_cli_runs_without_the_decisions_that_are_named),
         CASE(test_cli_repeats_what_a_swarm_drew),
+        CASE(test_cli_audits_a_run_without_changing_it),
         CASE(test_cli_judges_sometimes_over_the_seeds_of_a_swarm),
         CASE(test_cli_runs_a_scenario_and_records_it),
         CASE(test_cli_record_none_leaves_no_file),

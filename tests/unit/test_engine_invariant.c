@@ -36,6 +36,8 @@ static void fake_run_until(void *self, uint64_t t_ns)
         fake.trace.now_ns = planted_ns;
         if (fake.observer.trace_mask & 1ull << fake.trace.kind)
             fake.observer.on_trace(fake.observer.ctx, fake.by, &fake.trace);
+        if (fake.observer.on_drained)
+            fake.observer.on_drained(fake.observer.ctx, fake.by, 0);
         if (fake.observer.settle_mask & 1ull << fake.trace.kind)
             fake.observer.on_settled(fake.observer.ctx, fake.by);
     }
@@ -304,10 +306,19 @@ static void test_books_that_do_not_add_up_fail_the_run_at_the_latest_at_its_end(
 static void test_where_things_settle_books_are_looked_at_in_turn(void **state)
 {
     (void)state;
-    wrong_books(0, "net:spawn(1, { seeds = 0 }) always('nothing', function() return true end)\n"
-                   "sleep(10) log('end')");
+    wrong_books(1, "local g = net:spawn(2, { seeds = 0 })\n"
+                   "for _ = 1, 200 do g[1]:mine() sleep(0.1) end log('end')");
     assert_null(strstr(told, "log end"));
-    assert_true(result.sim_ns < 10 * NS_PER_S);
+    assert_in_range(result.sim_ns, 5 * NS_PER_S, 19 * NS_PER_S); /* 64 times for one of the two */
+}
+
+static void test_with_audits_books_are_looked_at_whenever_a_node_has_drained(void **state)
+{
+    (void)state;
+    options.audit = true;
+    wrong_books(0, "net:spawn(2, { seeds = 0 }) sleep(10) log('end')");
+    assert_null(strstr(told, "log end"));
+    assert_int_equal(result.sim_ns, 5 * NS_PER_S);
 }
 
 static void test_books_are_looked_at_before_a_node_is_killed(void **state)
@@ -330,6 +341,7 @@ int main(void)
         T(test_books_that_do_not_add_up_fail_the_run_at_the_latest_at_its_end),
         T(test_where_things_settle_books_are_looked_at_in_turn),
         T(test_books_are_looked_at_before_a_node_is_killed),
+        T(test_with_audits_books_are_looked_at_whenever_a_node_has_drained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,7 @@ static void test_rerun_leaves_out_what_was_left_out(void **state)
 {
     (void)state;
     struct read_run run;
-    const char *words[8];
+    const char *words[9];
     memcpy(words, usual, sizeof usual);
     words[5] = "--without=1";
     words[6] = "--until=30.5";
@@ -115,6 +115,14 @@ static void test_rerun_leaves_out_what_was_left_out(void **state)
     record_run(8, words);
     read_run(&run);
     assert_string_equal(run.options, "{\"salt\":3,\"until_ns\":30500000000,\"without\":[1]}");
+    must_repeat(&run);
+    reader_close(reader);
+    unlink(in_folder("run.db"));
+    words[8] = "--audit";
+    record_run(9, words);
+    read_run(&run);
+    assert_string_equal(
+        run.options, "{\"audit\":true,\"salt\":3,\"until_ns\":30500000000,\"without\":[1]}");
     must_repeat(&run);
     reader_close(reader);
 }
