@@ -16,8 +16,8 @@ static inline void vibesim(int status, const char *const *args)
 {
     child_run(&child, NULL, args);
     if (child.status != status)
-        fail_msg("%s %s: status %d, not %d: %s%s", args[0], args[1], child.status, status,
-                 child.out, child.err);
+        fail_msg("%s %s: status %d, not %d: %s%s", args[0], args[1] ? args[1] : "", child.status,
+                 status, child.out, child.err);
 }
 
 /* RUN(0, "run", "it.lua"): vibesim with these words ends with that status. */
