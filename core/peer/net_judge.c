@@ -192,14 +192,15 @@ bool net_banned(struct net *net, struct reputation *rep)
 
 /* ---- timers ---- */
 
-static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
+/* When patience with the link ends, or it is to be pinged. */
+static uint64_t patience_ns(const struct net *net, const struct peer *peer)
 {
     const struct vn_config *cfg = &net->cfg;
     if (!peer->up)
         return add_sat(peer->began_ns, cfg->connect_timeout_ns);
     if (!peer_ready(peer))
         return timeout_handshake_ns(cfg, peer);
-    uint64_t at = earlier(tokens_at_ns(net, peer), timeout_idle_ns(cfg, peer));
+    uint64_t at = timeout_idle_ns(cfg, peer);
     if (!peer->read_stopped && peer->errands->ping_ns == 0)
         at = earlier(at, add_sat(peer->last_seen_ns, cfg->ping_after_ns));
     for (uint32_t kind = 0; kind < REQUEST_KINDS; kind++)
@@ -207,10 +208,16 @@ static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
     return earlier(at, timeout_stall_ns(cfg, peer));
 }
 
+static uint64_t peer_deadline(const struct net *net, const struct peer *peer)
+{
+    const uint64_t tokens = peer_ready(peer) ? tokens_at_ns(net, peer) : VN_NEVER;
+    return earlier(tokens, patience_ns(net, peer));
+}
+
 void net_deadline_audit(const struct net *net, const struct peer *peer, struct audit *audit)
 {
     const uint64_t at = timer_armed(&peer->timer) ? peer->timer.at_ns : VN_NEVER;
-    audit_at_most(audit, "when a link's timer fires", at, peer_deadline(net, peer));
+    audit_at_most(audit, "when a link's timer fires", at, patience_ns(net, peer));
 }
 
 void net_peer_rearm(struct net *net, struct peer *peer)

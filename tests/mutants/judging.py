@@ -2,7 +2,8 @@
 
 Noticed is what ends with another status than 0: a check that fails, books that do not add up, an assertion, a crash, what a
 sanitizer finds, or a run that takes much longer or much more memory than it does unchanged. Another trace hash alone is
-nothing. Cheap scenarios are run with --audit in the plain build: books are looked at after whatever happens to a node."""
+nothing. The cheapest scenarios are run with --audit in the plain build: books are looked at after whatever happens to a
+node."""
 import glob
 import hashlib
 import math
@@ -17,6 +18,7 @@ from mutation import ROOT, Refused
 SKIPPED = 77  # vibesim's status of a scenario that cannot be run here
 
 CHEAP_S = 1.5  # a scenario that takes no longer is asked before those that do
+AUDITED_S = 2.5  # and one that takes no longer with audits is audited
 MEMORY = 4 << 30
 SLOWER, SLACK_S = 10, 4  # a run may compute so many times as long, and so much more
 WAITS = 20  # a sweep may last so many times as long as it would compute, for the machine may be busy
@@ -56,14 +58,25 @@ class Judge:
         self.of_file = {file: digest([file]) + self.behaviours for file in self.files}
         self.all_files = digest(self.files) + self.behaviours
         self.programs, self.took, self.lock = programs, {}, threading.Lock()
-        self.cheap = ()
+        self.audited = set()
         cost = {file: self.unchanged("plain", file) for file in self.files}
-        self.files = sorted((file for file in cost if cost[file] is not None), key=cost.get)
+        self.files = [file for file in self.files if cost[file] is not None]
         self.cheap = [file for file in self.files if cost[file] <= CHEAP_S]
-        self.took.clear() # by now some are audited
+        for file in self.cheap:
+            self.audit(file)
+        self.files.sort(key=lambda file: self.unchanged("plain", file))
+        self.cheap.sort(key=lambda file: self.unchanged("plain", file))
+
+    def audit(self, file):
+        """From now on the plain build audits it, if that is cheap as well."""
+        unaudited = self.took.pop(("plain", file))
+        self.audited.add(file)
+        if self.unchanged("plain", file) > AUDITED_S:
+            self.audited.remove(file)
+            self.took["plain", file] = unaudited
 
     def ways(self, base, file):
-        return ("--audit",) if base == "plain" and file in self.cheap else ()
+        return ("--audit",) if base == "plain" and file in self.audited else ()
 
     def unchanged(self, base, file):
         """Seconds that the scenario computes with the unchanged core, with which it must hold; None if it is skipped, since
