@@ -700,9 +700,9 @@ struct vn_audit {
     uint32_t size;
     uint32_t reserved;
     uint64_t link;    /* of the link that it is about; 0: about none */
-    uint64_t kept;    /* what the node's books say */
-    uint64_t counted; /* what there is; of what is right or wrong: 0 and 1 */
-    char what[64];    /* "inbound links", NUL-terminated */
+    uint64_t kept;    /* what the node's books say: of what holds or does not, 0 and 1 */
+    uint64_t counted; /* what they should say, or the most */
+    char what[64];    /* "inbound links", "a link that ended has a timer"; NUL-terminated */
 };
 
 /* Recounts all that the node counts, and looks whether what it should have given back is; true if

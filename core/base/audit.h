@@ -12,8 +12,8 @@
 
 struct audit {
     const char *what; /* is wrong, or NULL */
-    uint64_t kept;    /* as the books say */
-    uint64_t counted; /* as it is */
+    uint64_t kept;    /* what the books say */
+    uint64_t counted; /* what they should say, or the most */
     uint64_t link;    /* that is looked at now, 0: none */
 };
 

@@ -382,11 +382,11 @@ void chain_audit(const struct chain *chain, struct audit *audit)
     for (uint32_t i = 0; i < window->count && !audit->what; i++) {
         const struct block_record *record = window->records[i];
         const bool held = i < window->bodies;
-        const struct block_record *above = window->records[i > 0 ? (i - 1) / 2 : 0];
+        const struct block_record *before = window->records[i > 0 ? (i - 1) / 2 : 0];
         audit_equal(audit, "whether a body is held", held, in_window(chain, record->height));
         audit_true(audit, "a body that is held is gone", !held || record->body.buf);
         audit_true(audit, "a lower body behind a higher one",
-                   !held || record->height >= above->height);
+                   !held || record->height >= before->height);
         audit_true(audit, "the way to a block", chain_find(chain, record->hash) == record);
         audit_true(audit, "a block has more work than the tip",
                    record->total_difficulty <= chain->tip->total_difficulty);

@@ -74,7 +74,7 @@ void chain_add(struct chain *chain, const struct block_view *block, struct vn_sl
 /* Takes out one orphan whose parent is `hash`, in the order of their arrival; false when none
  * waits. The caller owns one reference of *body, gets the source back, and calls chain_add if it
  * still wants the block, then chain_orphan_done: till then its record is kept, so that adding it
- * need not judge it again. */
+ * need not judge all of it again. */
 bool chain_take_orphan(struct chain *chain, const uint8_t hash[32], struct vn_slice *body,
                        uint64_t *source);
 void chain_orphan_done(struct chain *chain);

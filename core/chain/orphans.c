@@ -170,7 +170,8 @@ void orphans_audit(const struct orphans *orphans, const struct chain_limits *lim
     const struct orphan *before = NULL;
     uint32_t count = 0, parents = 0;
     uint64_t bytes = 0;
-    for (const struct orphan *o = orphans ? orphans->oldest : NULL; o; before = o, o = o->newer) {
+    for (const struct orphan *o = orphans ? orphans->oldest : NULL; o && !audit->what;
+         before = o, o = o->newer) {
         const struct orphan *first = idmap_get(&orphans->by_parent, o->prev_hash);
         const struct orphan *found = idmap_get(&orphans->by_hash, o->hash);
         audit_true(audit, "an orphan and its neighbour", o->older == before);

@@ -142,7 +142,7 @@ bool miner_mine_now(struct gossip *g);
 void commands_run(struct gossip *g, uint64_t token, const struct vn_command *command);
 
 /* ---- gossip_audit.c ---- */
-/* See core/base/audit.h. timers: armed ones that are none of these. */
-void gossip_audit(const struct gossip *g, struct audit *audit, uint32_t timers);
+/* See core/base/audit.h. others: armed timers that are none of these. */
+void gossip_audit(const struct gossip *g, struct audit *audit, uint32_t others);
 
 #endif

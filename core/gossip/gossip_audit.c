@@ -14,16 +14,19 @@ static void audit_seen(const struct seen *seen, struct audit *audit)
 static void audit_asked(const struct gossip *g, uint64_t link, struct audit *audit)
 {
     const struct peer *peer = link ? net_find(g->net, link) : NULL;
+    if (audit->what)
+        return;
     audit->link = link;
     audit_true(audit, "a chunk is awaited of nobody",
                peer && peer_ready(peer) && request_open(&peer->errands->requests[REQUEST_RANGE]));
 }
 
-/* Only for the next chunk a second peer is asked, and only once. */
+/* Only for the next chunk a second peer is asked, and only once. A timer that is due is to wake who
+ * catches up (persist_mark). */
 static void audit_patience(const struct gossip *g, struct audit *audit)
 {
     const struct fetch *fetch = g->sync.fetch;
-    if (!fetch || !timer_armed(&fetch->timer) || persist_behind(g))
+    if (!fetch || !timer_armed(&fetch->timer) || fetch->timer.at_ns <= g->net->now_ns)
         return;
     const struct chunk *next = NULL;
     for (uint32_t i = 0; i < SYNC_CHUNKS; i++)
@@ -95,14 +98,16 @@ static void audit_timers(const struct gossip *g, struct audit *audit, uint32_t o
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         armed += timer_armed(own[i]);
     audit_equal(audit, "armed timers", g->net->timers.count, armed);
-    audit_true(audit, "who does not mine is woken for it",
-               !timer_armed(&g->mine_timer) || (g->mine_interval_ns > 0 && !g->loading));
+    const bool mines = g->mine_interval_ns > 0 && !g->loading;
+    audit_true(audit, "who does not mine is woken for it", mines || !timer_armed(&g->mine_timer));
+    audit_true(audit, "who mines is woken by nobody",
+               !mines || timer_armed(&g->mine_timer) || g->mine_interval_ns > VN_NEVER / 64);
     audit_true(audit, "transactions are pooled and never expire",
                mempool_empty(g->pool) || timer_armed(&g->expire_timer) ||
                    add_sat(g->net->now_ns, TX_EXPIRE_CHECK_NS) == VN_NEVER);
 }
 
-void gossip_audit(const struct gossip *g, struct audit *audit, uint32_t timers)
+void gossip_audit(const struct gossip *g, struct audit *audit, uint32_t others)
 {
     chain_audit(g->chain, audit);
     mempool_audit(g->pool, audit);
@@ -112,5 +117,5 @@ void gossip_audit(const struct gossip *g, struct audit *audit, uint32_t timers)
     audit_at_most(audit, "room for own transactions", g->own_capacity, OWN_MAX);
     audit_sync(g, audit);
     audit_store(g, audit);
-    audit_timers(g, audit, timers);
+    audit_timers(g, audit, others);
 }

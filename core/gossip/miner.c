@@ -44,7 +44,7 @@ bool miner_mine_now(struct gossip *g)
 static void arm_next(struct gossip *g)
 {
     uint64_t wait = rng_exponential_ns(&g->mine_rng, g->mine_interval_ns);
-    timers_arm(&g->net->timers, &g->mine_timer, add_sat(g->net->now_ns, wait + 1));
+    timers_arm(&g->net->timers, &g->mine_timer, add_sat(g->net->now_ns, add_sat(wait, 1)));
 }
 
 void miner_start(struct gossip *g, uint64_t interval_ns)

@@ -58,10 +58,13 @@ static void hold(struct gossip *g, uint64_t height)
 
 void persist_mark(struct gossip *g, uint64_t height)
 {
+    const bool behind = persist_behind(g);
     if (height < g->store_from)
         g->store_from = height;
     if (!g->loading) /* what is mined meanwhile may give way to what is read */
         hold(g, height);
+    if (behind && !persist_behind(g) && g->sync.fetch) /* a lighter branch won: no disk will tell */
+        timers_arm(&g->net->timers, &g->sync.fetch->timer, g->net->now_ns);
     if (g->branch.count > 0 && chain_on_best(g->chain, chain_find(g->chain, g->branch_hash)))
         unstored_clear(&g->branch); /* it has won */
 }

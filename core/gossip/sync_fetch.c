@@ -378,8 +378,10 @@ void fetch_run(struct gossip *g)
         return;
     }
     cover(sync);
-    if (persist_behind(g)) /* persist.c runs us again */
+    if (persist_behind(g)) { /* persist.c runs us again */
+        timers_disarm(&g->net->timers, &sync->fetch->timer);
         return;
+    }
     ask(g);
     ask_a_second(g);
 }

@@ -216,7 +216,7 @@ bool net_entry_key(const struct net *net, const struct addr_entry *entry, uint8_
 
 /* See core/base/audit.h. Returns how many timers of its are armed. */
 uint32_t net_audit(const struct net *net, struct audit *audit);
-/* Would an open link's timer come too late? For tokens it may: probation ends by itself. */
+/* Would an open link's timer come too late? */
 void net_deadline_audit(const struct net *net, const struct peer *peer, struct audit *audit);
 
 /* ---- timers and actions ---- */

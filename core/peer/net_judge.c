@@ -218,6 +218,12 @@ void net_deadline_audit(const struct net *net, const struct peer *peer, struct a
 {
     const uint64_t at = timer_armed(&peer->timer) ? peer->timer.at_ns : VN_NEVER;
     audit_at_most(audit, "when a link's timer fires", at, patience_ns(net, peer));
+    audit_true(audit, "a link that owes is woken by nobody", !peer->owes || at != VN_NEVER);
+    if (peer->owes && !net->shamed) { /* probation changes how soon, and ends by itself */
+        const uint64_t ready_ns = net_ready_ns(net, peer, LIMIT_BLOCK);
+        audit_at_most(audit, "when a link that owes is read again", at,
+                      ready_ns > net->now_ns ? ready_ns : net->now_ns);
+    }
 }
 
 void net_peer_rearm(struct net *net, struct peer *peer)

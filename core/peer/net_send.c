@@ -140,14 +140,14 @@ void net_update_reading(struct net *net, struct peer *peer)
     if (stop && !peer->read_stopped) {
         peer->read_stopped = true;
         net_push_action(net, VN_ACT_READ_STOP, peer->link);
-        if (peer->owes)
-            net_peer_rearm(net, peer);
     } else if (!stop && peer->read_stopped) {
         peer->read_stopped = false;
         peer->last_seen_ns = net->now_ns; /* its silence was our doing */
         net_push_action(net, VN_ACT_READ_START, peer->link);
         net_peer_rearm(net, peer);
     }
+    if (peer->owes) /* also where it was not read before, for another reason */
+        net_peer_rearm(net, peer);
 }
 
 /* ---- requests ---- */

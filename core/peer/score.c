@@ -239,7 +239,8 @@ void scores_audit(const struct scores *scores, struct audit *audit, uint32_t use
 {
     const struct reputation *before = NULL;
     uint32_t count = 0, bans = 0, used = 0;
-    for (const struct reputation *rep = scores->first; rep; before = rep, rep = rep->next) {
+    for (const struct reputation *rep = scores->first; rep && !audit->what;
+         before = rep, rep = rep->next) {
         audit_true(audit, "an identity and its neighbour", rep->prev == before);
         audit_true(audit, "a score out of range",
                    rep->score >= SCORE_MIN && rep->score <= SCORE_MAX);

@@ -58,6 +58,64 @@ static void test_a_batch_that_fails_is_written_whole_after_its_blocks_have_left_
     rig_deinit(&rig);
 }
 
+#define HEAVY 90u
+#define LIGHT 62u
+
+/* Large blocks, of which 60 are more than may be held. */
+static void forge_heavy(struct vn_buf **blocks)
+{
+    static uint8_t ids[9000 * 32];
+    blocks[0] = forge_genesis();
+    for (uint32_t height = 1; height <= HEAVY; height++) {
+        for (uint32_t i = 0; i < 9000; i++)
+            put_le32(ids + i * 32, height << 16 | i);
+        blocks[height] = forge_child_ids(blocks[height - 1], 1, ids, 9000);
+    }
+}
+
+/* Answers the next RequestBlockRange with half of what it asks for, and what comes before it with
+ * what it asks for. */
+static void serve_half(struct rig *rig, struct rig_link *link, struct vn_buf *const *blocks)
+{
+    for (const struct msg *msg; (msg = rig_next(link)) != NULL;) {
+        if (msg->kind == MSG_REQUEST_BLOCK) {
+            uint64_t height = msg->u.request_block.height;
+            rig_frame(rig, link, forge_response(blocks[height < HEAVY ? height : HEAVY]));
+        } else if (msg->kind == MSG_REQUEST_BLOCK_RANGE) {
+            rig_frame(rig, link, forge_range(blocks + msg->u.request_range.start, 30));
+            return;
+        }
+    }
+    fail_msg("no range was asked for");
+}
+
+static void test_what_waits_for_a_disk_goes_on_when_a_lighter_branch_wins(void **state)
+{
+    (void)state;
+    static struct vn_buf *heavy[HEAVY + 1], *light[LIGHT + 1];
+    forge_heavy(heavy);
+    forge_line(light, LIGHT, 7);
+    struct rig rig;
+    rig_init_started(&rig, NULL);
+    rig.manual_disk = true;
+    struct rig_link *leader = rig_ready_idle(&rig, rig_addr(7, 5000), "leader");
+    struct rig_link *other = rig_ready_idle(&rig, rig_addr(8, 5000), "other");
+    rig_frame(&rig, leader, forge_new_block(heavy[HEAVY]));
+    serve_half(&rig, leader, heavy);
+    serve_half(&rig, leader, heavy);
+    assert_int_equal(rig_info(&rig).height, 60);
+    rig_run(&rig, S);
+    assert_null(rig_find(leader, MSG_REQUEST_BLOCK_RANGE)); /* too much is held */
+    for (uint32_t height = 1; height <= 61; height++)
+        rig_frame(&rig, other, forge_new_block(light[height]));
+    assert_int_equal(rig_info(&rig).height, 61);
+    rig_run(&rig, 10 * MS);
+    assert_non_null(rig_find(leader, MSG_REQUEST_BLOCK_RANGE));
+    forge_drop(heavy, HEAVY + 1);
+    forge_drop(light, LIGHT + 1);
+    rig_deinit(&rig);
+}
+
 static void test_catching_up_waits_for_a_disk_that_hangs(void **state)
 {
     (void)state;
@@ -211,6 +269,7 @@ int main(void)
         cmocka_unit_test(
             test_a_batch_that_fails_is_written_whole_after_its_blocks_have_left_memory),
         cmocka_unit_test(test_catching_up_waits_for_a_disk_that_hangs),
+        cmocka_unit_test(test_what_waits_for_a_disk_goes_on_when_a_lighter_branch_wins),
         cmocka_unit_test(test_a_reorganisation_deeper_than_memory_replaces_all_that_was_stored),
         cmocka_unit_test(test_a_torn_replacement_is_read_as_far_as_it_connects),
         cmocka_unit_test(test_what_rotted_on_disk_is_not_served),

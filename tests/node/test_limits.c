@@ -223,6 +223,53 @@ static void test_blocks_that_lead_nowhere_stop_the_reading(void **state)
     rig_deinit(&rig);
 }
 
+static void append(uint8_t **at, struct vn_buf *frame)
+{
+    memcpy(*at, frame->data, frame->len);
+    *at += frame->len;
+    vn_buf_unref(frame);
+}
+
+/* A link that is not read for its many requests comes to owe tokens, and then the requests are
+ * answered: nothing is left that would wake it but the tokens. */
+static void test_who_owes_while_it_is_not_read_for_another_reason_is_read_again(void **state)
+{
+    (void)state;
+    struct vn_config cfg;
+    rig_config(&cfg);
+    cfg.cached_blocks = 1;
+    cfg.block_rate = cfg.block_burst = 1000;
+    struct rig rig;
+    rig_init_started(&rig, &cfg);
+    rig_command(&rig, (struct vn_command){.kind = VN_CMD_MINE, .number = 20});
+    struct rig_link *link = rig_ready_idle(&rig, rig_addr(7, 5000), "asks");
+    rig_run(&rig, 30 * S);
+    const struct msg *ping = rig_take(link, MSG_PING);
+    rig.manual_disk = true;
+
+    static uint8_t bytes[8192];
+    uint8_t *end = bytes;
+    struct vn_buf *genesis = forge_genesis();
+    for (uint32_t i = 0; i < 65; i++)
+        append(&end,
+               msg_frame(&(struct msg){.kind = MSG_REQUEST_BLOCK, .u.request_block.height = 3}));
+    append(&end, msg_frame(&(struct msg){.kind = MSG_PONG, .u.pong.nonce = ping->u.ping.nonce}));
+    for (uint32_t i = 0; i < 3; i++) {
+        struct vn_buf *child = forge_child(genesis, i);
+        append(&end, forge_new_block(child));
+        vn_buf_unref(child);
+    }
+    rig_bytes(&rig, link, bytes, (size_t)(end - bytes));
+    assert_false(link->reading);
+    rig.manual_disk = false;
+    rig_drain(&rig);
+    assert_false(link->reading); /* all is answered, and it owes for the blocks */
+    rig_run(&rig, 3 * S);
+    assert_true(link->reading);
+    vn_buf_unref(genesis);
+    rig_deinit(&rig);
+}
+
 /* ---- requests: answered later ---- */
 
 static void test_requests_above_the_rate_are_answered_later_in_order(void **state)
@@ -417,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_a_new_link_of_the_same_identity_inherits_the_debts_and_others_do_not),
         cmocka_unit_test(test_the_default_limits_do_not_see_a_thousand_transactions_or_blocks),
         cmocka_unit_test(test_blocks_that_lead_nowhere_stop_the_reading),
+        cmocka_unit_test(test_who_owes_while_it_is_not_read_for_another_reason_is_read_again),
         cmocka_unit_test(test_requests_above_the_rate_are_answered_later_in_order),
         cmocka_unit_test(test_a_request_that_the_disk_must_answer_costs_more),
         cmocka_unit_test(
