@@ -21,9 +21,9 @@ void audit_host(struct run *run, uint32_t host)
         snprintf(link, sizeof link, ", link %llu", (unsigned long long)audit.link);
     run->violated = invariant_books;
     run->dirty = true;
-    snprintf(run->violation, sizeof run->violation, "%s%s: %s: %llu in its books, %llu counted",
-             name, link, audit.what, (unsigned long long)audit.kept,
-             (unsigned long long)audit.counted);
+    snprintf(run->violation, sizeof run->violation,
+             "%s%s: %s: %llu in its books where %llu is right", name, link, audit.what,
+             (unsigned long long)audit.kept, (unsigned long long)audit.counted);
 }
 
 void audit_turn(struct run *run)
@@ -36,7 +36,8 @@ void audit_turn(struct run *run)
 
 void audit_all(struct run *run)
 {
-    for (uint32_t host = 0; host < run->host_count; host++)
+    const volatile sig_atomic_t *interrupt = run->options->interrupt;
+    for (uint32_t host = 0; host < run->host_count && !(interrupt && *interrupt); host++)
         audit_host(run, host);
 }
 

@@ -65,6 +65,9 @@ bool engine_swarm_params(const struct engine *engine, uint64_t seed,
 
 /* What a scenario that was made from one run says of it (pinned.h): how it is to be run unless the
  * caller wants otherwise. Its parameters are its defaults already. */
+/* The name of the check that fails where a node's books do not add up (vn_node_audit). */
+#define ENGINE_BOOKS "every node's books add up"
+
 struct engine_pinned {
     bool there;
     bool has_seed;
@@ -184,7 +187,7 @@ struct engine_options {
     uint64_t salt; /* other dice for the same seed: all of nodes, links and hosts, but none of the
                       script's own. 0: those that every run has [0] */
     bool by_time;  /* every event by time: hosts never run apart (sim_windows). The same run, unless
-                      the standing invariant breaks: then it ends a little earlier [false] */
+                      a standing invariant breaks: then it ends a little earlier [false] */
     enum engine_world world; /* [ENGINE_SIM] */
     uint32_t speed; /* of ENGINE_TCP: seconds of the scenario in a real one, 1..ENGINE_SPEED_MAX [1]
                      */

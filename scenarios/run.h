@@ -4,7 +4,8 @@
  *   run.c          makes a run, turns the crank, reports
  *   schedule.c     tasks (coroutines) and what wakes them: sleep, at, every
  *   checks.c       check, always, eventually, sometimes, wait
- *   observe.c      traces: the standing invariant, the story of the last events
+ *   observe.c      traces: who punishes whom, the story of the last events
+ *   audit.c        whether every node's books add up
  *   faults.c       what goes wrong, whoever asked for it
  *   swarm.c        faults that nobody wrote down: drawn from what the scenario allows
  *   units.c, options.c, lua_*.c   the vocabulary

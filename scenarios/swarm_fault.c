@@ -275,7 +275,7 @@ static void do_flap(struct run *run)
 }
 
 /* What becomes of the links: some of four things. Bytes that change are no part of it: they excuse
- * honest nodes from the standing invariant, and would hide more than they show. */
+ * honest nodes from the first invariant, and would hide more than they show. */
 static void draw_degrade(struct run *run, struct sim_degrade *by)
 {
     struct rng *rng = &run->swarm->dice[SWARM_DEGRADE];

@@ -64,7 +64,8 @@ struct sim_wire {
 };
 
 /* What the simulator tells. Callbacks must not call back into the simulator, except that on_settled
- * and the scripted peer's callbacks may use every function but sim_run_until and sim_free. */
+ * and the scripted peer's callbacks may use every function but sim_run_until and sim_free, and that
+ * on_drained may look at the node and call sim_stop. */
 struct sim_observer {
     void *ctx;
     /* Every trace of every node (masked by trace_mask, as vn_config's). */
@@ -81,10 +82,10 @@ struct sim_observer {
     void (*on_reply)(void *ctx, uint32_t host, uint64_t token, uint32_t status, const char *text);
     /* All that arrives on links. While somebody hears of it hosts never run apart (sim_windows). */
     void (*on_wire)(void *ctx, uint64_t t_ns, const struct sim_wire *wire);
-    /* For debuggers, and only while all is handled by time (sim_windows is off). An event of that
-     * number is about to be given to a host; what it points to is borrowed. Then comes on_event,
-     * and after the last event of a cycle of a node, and what it drained, on_drained, with the
-     * node's hash. */
+    /* For debuggers and audits, and only while all is handled by time (sim_windows is off). An
+     * event of that number is about to be given to a host; what it points to is borrowed. Then
+     * comes on_event, and after the last event of a cycle of a node, and what it drained,
+     * on_drained, with the node's hash. */
     void (*on_give)(void *ctx, uint64_t number, uint32_t host, const struct vn_event *event);
     void (*on_drained)(void *ctx, uint32_t host, uint64_t hash);
 };

@@ -84,7 +84,7 @@ void run_pin(struct args_run *args, const struct engine *engine)
     if (pinned->has_seed && !args->seed_given && !args->seeds.count)
         args->seed = pinned->seed;
     args->swarm = args->swarm || pinned->swarm;
-    args->audit = args->audit || pinned->audit;
+    args->audit = args->audit || (pinned->audit && args->world == ENGINE_SIM);
     if (pinned->until_ns && !args->until_ns)
         args->until_ns = pinned->until_ns;
     if (pinned->has_only && !args->has_only) {

@@ -117,8 +117,12 @@ static bool take_option(struct rerun *r, const char *key, const json_t *value)
         r->args.has_only = true;
         return take_list(value, &r->args.only, &r->args.only_count);
     }
-    if (strcmp(key, "swarm") == 0 || strcmp(key, "audit") == 0) {
-        *(key[0] == 's' ? &r->args.swarm : &r->args.audit) = json_is_true(value);
+    if (strcmp(key, "swarm") == 0) {
+        r->args.swarm = json_is_true(value);
+        return json_is_boolean(value);
+    }
+    if (strcmp(key, "audit") == 0) {
+        r->args.audit = json_is_true(value);
         return json_is_boolean(value);
     }
     if (strcmp(key, "until_ns") == 0 && json_integer_value(value) > 0) {

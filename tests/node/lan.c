@@ -295,6 +295,9 @@ static void pump(struct lan_node *node, struct vn_event event)
         if (some)
             perform(node, &action);
     }
+    struct vn_audit audit = {.size = sizeof audit};
+    if (!node->api->node_audit(node->node, &audit))
+        fail_msg("node %u: %s", node->no, audit.what);
     uint64_t due = node->api->node_deadline(node->node);
     if (due < node->timer_ns) {
         node->timer_ns = due < node->lan->now_ns ? node->lan->now_ns : due;

@@ -1,5 +1,6 @@
-/* vn_node_audit: each of a node's books, falsified on purpose, is found out. That all of them add
- * up after every drain of every other test is asserted by the rig. */
+/* vn_node_audit: books that are falsified on purpose are found out, and told as they should be.
+ * That all add up after every drain of every other test is asserted by the rig; that each can fail
+ * is shown by tests/mutants. */
 #include "core/node_impl.h"
 #include "tests/node/rig.h"
 
