@@ -28,10 +28,8 @@ void audit_host(struct run *run, uint32_t host)
 
 void audit_turn(struct run *run)
 {
-    if (run->host_count == 0 || ++run->audit_turns % TURNS != 0)
-        return;
-    run->audited = (run->audited + 1) % run->host_count;
-    audit_host(run, run->audited);
+    if (run->host_count > 0 && ++run->audit_turns % TURNS == 0)
+        audit_host(run, run->audit_turns / TURNS % run->host_count);
 }
 
 void audit_all(struct run *run)

@@ -203,8 +203,7 @@ struct run {
     struct script_ban *script_bans; /* that the script itself asked for */
     size_t script_ban_count;
     const char *violated; /* the standing invariant that does not hold, or NULL */
-    uint32_t audited;     /* the host that audit_turn looked at last */
-    uint32_t audit_turns; /* calls of it */
+    uint32_t audit_turns; /* calls of audit_turn */
     char violation[320];
 
     struct story_entry story[STORY_LINES];

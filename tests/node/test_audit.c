@@ -1,6 +1,6 @@
 /* vn_node_audit: books that are falsified on purpose are found out, and told as they should be.
- * That all add up after every drain of every other test is asserted by the rig; that each can fail
- * is shown by tests/mutants. */
+ * That all add up after every drain of every other test is asserted by the rig; which of them fail
+ * where the core is broken is seen in tests/mutants. */
 #include "core/node_impl.h"
 #include "tests/node/rig.h"
 
